@@ -1,0 +1,52 @@
+"""A quality score from 0 to 100 for every call of a voice agent, in the engine's own process.
+
+Nothing is registered, read or started at import::
+
+    import ai_engine_quality as aeq
+
+    quality = aeq.QualityMonitor()
+    quality.call_started(call_id, provider="deepgram", pipeline="default")
+    quality.turn_response(call_id, 0.82)
+    score = quality.call_ended(call_id)
+"""
+
+from ai_engine_quality._version import __version__
+from ai_engine_quality.handle import CallHandle
+from ai_engine_quality.hooks import CallEndHook
+from ai_engine_quality.monitor import QualityMonitor, Sampling
+from ai_engine_quality.observations import DropReason
+from ai_engine_quality.policy import DEFAULT_POLICY, Band, Policy, PolicyError
+from ai_engine_quality.result import CallScore, FactorScore, Gate
+from ai_engine_quality.scoring import score
+from ai_engine_quality.settings import Settings, SettingsError, load_settings
+from ai_engine_quality.sinks.prometheus import CallCost, Retention
+from ai_engine_quality.sinks.records import RecordFile, Unreadable, read_records
+from ai_engine_quality.summary import CallSummary, StageLevels, SummaryError
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "Band",
+    "CallCost",
+    "CallEndHook",
+    "CallHandle",
+    "CallScore",
+    "CallSummary",
+    "DropReason",
+    "FactorScore",
+    "Gate",
+    "Policy",
+    "PolicyError",
+    "QualityMonitor",
+    "RecordFile",
+    "Retention",
+    "Sampling",
+    "Settings",
+    "SettingsError",
+    "StageLevels",
+    "SummaryError",
+    "Unreadable",
+    "__version__",
+    "load_settings",
+    "read_records",
+    "score",
+]

@@ -1,0 +1,225 @@
+"""What an engine holds of one call: observations without the call id, on the fast path.
+
+Every method checks what it is given, drops and counts what it doesn't believe, and never raises.
+The usual case of the frequent ones is written out in one expression; all else goes through
+:meth:`CallHandle._take`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ai_engine_quality import observations
+from ai_engine_quality.audio import FrameFormat, check_frame
+from ai_engine_quality.call import CallAccumulator, StageAccumulator
+from ai_engine_quality.distribution import EXACT_LIMIT
+from ai_engine_quality.observations import FRAME_SECONDS, MAX_SECONDS, DropReason, Rejected
+
+if TYPE_CHECKING:
+    from ai_engine_quality.monitor import QualityMonitor
+    from ai_engine_quality.result import CallScore
+
+
+class CallHandle:
+    """One call's observations. Made by ``QualityMonitor.call(call_id)``.
+
+    After the call has ended, or for a call that is unknown, every observation is dropped and
+    counted.
+    """
+
+    __slots__ = ("_call", "_gone", "_monitor", "band", "call_id", "published_turns")
+
+    def __init__(
+        self, monitor: QualityMonitor, call: CallAccumulator | None, call_id: str, gone: DropReason
+    ) -> None:
+        self._monitor = monitor
+        self._call = call
+        self._gone = gone
+        self.call_id = call_id
+        self.band: str | None = None
+        """Band that the call would have if it ended now; kept by the monitor."""
+        self.published_turns = 0
+        """How many of its turns the latency histogram has; kept by the monitor."""
+
+    @property
+    def live(self) -> bool:
+        """Whether the call is known and has not ended."""
+        return self._call is not None
+
+    @property
+    def accumulator(self) -> CallAccumulator | None:
+        """What was observed so far; None once the call has ended. For the monitor."""
+        return self._call
+
+    @property
+    def gone(self) -> DropReason:
+        """Why observations are dropped while there is no call."""
+        return self._gone
+
+    def close(self, gone: DropReason) -> CallAccumulator | None:
+        """Take the call's observations away; used by the monitor when the call ends."""
+        call, self._call, self._gone = self._call, None, gone
+        return call
+
+    def turn_response(self, seconds: float) -> None:
+        """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
+        call = self._call
+        if call is not None and type(seconds) is float and 0.0 <= seconds <= MAX_SECONDS:
+            turns = call.turns.exact
+            if len(turns) < EXACT_LIMIT:
+                turns.append(seconds)
+                return
+        self._take(self._slow_turn, seconds)
+
+    def _slow_turn(self, call: CallAccumulator, seconds: object) -> None:
+        checked = observations.seconds(seconds)
+        if not call.turns.has_room:
+            # Its turns lose their order now, so they go into the histogram one by one.
+            self._monitor.flush_turns(self)
+            self._monitor.publish_turns(self, (checked,))
+        call.turn_response(checked)
+
+    def unanswered(self, waited: float) -> None:
+        """Report a turn of the caller that never got a reply, and the seconds it waited."""
+        self._take(lambda call, value: call.unanswered(observations.seconds(value)), waited)
+
+    def frames_sent(self, count: int) -> None:
+        """Report 20 ms frames of agent speech that were played, fillers not included."""
+        self._take(lambda call, value: call.add_frames_sent(observations.count(value)), count)
+
+    def underflow(self, count: int = 1, episodes: int | None = None) -> None:
+        """Report 20 ms fillers played because the buffer was empty, in how many runs.
+
+        Args:
+            count: Filler frames; 0 is a report too.
+            episodes: Runs that they came in; None: unknown, and each counts as a run.
+        """
+        self._take(_underflow, count, episodes)
+
+    def fallback(self, reason: str = "") -> None:
+        """Report a fall from streaming to playing a file, for a reason that a program chose."""
+        self._take(_fallback, reason)
+
+    def barge_in(self, reaction: float | None = None) -> None:
+        """Report an interruption: seconds until the agent was silent, None where not timed."""
+        self._take(_barge_in, reaction)
+
+    def codec_alignment(self, aligned: bool, detail: str = "") -> None:
+        """Report a check of the formats on both sides; ``detail`` names them, as code words."""
+        self._take(_codec_alignment, aligned, detail)
+
+    def audio_level(self, stage: str, rms: float, *, seconds: float = FRAME_SECONDS) -> None:
+        """Report a level that was measured elsewhere.
+
+        Args:
+            stage: ``provider_out``, ``transport_out``, ``transport_out:<kind>``, ``transport_in``
+                or ``provider_in``.
+            rms: 16-bit RMS of a frame.
+            seconds: How much audio it stands for, where levels are sampled.
+        """
+        self._take(_audio_level, stage, rms, seconds)
+
+    def audio(self, stage: str, frame: bytes, *, encoding: str, sample_rate: int) -> None:
+        """Report a raw frame, to be measured; a sample of them is.
+
+        Args:
+            stage: As of :meth:`audio_level`.
+            frame: 20 ms of audio, 200 ms at most.
+            encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
+            sample_rate: 8000, 16000 or 24000 Hz.
+        """
+        call = self._call
+        stages = call.stages if call is not None else None
+        found = stages.get(stage) if stages and type(stage) is str else None
+        if (
+            found is not None
+            and type(frame) is bytes
+            and found.format == (encoding, sample_rate, len(frame))
+        ):
+            sampling = self._monitor.sampling
+            if found.seen % sampling.level_every and found.seen % sampling.noise_every:
+                found.seen += 1
+                return
+        self._take(self._slow_audio, stage, frame, encoding, sample_rate)
+
+    def _slow_audio(
+        self, call: CallAccumulator, stage: object, frame: object, encoding: object, rate: object
+    ) -> None:
+        name = observations.stage(stage)
+        data, form = check_frame(frame, encoding, rate)
+        found = call.stage(name)
+        found.format = (encoding, rate, len(data))
+        self._sample(found, data, form)
+
+    def _sample(self, found: StageAccumulator, data: bytes, form: FrameFormat) -> None:
+        """Hand a frame to be measured, where it is its turn."""
+        sampling = self._monitor.sampling
+        number, found.seen = found.seen, found.seen + 1
+        level = number % sampling.level_every == 0
+        noise = found.agent and number % sampling.noise_every == 0
+        if level or noise:
+            stands_for = form.seconds * sampling.level_every if level else 0.0
+            self._monitor.frames.add(found, data, form, stands_for=stands_for, noise_check=noise)
+
+    def call_updated(self, provider: str | None = None, pipeline: str | None = None) -> None:
+        """Report the provider or the pipeline when they become known; None leaves it as it is."""
+        self._take(self._monitor.update_names, provider, pipeline)
+
+    def call_ended(
+        self,
+        *,
+        provider: str | None = None,
+        pipeline: str | None = None,
+        outcome: str | None = None,
+        failed: bool = False,
+        duration: float | None = None,
+    ) -> CallScore | None:
+        """End the call; see :meth:`QualityMonitor.call_ended`."""
+        return self._monitor.call_ended(
+            self.call_id,
+            provider=provider,
+            pipeline=pipeline,
+            outcome=outcome,
+            failed=failed,
+            duration=duration,
+        )
+
+    def _take(self, observe: Callable[..., None], *values: Any) -> None:
+        """Hand values to the live call; drop and count them where that can't be."""
+        call = self._call
+        if call is None:
+            self._monitor.drop(self._gone)
+            return
+        try:
+            observe(call, *values)
+        except Rejected as rejected:
+            self._monitor.drop(rejected.reason)
+        except Exception as error:
+            self._monitor.drop(DropReason.INTERNAL_ERROR, error)
+
+
+# One observation each: checked, then taken.
+
+
+def _underflow(call: CallAccumulator, count: object, episodes: object) -> None:
+    runs = None if episodes is None else observations.count(episodes)
+    call.underflow(observations.count(count), runs)
+
+
+def _fallback(call: CallAccumulator, reason: object) -> None:
+    call.fallback(observations.code_word(reason))
+
+
+def _barge_in(call: CallAccumulator, reaction: object) -> None:
+    call.barge_in(None if reaction is None else observations.seconds(reaction))
+
+
+def _codec_alignment(call: CallAccumulator, aligned: object, detail: object) -> None:
+    words = observations.code_word(detail) if detail else ""
+    call.codec_alignment(observations.flag(aligned), words)
+
+
+def _audio_level(call: CallAccumulator, stage: object, rms: object, seconds: object) -> None:
+    level, length = observations.rms(rms), observations.seconds(seconds)
+    call.audio_level(observations.stage(stage), level, length)

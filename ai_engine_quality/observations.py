@@ -1,0 +1,186 @@
+"""What can be observed of a call, and which values are believed.
+
+Every value that enters the library passes one of the checks below. A check returns the value in
+the one form that the rest of the library uses, or raises :class:`Rejected` with a short reason,
+which becomes the label of ``ai_agent_quality_dropped_total``. Pure: no clock, no logging.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from enum import StrEnum
+
+FRAME_SECONDS = 0.02
+"""Seconds in one telephone frame: Asterisk, RTP and AudioSocket all send 20 ms at a time."""
+
+MAX_SECONDS = 300.0
+"""A latency, reaction or wait beyond this is a broken clock, not a slow agent."""
+
+MAX_CALL_SECONDS = 7 * 86_400.0
+"""A call longer than a week is a broken clock."""
+
+MAX_COUNT = 1_000_000_000
+"""One report never holds more: 1e9 frames are eight months of speech."""
+
+MAX_RMS = 32_768.0
+"""Full scale of 16-bit audio; no RMS can exceed it."""
+
+MAX_CALL_ID_LENGTH = 256
+MAX_NAME_LENGTH = 64
+
+CALLER_STAGES = frozenset({"transport_in", "provider_in"})
+"""Where the caller's audio passes. Reported without points: the microphone isn't the agent's."""
+
+PROVIDER_OUT = "provider_out"
+TRANSPORT_OUT = "transport_out"
+
+
+class DropReason(StrEnum):
+    """Why an observation, or a call, was not taken: the ``reason`` label, all of them bounded."""
+
+    WRONG_TYPE = "wrong_type"
+    NOT_FINITE = "not_finite"
+    NEGATIVE = "negative"
+    OUT_OF_RANGE = "out_of_range"
+    BAD_CALL_ID = "bad_call_id"
+    UNKNOWN_CALL = "unknown_call"
+    CALL_ENDED = "call_ended"
+    ALREADY_STARTED = "already_started"
+    TOO_MANY_CALLS = "too_many_calls"
+    UNKNOWN_STAGE = "unknown_stage"
+    TOO_MANY_STAGES = "too_many_stages"
+    UNKNOWN_ENCODING = "unknown_encoding"
+    UNKNOWN_SAMPLE_RATE = "unknown_sample_rate"
+    FRAME_EMPTY = "frame_empty"
+    FRAME_ODD_LENGTH = "frame_odd_length"
+    FRAME_OVERSIZED = "frame_oversized"
+    EXPIRED_CALL = "expired_call"
+    SAMPLE_EVICTED = "sample_evicted"
+    RECORD_NOT_WRITTEN = "record_not_written"
+    INTERNAL_ERROR = "internal_error"
+
+
+class Rejected(Exception):  # noqa: N818  # not an error: the usual way of a wrong value
+    """An observation that isn't believed; ``reason`` says why."""
+
+    def __init__(self, reason: DropReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+def seconds(value: object, limit: float = MAX_SECONDS) -> float:
+    """Return a duration in seconds: finite, not negative, at most ``limit``."""
+    return _number(value, limit)
+
+
+def rms(value: object) -> float:
+    """Return a 16-bit RMS level: finite, 0 to 32,768."""
+    return _number(value, MAX_RMS)
+
+
+def _number(value: object, limit: float) -> float:
+    if isinstance(value, (bool, str, bytes, bytearray)):
+        raise Rejected(DropReason.WRONG_TYPE)
+    try:
+        number = float(value)  # type: ignore[arg-type]  # anything may come: TypeError is the check
+    except OverflowError:
+        raise Rejected(DropReason.OUT_OF_RANGE) from None
+    except Exception:  # a foreign __float__ can raise anything
+        raise Rejected(DropReason.WRONG_TYPE) from None
+    if not math.isfinite(number):
+        raise Rejected(DropReason.NOT_FINITE)
+    if number < 0:
+        raise Rejected(DropReason.NEGATIVE)
+    if number > limit:
+        raise Rejected(DropReason.OUT_OF_RANGE)
+    return number
+
+
+def count(value: object) -> int:
+    """Return a number of frames or events: a whole number from 0 to 1e9."""
+    if isinstance(value, bool):
+        raise Rejected(DropReason.WRONG_TYPE)
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # TypeError is the check
+    except Exception:  # a foreign __index__ can raise anything
+        raise Rejected(DropReason.WRONG_TYPE) from None
+    if number < 0:
+        raise Rejected(DropReason.NEGATIVE)
+    if number > MAX_COUNT:
+        raise Rejected(DropReason.OUT_OF_RANGE)
+    return number
+
+
+def flag(value: object) -> bool:
+    """Return a truth value; only a bool is one (numpy's included), since ``"false"`` is true."""
+    if isinstance(value, bool):
+        return value
+    if type(value).__name__ in ("bool", "bool_") and type(value).__module__ == "numpy":
+        return bool(value)
+    raise Rejected(DropReason.WRONG_TYPE)
+
+
+def call_id(value: object) -> str:
+    """Return an opaque call id: 1 to 256 printable characters.
+
+    Control characters and lone surrogates are refused here, once, so that no later label, log
+    line or terminal has to fear them.
+    """
+    if not isinstance(value, str):
+        raise Rejected(DropReason.WRONG_TYPE)
+    if not 0 < len(value) <= MAX_CALL_ID_LENGTH or not value.isprintable():
+        raise Rejected(DropReason.BAD_CALL_ID)
+    return str(value)
+
+
+_NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
+
+
+def name(value: object) -> str | None:
+    """Return a provider's, pipeline's or outcome's normalised name, or None where it has none.
+
+    ``OpenAI Realtime``, ``openai-realtime`` and ``openai_realtime`` are one provider.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Rejected(DropReason.WRONG_TYPE)
+    return (
+        _NOT_IN_NAME.sub("_", value[: 4 * MAX_NAME_LENGTH].lower()).strip("_")[:MAX_NAME_LENGTH]
+        or None
+    )
+
+
+_STAGE = re.compile(r"transport_out(:[a-z0-9_-]{1,32})?|provider_out|transport_in|provider_in")
+
+
+def stage(value: object) -> str:
+    """Return a stage of the audio's way: where in the engine a frame was seen."""
+    if not isinstance(value, str):
+        raise Rejected(DropReason.WRONG_TYPE)
+    if not _STAGE.fullmatch(value):
+        raise Rejected(DropReason.UNKNOWN_STAGE)
+    return str(value)
+
+
+def is_agent_stage(stage_name: str) -> bool:
+    """Return whether the agent's own audio passes this stage."""
+    return stage_name not in CALLER_STAGES
+
+
+_CODE_WORD = re.compile(r"[a-z][a-z0-9]*(?:[-_@:/>.=!]+[a-z0-9]+)*")
+_LONG_NUMBER = re.compile(r"\d{6}")
+
+
+def code_word(value: object) -> str:
+    """Return a reason that a program chose (``transport-failure``), or ``other``.
+
+    Free text may hold a caller's words and a long number their telephone's, so neither is kept.
+    """
+    if not isinstance(value, str):
+        raise Rejected(DropReason.WRONG_TYPE)
+    if len(value) > 48 or _LONG_NUMBER.search(value) or not _CODE_WORD.fullmatch(value):
+        return "other"
+    return str(value)

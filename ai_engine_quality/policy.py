@@ -1,0 +1,416 @@
+"""The scoring policy: every number that turns a call into points, as versioned data.
+
+Policies are TOML files in ``policies/``; :meth:`Policy.load` reads one by its version, so that an
+old score can be made again. Nothing here knows how a call is scored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from importlib import resources
+from itertools import pairwise
+from typing import Any, Self, TypeVar
+
+Knees = tuple[tuple[float, float], ...]
+"""(value, points) pairs, ascending."""
+
+Steps = tuple[tuple[float, int], ...]
+"""(value at or over which it applies, highest score) pairs, ascending values."""
+
+
+class PolicyError(ValueError):
+    """A policy that can't be used; the message names the key and the mend."""
+
+
+class Band(StrEnum):
+    """A score's band, best first."""
+
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+
+
+FACTORS = ("latency", "underflow", "fallback", "barge_in", "codec", "rms")
+"""The six factors, in the order in which they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class RampKnees:
+    """Where each factor's points begin and end."""
+
+    latency: Knees
+    underflow: Knees
+    fallback: Knees
+    barge_in: Knees
+    codec: Knees
+    rms_level: Knees
+    rms_spread: Knees
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLevel:
+    """Where the level of active speech is right, in 16-bit RMS."""
+
+    low: float
+    high: float
+    min_frames: int
+    nearly_never: float
+
+
+@dataclass(frozen=True, slots=True)
+class Underflow:
+    """How fillers become an effective ratio."""
+
+    episode_weight: float
+    min_frames: int
+    assumed_share: float
+    assumed_min: float
+    assumed_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """When the agent's audio is noise: median spectral flatness, and energy-mean RMS."""
+
+    flatness: float
+    rms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """The highest score that a call can have where something is so."""
+
+    latency: Steps
+    underflow: Steps
+    fallback: Steps
+    barge_in: Steps
+    unanswered: Steps
+    rms_full_penalty: int
+    latency_unobserved: int
+    underflow_unobserved: int
+    caller_ignored: int
+    noise: int
+    call_failed: int
+    never_heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIgnored:
+    """The caller spoke this many seconds, in a call this long, and no turn was measured."""
+
+    speech_seconds: float
+    call_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NeverHeard:
+    """A call shorter than this many seconds may end before the agent speaks."""
+
+    call_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotScored:
+    """When there is too little to score: seconds of call, and points of observed weight."""
+
+    abandoned_seconds: float
+    no_conversation_seconds: float
+    min_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every number that a score depends on. Load one by version, or read one from a mapping."""
+
+    version: str
+    percentile: float
+    weights: Mapping[str, float]
+    knees: RampKnees
+    speech_level: SpeechLevel
+    underflow: Underflow
+    noise: Noise
+    ceilings: Ceilings
+    caller_ignored: CallerIgnored
+    never_heard: NeverHeard
+    not_scored: NotScored
+    bands: Mapping[Band, int]
+
+    @classmethod
+    def load(cls, version: str) -> Policy:
+        """Return a policy that ships with the package, such as ``v1``.
+
+        Raises:
+            PolicyError: there is no such version.
+        """
+        known = versions()
+        if version not in known:
+            raise PolicyError(f"there is no policy {version!r}; choose one of {', '.join(known)}")
+        text = (resources.files("ai_engine_quality") / "policies" / f"{version}.toml").read_text()
+        return cls.from_dict(tomllib.loads(text))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read a whole policy from plain types, as TOML gives them.
+
+        Raises:
+            PolicyError: a key is missing, unknown or of a wrong type; knees are out of order;
+                weights do not add up to 100.
+        """
+        sections = {name: _SECTIONS[name](name, value) for name, value in _entries(cls, "", data)}
+        policy = cls(**sections)
+        _check(policy)
+        return policy
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Policy:
+        """Return a policy in which ``changes`` (a nested mapping) replace single values.
+
+        Its version tells that it differs: ``custom-`` and a digest, unless ``changes`` name one.
+
+        Raises:
+            PolicyError: as :meth:`from_dict`, or the version is one that ships.
+        """
+        data = _overlaid(self.to_dict(), changes, "")
+        if "version" not in changes:
+            data["version"] = "custom"
+            digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+            data["version"] = f"custom-{digest[:8]}"
+        elif data["version"] in versions():
+            raise PolicyError(
+                f"version: {data['version']!r} ships with the package and can't be changed; "
+                "choose another name or leave it out"
+            )
+        return Policy.from_dict(data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types; :meth:`from_dict` gives an equal policy back."""
+        out: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Mapping):
+                out[f.name] = {str(key): item for key, item in value.items()}
+            elif hasattr(value, "__dataclass_fields__"):
+                out[f.name] = {g.name: _plain(getattr(value, g.name)) for g in fields(value)}
+            else:
+                out[f.name] = value
+        return out
+
+    def band(self, score: int) -> Band:
+        """Return the band that an integer score lies in."""
+        return next(band for band in Band if score >= self.bands[band])
+
+
+def versions() -> list[str]:
+    """Return the versions that ship with the package, oldest first."""
+    folder = resources.files("ai_engine_quality") / "policies"
+    names = [entry.name for entry in folder.iterdir() if entry.name.endswith(".toml")]
+    return sorted((name.removesuffix(".toml") for name in names), key=lambda v: int(v[1:]))
+
+
+def ramp(knees: Knees, value: float) -> float:
+    """Return the points at a value: linear between knees, flat outside."""
+    x0, y0 = knees[0]
+    if value <= x0:
+        return y0
+    for x1, y1 in knees[1:]:
+        if value <= x1:
+            return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
+        x0, y0 = x1, y1
+    return y0
+
+
+def step(steps: Steps, value: float) -> tuple[float, int] | None:
+    """Return the last (threshold, ceiling) that a value reaches, or None."""
+    reached = None
+    for threshold, ceiling in steps:
+        if value >= threshold:
+            reached = (threshold, ceiling)
+    return reached
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _overlaid(base: dict[str, Any], changes: Mapping[str, Any], path: str) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in changes.items():
+        if key not in base:
+            raise PolicyError(f"{path}{key} is unknown; it has {', '.join(base)}")
+        if isinstance(base[key], dict):
+            if not isinstance(value, Mapping):
+                raise PolicyError(f"{path}{key} must be a table with keys, not {value!r}")
+            out[key] = _overlaid(base[key], value, f"{path}{key}.")
+        else:
+            out[key] = value
+    return out
+
+
+# Readers: each takes a key and a plain value, and returns what the policy holds.
+
+
+def _entries(kind: type, path: str, data: object) -> list[tuple[str, Any]]:
+    """Return the key and value of each field of a dataclass, all there and none unknown."""
+    if not isinstance(data, Mapping):
+        raise PolicyError(f"{path.rstrip('.') or 'a policy'} must be a table, not {data!r}")
+    names = [f.name for f in fields(kind)]
+    if unknown := [str(key) for key in data if key not in names]:
+        raise PolicyError(f"{path}{unknown[0]} is unknown; it has {', '.join(names)}")
+    if missing := [name for name in names if name not in data]:
+        raise PolicyError(f"{path}{missing[0]} is missing")
+    return [(name, data[name]) for name in names]
+
+
+def _number(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise PolicyError(f"{key} must be a number, not {value!r}")
+    if value < 0:
+        raise PolicyError(f"{key} must be 0 or more, not {value!r}")
+    return value
+
+
+def _whole(key: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise PolicyError(f"{key} must be a whole number, 0 or more, not {value!r}")
+    return value
+
+
+def _score(key: str, value: object) -> int:
+    number = _whole(key, value)
+    if number > 100:
+        raise PolicyError(f"{key} is a score and must be 100 or less, not {value!r}")
+    return number
+
+
+def _pairs(key: str, value: object) -> list[tuple[float, float]]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not value:
+        raise PolicyError(f"{key} must be a list of [value, points] pairs, not {value!r}")
+    pairs = []
+    for item in value:
+        if isinstance(item, (str, bytes)) or not isinstance(item, Sequence) or len(item) != 2:
+            raise PolicyError(f"{key} must be a list of [value, points] pairs; {item!r} is none")
+        pairs.append((_number(key, item[0]), _number(key, item[1])))
+    values = [pair[0] for pair in pairs]
+    if any(after <= before for before, after in pairwise(values)):
+        raise PolicyError(f"{key}: values must rise from pair to pair, not {values}; sort them")
+    return pairs
+
+
+def _knees(key: str, value: object) -> Knees:
+    pairs = _pairs(key, value)
+    points = [pair[1] for pair in pairs]
+    if points[0] != 0:
+        raise PolicyError(f"{key}: the first pair must cost 0 points, not {points[0]}")
+    if points != sorted(points):
+        raise PolicyError(f"{key}: points must not fall from pair to pair: {points}; sort them")
+    return tuple(pairs)
+
+
+def _steps(key: str, value: object) -> Steps:
+    steps = tuple((threshold, _score(key, _as_int(top))) for threshold, top in _pairs(key, value))
+    tops = [top for _, top in steps]
+    if tops != sorted(tops, reverse=True):
+        raise PolicyError(f"{key}: ceilings must not rise from pair to pair: {tops}; sort them")
+    return steps
+
+
+def _as_int(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else value
+
+
+def _version(key: str, value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 32:
+        raise PolicyError(f"{key} must be a name of 1 to 32 characters, not {value!r}")
+    return value
+
+
+def _percentile(key: str, value: object) -> float:
+    number = _number(key, value)
+    if number > 100:
+        raise PolicyError(f"{key} must be 0 to 100, not {value!r}")
+    return number
+
+
+def _weights(key: str, value: object) -> dict[str, float]:
+    weights = _by_name(key, value, FACTORS, _number)
+    if not math.isclose(total := sum(weights.values()), 100):
+        raise PolicyError(f"{key} must add up to 100, not {total:g}; change one of {weights}")
+    return weights
+
+
+def _bands(key: str, value: object) -> dict[Band, int]:
+    lowest = _by_name(key, value, [band.value for band in Band], _score)
+    if list(lowest.values()) != sorted(set(lowest.values()), reverse=True) or lowest["poor"] != 0:
+        raise PolicyError(f"{key} must fall from excellent to poor = 0, not {lowest}")
+    return {Band(name): score for name, score in lowest.items()}
+
+
+_T = TypeVar("_T")
+
+
+def _by_name(key: str, value: object, names: Sequence[str], read: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or set(value) != set(names):
+        raise PolicyError(f"{key} must be a table with exactly {', '.join(names)}, not {value!r}")
+    return {name: read(f"{key}.{name}", value[name]) for name in names}
+
+
+_READ_BY_TYPE = {"float": _number, "int": _score, "Knees": _knees, "Steps": _steps}
+
+
+def _section(kind: type[_T], counts: Sequence[str] = ()) -> Any:
+    """Return a reader of one table into its dataclass; ``counts`` are whole numbers, not scores."""
+
+    def read(key: str, value: object) -> _T:
+        return kind(**{name: reader(name)(f"{key}.{name}", item) for name, item in entries(value)})
+
+    def entries(value: object) -> list[tuple[str, Any]]:
+        return _entries(kind, f"{kind.__name__}.", value)
+
+    def reader(name: str) -> Any:
+        types = {f.name: str(f.type) for f in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+        return _whole if name in counts else _READ_BY_TYPE[types[name]]
+
+    return read
+
+
+_SECTIONS: dict[str, Any] = {
+    "version": _version,
+    "percentile": _percentile,
+    "weights": _weights,
+    "knees": _section(RampKnees),
+    "speech_level": _section(SpeechLevel, counts=("min_frames",)),
+    "underflow": _section(Underflow, counts=("min_frames",)),
+    "noise": _section(Noise),
+    "ceilings": _section(Ceilings),
+    "caller_ignored": _section(CallerIgnored),
+    "never_heard": _section(NeverHeard),
+    "not_scored": _section(NotScored),
+    "bands": _bands,
+}
+
+
+def _check(policy: Policy) -> None:
+    """Check what no single key can tell: a factor's last knee is its weight."""
+    for name in fields(RampKnees):
+        knees: Knees = getattr(policy.knees, name.name)
+        factor = "rms" if name.name.startswith("rms_") else name.name
+        weight = policy.weights[factor]
+        if not math.isclose(knees[-1][1], weight):
+            raise PolicyError(
+                f"knees.{name.name} ends at {knees[-1][1]:g} points, but weights.{factor} is "
+                f"{weight:g}; make them equal"
+            )
+    if policy.speech_level.low >= policy.speech_level.high:
+        raise PolicyError("speech_level.low must be less than speech_level.high")
+    if policy.underflow.assumed_min > policy.underflow.assumed_max:
+        raise PolicyError("underflow.assumed_min must not exceed underflow.assumed_max")
+
+
+DEFAULT_POLICY = Policy.load("v1")
+"""The policy that ships, and that a monitor uses unless told otherwise."""

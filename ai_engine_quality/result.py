@@ -1,0 +1,132 @@
+"""What a scored call is: :class:`CallScore`, its factors, and the ceilings over it. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ai_engine_quality.policy import Band, Policy, PolicyError, versions
+from ai_engine_quality.summary import CallSummary
+
+
+class FactorScore(NamedTuple):
+    """What one factor cost, and what it was read from."""
+
+    name: str
+    weight: float
+    """Most points it can cost."""
+    penalty: float
+    """Points it cost; 0 where it was not observed."""
+    value: float | None
+    """What was scored, in the factor's own unit: seconds (latency, barge_in), effective ratio
+    (underflow), count (fallback), share (codec), dB outside the speech level (rms)."""
+    n: int
+    """How many observations it was read from."""
+    observed: bool
+    evidence: str
+    """The value with its context, in words."""
+
+
+class Gate(NamedTuple):
+    """A ceiling that applies to the call."""
+
+    rule: str
+    """The policy's name for it."""
+    ceiling: int
+    """The highest score that the call can have."""
+    reason: str
+    """Why it applies, in words."""
+    factor: str | None
+    """The factor it belongs to; None where the whole call is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallScore:
+    """One call's quality, 0 to 100, with everything that explains it.
+
+    ``score`` and ``band`` are None where the call was not scored; ``unscored_reason`` says why.
+    """
+
+    call_id: str
+    score: int | None
+    raw: float
+    """100 less the penalties, before ceilings and rounding. Means nothing where score is None."""
+    band: Band | None
+    factors: tuple[FactorScore, ...]
+    gates: tuple[Gate, ...]
+    """Every ceiling that applies, lowest first."""
+    coverage: float
+    """Share (0 to 1) of the 100 points of weight whose factor was observed."""
+    turns: int
+    """Turns of the caller that latency was scored on, unanswered ones included."""
+    unscored_reason: str | None
+    policy_version: str
+    summary: CallSummary
+    policy: Policy | None = field(default=None, repr=False, compare=False)
+    """The policy it was scored by; None where a stored score names one that isn't known here."""
+
+    def factor(self, name: str) -> FactorScore:
+        """Return a factor by its name; KeyError where there is none of that name."""
+        for factor in self.factors:
+            if factor.name == name:
+                return factor
+        raise KeyError(name)
+
+    @property
+    def held_by(self) -> Gate | None:
+        """The lowest ceiling, where it is what decides the score."""
+        lowest = self.gates[0] if self.gates else None
+        return lowest if lowest and lowest.ceiling < self.raw else None
+
+    def explain(self, *, full: bool = False) -> str:
+        """Return why the call has this score: in one line, or in full."""
+        # Not on top: an explanation scores the call again, and scoring makes these results.
+        from ai_engine_quality import explanation  # noqa: PLC0415
+
+        return explanation.in_full(self) if full else explanation.in_one_line(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; :meth:`from_dict` gives an equal score back."""
+        return {
+            "call_id": self.call_id,
+            "score": self.score,
+            "raw": self.raw,
+            "band": self.band.value if self.band else None,
+            "factors": [factor._asdict() for factor in self.factors],
+            "gates": [gate._asdict() for gate in self.gates],
+            "coverage": self.coverage,
+            "turns": self.turns,
+            "unscored_reason": self.unscored_reason,
+            "policy_version": self.policy_version,
+            "summary": self.summary.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, policy: Policy | None = None) -> CallScore:
+        """Read a stored score. ``policy`` is needed only to explain one by a custom policy.
+
+        Raises:
+            ValueError: a field is missing, unknown or of a wrong type.
+        """
+        try:
+            version = data["policy_version"]
+            return cls(
+                **{
+                    **data,
+                    "band": None if data["band"] is None else Band(data["band"]),
+                    "factors": tuple(FactorScore(**factor) for factor in data["factors"]),
+                    "gates": tuple(Gate(**gate) for gate in data["gates"]),
+                    "summary": CallSummary.from_dict(data["summary"]),
+                    "policy": policy or _shipped(version),
+                }
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a stored score: {error}") from error
+
+
+def _shipped(version: object) -> Policy | None:
+    try:
+        return Policy.load(str(version)) if version in versions() else None
+    except PolicyError:
+        return None

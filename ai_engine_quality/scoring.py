@@ -1,0 +1,361 @@
+"""The score: ``score(summary, policy)``, a pure function from a finished call to 0..100.
+
+Rule: everything that decides a number is in the policy; this file only says which number meets
+which observation. Each factor has one function, which returns what it found; each ceiling has one
+line in :func:`_gates`. To add a factor, add a function, its name in :data:`_FACTORS` and its knees
+in the policy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ai_engine_quality.observations import (
+    FRAME_SECONDS,
+    PROVIDER_OUT,
+    TRANSPORT_OUT,
+    is_agent_stage,
+)
+from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Policy, Steps, ramp, step
+from ai_engine_quality.result import CallScore, FactorScore, Gate
+from ai_engine_quality.summary import CallSummary, StageLevels
+
+
+def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
+    """Return the call's quality score by a policy.
+
+    Pure: the same summary and policy give the same score, on any machine, at any time.
+    """
+    factors = tuple(_factor(name, summary, policy) for name in FACTORS)
+    observed = {factor.name: factor for factor in factors if factor.observed}
+    gates = tuple(sorted(_gates(summary, policy, observed), key=lambda gate: gate.ceiling))
+    weight = sum(factor.weight for factor in observed.values())
+    reason = _unscored_reason(summary, policy, weight, gates)
+    raw = round(100 - sum(factor.penalty for factor in factors), 9)
+    points = None if reason else rounded(raw, gates)
+    return CallScore(
+        call_id=summary.call_id,
+        score=points,
+        raw=raw,
+        band=None if points is None else policy.band(points),
+        factors=factors,
+        gates=gates,
+        coverage=weight / 100,
+        turns=factors[0].n,
+        unscored_reason=reason,
+        policy_version=policy.version,
+        summary=summary,
+        policy=policy,
+    )
+
+
+def rounded(raw: float, gates: tuple[Gate, ...]) -> int:
+    """Return the integer score: the lowest of raw and the ceilings, half up, 0 to 100."""
+    lowest = min([raw, *(gate.ceiling for gate in gates)])
+    return max(0, min(100, math.floor(lowest + 0.5)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What a factor's function found: its value and points, and the evidence in words."""
+
+    value: float
+    points: float
+    n: int
+    evidence: str
+
+
+def _factor(name: str, summary: CallSummary, policy: Policy) -> FactorScore:
+    weight = policy.weights[name]
+    finding = _FACTORS[name](summary, policy)
+    if finding is None:
+        return FactorScore(name, weight, 0.0, None, 0, False, "not observed")
+    points = float(min(weight, finding.points))
+    return FactorScore(name, weight, points, finding.value, finding.n, True, finding.evidence)
+
+
+def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
+    measured = summary.distribution("turn_latencies")
+    unanswered = summary.distribution("unanswered")
+    turns = measured.plus(unanswered)
+    n = turns.n
+    if not n:
+        return None
+    value = turns.percentile(policy.percentile)
+    evidence = f"p{policy.percentile:g} {seconds(value)} over {plural(n, 'turn')}"
+    evidence += f"; worst: {worst_turn(summary)}"
+    if unanswered.exact:
+        evidence += f"; {unanswered.n} unanswered"
+    return _Finding(value, ramp(policy.knees.latency, value), n, evidence)
+
+
+def worst_turn(summary: CallSummary) -> str:
+    """Return the slowest turn in words: which one, and how slow."""
+    slowest = summary.slowest_turns(1)
+    longest_wait = max(summary.unanswered or (), default=None)
+    if slowest and (longest_wait is None or slowest[0][1] >= longest_wait):
+        return f"turn {slowest[0][0]}, {seconds(slowest[0][1])}"
+    return f"an unanswered turn, {seconds(longest_wait or 0.0)}"
+
+
+def _underflow(summary: CallSummary, policy: Policy) -> _Finding | None:
+    if summary.frames_sent is None and summary.underflows is None:
+        return None
+    rule = policy.underflow
+    fillers = summary.underflows or 0
+    frames, estimate = _agent_frames(summary, policy)
+    runs = fillers if summary.underflow_episodes is None else summary.underflow_episodes
+    everything = max(rule.min_frames, fillers + frames)
+    value = (fillers + rule.episode_weight * runs) / ((1 + rule.episode_weight) * everything)
+    evidence = f"{percent(value)} effective: {plural(fillers, 'filler')}"
+    evidence += "" if summary.underflow_episodes is None else f" in {plural(runs, 'run')}"
+    evidence += f" to {plural(round(frames), 'agent frame')}{estimate}"
+    return _Finding(value, ramp(policy.knees.underflow, value), fillers, evidence)
+
+
+def _agent_frames(summary: CallSummary, policy: Policy) -> tuple[float, str]:
+    """Return the agent's own frames, and a remark where they had to be estimated."""
+    if summary.frames_sent is not None:
+        return summary.frames_sent, ""
+    rule = policy.underflow
+    spoken = rule.assumed_share * (summary.duration or 0.0)
+    spoken = min(rule.assumed_max, max(rule.assumed_min, spoken))
+    return spoken / FRAME_SECONDS, f", estimated as {seconds(spoken)} of agent speech"
+
+
+def _fallback(summary: CallSummary, policy: Policy) -> _Finding | None:
+    count = summary.fallbacks or 0
+    if not count and summary.fallbacks is None and not _agent_audio(summary, policy):
+        return None
+    why = ", ".join(summary.fallback_reasons)
+    evidence = f"{plural(count, 'fallback')}{f': {why}' if why else ''}"
+    return _Finding(count, ramp(policy.knees.fallback, count), count, evidence)
+
+
+def _agent_audio(summary: CallSummary, policy: Policy) -> bool:
+    """Return whether the agent's audio was seen at all."""
+    return bool(summary.frames_sent) or any(
+        levels.active >= policy.speech_level.min_frames
+        for stage, levels in summary.audio.items()
+        if is_agent_stage(stage)
+    )
+
+
+def _barge_in(summary: CallSummary, policy: Policy) -> _Finding | None:
+    reactions = summary.distribution("barge_in_reactions")
+    n = reactions.n
+    if not n:
+        return None
+    value = reactions.percentile(policy.percentile)
+    of = f" of {summary.barge_ins}" if summary.barge_ins and summary.barge_ins > n else ""
+    evidence = f"p{policy.percentile:g} {seconds(value)} over {n}{of} barge-in"
+    evidence += "" if n == 1 and not of else "s"
+    return _Finding(value, ramp(policy.knees.barge_in, value), n, evidence)
+
+
+def _codec(summary: CallSummary, policy: Policy) -> _Finding | None:
+    checks = summary.codec_checks or 0
+    if noise := _noise(summary, policy):
+        return _Finding(1.0, ramp(policy.knees.codec, 1.0), max(1, checks), noise)
+    if not checks:
+        return None
+    failed = summary.codec_misaligned or 0
+    value = min(1.0, failed / checks)
+    details = ", ".join(summary.codec_details)
+    evidence = f"{failed} of {plural(checks, 'check')} failed{f': {details}' if details else ''}"
+    return _Finding(value, ramp(policy.knees.codec, value), checks, evidence)
+
+
+def _noise(summary: CallSummary, policy: Policy) -> str | None:
+    """Return the evidence that the agent's audio is noise instead of speech, or None."""
+    for stages in _agent_stages(summary):
+        checked = [levels for levels in stages if levels.flatness is not None]
+        if not checked:
+            continue
+        track = max(checked, key=lambda levels: levels.active)
+        level = track.noise_rms if track.noise_rms is not None else track.rms
+        flat = track.flatness is not None and track.flatness >= policy.noise.flatness
+        if flat and level is not None and level >= policy.noise.rms:
+            return f"noise instead of speech: flatness {track.flatness:.2f}, RMS {level:.0f}"
+        return None
+    return None
+
+
+def _agent_stages(summary: CallSummary) -> Iterator[list[StageLevels]]:
+    """Yield the agent's stages, nearest to the caller first, a transport's kinds together."""
+    for prefix in (TRANSPORT_OUT, PROVIDER_OUT):
+        yield [levels for stage, levels in summary.audio.items() if stage.startswith(prefix)]
+
+
+def _agent_track(summary: CallSummary, policy: Policy) -> StageLevels | None:
+    """Return the agent's levels nearest to the caller, where enough frames were measured."""
+    for stages in _agent_stages(summary):
+        if sum(levels.frames for levels in stages) >= policy.speech_level.min_frames:
+            return stages[0] if len(stages) == 1 else _together(stages)
+    return None
+
+
+def _together(stages: list[StageLevels]) -> StageLevels:
+    """Return several kinds of playback as one track; the spread is that of the longest one."""
+    spoken = [levels for levels in stages if levels.rms is not None and levels.active]
+    active = sum(levels.active for levels in spoken)
+    energy = sum((levels.rms or 0.0) ** 2 * levels.active for levels in spoken)
+    longest = max(stages, key=lambda levels: levels.active)
+    return StageLevels(
+        frames=sum(levels.frames for levels in stages),
+        active=active,
+        rms=math.sqrt(energy / active) if active else None,
+        spread_db=longest.spread_db,
+    )
+
+
+def _rms(summary: CallSummary, policy: Policy) -> _Finding | None:
+    track = _agent_track(summary, policy)
+    if track is None:
+        return None
+    if track.rms is None or track.active_share < policy.speech_level.nearly_never:
+        evidence = f"the agent is nearly never heard: {percent(track.active_share)} of its frames"
+        return _Finding(0.0, policy.weights["rms"], track.frames, evidence)
+    value = _level_error_db(track.rms, policy)
+    spread = track.spread_db or 0.0
+    points = ramp(policy.knees.rms_level, value) + ramp(policy.knees.rms_spread, spread)
+    evidence = f"RMS {track.rms:.0f}"
+    if value:
+        evidence += (
+            f", {value:.1f} dB too {'loud' if track.rms > policy.speech_level.high else 'quiet'}"
+        )
+    if track.spread_db is not None:
+        evidence += f", spread {spread:.1f} dB"
+    return _Finding(value, points, track.frames, evidence)
+
+
+def _level_error_db(level: float, policy: Policy) -> float:
+    """Return by how many dB a level lies outside of what speech should have."""
+    low, high = policy.speech_level.low, policy.speech_level.high
+    if low <= level <= high:
+        return 0.0
+    nearest = low if level < low else high
+    return abs(20 * math.log10(max(level, 1.0) / nearest))
+
+
+_FACTORS: Mapping[str, Callable[[CallSummary, Policy], _Finding | None]] = {
+    "latency": _latency,
+    "underflow": _underflow,
+    "fallback": _fallback,
+    "barge_in": _barge_in,
+    "codec": _codec,
+    "rms": _rms,
+}
+
+
+def _gates(
+    summary: CallSummary, policy: Policy, observed: Mapping[str, FactorScore]
+) -> Iterator[Gate]:
+    """Yield every ceiling that applies."""
+    tops = policy.ceilings
+    percentile = f"p{policy.percentile:g}"
+    for name, steps, text in (
+        ("latency", tops.latency, lambda at: f"{percentile} >= {seconds(at)}"),
+        ("underflow", tops.underflow, lambda at: f"underflow >= {percent(at)}"),
+        ("fallback", tops.fallback, lambda at: f"{at:g} fallbacks or more"),
+        ("barge_in", tops.barge_in, lambda at: f"barge-in {percentile} >= {seconds(at)}"),
+    ):
+        if name in observed:
+            yield from _step_gate(name, steps, observed[name].value, text)
+    waits = max(summary.unanswered or (), default=None)
+    yield from _step_gate(
+        "unanswered",
+        tops.unanswered,
+        waits,
+        lambda at: f"a turn unanswered for {seconds(at)} or more",
+    )
+    for name, ceiling in (
+        ("latency", tops.latency_unobserved),
+        ("underflow", tops.underflow_unobserved),
+    ):
+        if name not in observed:
+            yield Gate(f"{name}_unobserved", ceiling, f"{name} not being observed", name)
+    if "rms" in observed and observed["rms"].penalty >= policy.weights["rms"]:
+        yield Gate("rms_full_penalty", tops.rms_full_penalty, "rms at its full penalty", "rms")
+    if _caller_ignored(summary, policy):
+        reason = "a caller who spoke without one measured turn"
+        yield Gate("caller_ignored", tops.caller_ignored, reason, "latency")
+    if noise := _noise(summary, policy):
+        yield Gate("noise", tops.noise, noise, "codec")
+    if summary.failed:
+        yield Gate(
+            "call_failed", tops.call_failed, "the engine's report that the call failed", None
+        )
+    if _never_heard(summary, policy):
+        yield Gate("never_heard", tops.never_heard, "an agent that was never heard", None)
+
+
+def _step_gate(
+    name: str, steps: Steps, value: float | None, text: Callable[[float], str]
+) -> Iterator[Gate]:
+    reached = None if value is None else step(steps, value)
+    if reached:
+        factor = "latency" if name == "unanswered" else name
+        yield Gate(name, reached[1], text(reached[0]), factor)
+
+
+def _measured_turns(summary: CallSummary) -> int:
+    return summary.turn_count or len(summary.turn_latencies or ())
+
+
+def _caller_ignored(summary: CallSummary, policy: Policy) -> bool:
+    rule = policy.caller_ignored
+    if _measured_turns(summary) or (summary.duration or 0.0) < rule.call_seconds:
+        return False
+    spoken = (
+        levels.speech_seconds
+        for stage, levels in summary.audio.items()
+        if not is_agent_stage(stage)
+    )
+    return max(spoken, default=0.0) >= rule.speech_seconds
+
+
+def _never_heard(summary: CallSummary, policy: Policy) -> bool:
+    if (summary.duration or 0.0) < policy.never_heard.call_seconds:
+        return False
+    if _measured_turns(summary) or summary.fallbacks:
+        return False
+    track = _agent_track(summary, policy)
+    silent = track is not None and track.active_share < policy.speech_level.nearly_never
+    return summary.frames_sent == 0 or silent
+
+
+def _unscored_reason(
+    summary: CallSummary, policy: Policy, weight: float, gates: tuple[Gate, ...]
+) -> str | None:
+    """Return why the call has no score; no data must read neither as 100 nor as 0."""
+    if gates and gates[0].ceiling == 0:
+        return None
+    rule = policy.not_scored
+    length = math.inf if summary.duration is None else summary.duration
+    if not weight and length < rule.abandoned_seconds:
+        return "abandoned"
+    turns = _measured_turns(summary) or summary.unanswered
+    if not turns and length < rule.no_conversation_seconds:
+        return "no_conversation"
+    return "too_little_evidence" if weight < rule.min_weight else None
+
+
+# Values in words, for evidence and reasons.
+
+
+def seconds(value: float) -> str:
+    """Return a duration in words: ``0.82 s``, ``3.1 s``, ``6 s``."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
+
+
+def percent(value: float) -> str:
+    """Return a share in words: ``1.25 %``."""
+    return f"{value * 100:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def plural(n: int, noun: str) -> str:
+    """Return a count with its noun: ``1 turn``, ``1,200 turns``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

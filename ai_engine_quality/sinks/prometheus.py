@@ -1,0 +1,503 @@
+"""Scores as metrics, on the registry that the engine already exposes.
+
+The only module that imports prometheus_client. Counters and histograms are the client's own, with
+their children kept at hand; two families are collected here instead: the per-call samples, which
+go once scrapers have seen them, and the turn latencies, which are counted in bins of our own
+because twenty observations per call would cost more than the whole score.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from ai_engine_quality.observations import DropReason
+from ai_engine_quality.policy import FACTORS, Band
+from ai_engine_quality.result import CallScore
+
+SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
+"""Integer scores: the bands' own edges, so that counts by band are exact."""
+
+TURN_BUCKETS = (0.2, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0)
+"""Seconds: the engine's own buckets, and two more for turns that its alerts call critical."""
+
+UNDERFLOW_BUCKETS = (0.0, 0.0025, 0.005, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
+"""Effective ratio: the policy's ceilings, and what lies around them."""
+
+MAX_LABEL_VALUES = 50
+"""Distinct values of one label; further ones are ``other``."""
+
+MAX_EXEMPLAR_CALL_ID = 100
+"""An exemplar's labels may have 128 characters in all."""
+
+UNKNOWN = "unknown"
+OTHER = "other"
+NOT_SCORED = "not_scored"
+
+UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence")
+OUTCOMES = (UNKNOWN, "completed", "failed", "expired")
+"""Outcomes that start at zero for each provider, so that their first call counts in a rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long a finished call's sample stays on ``/metrics``."""
+
+    min_collections: int = 3
+    """It was collected so often before it may go."""
+    min_seconds: float = 60.0
+    """And is so old, since any reader of ``/metrics`` counts as a collection."""
+    max_seconds: float = 900.0
+    """Then it goes in any case."""
+    max_calls: int = 500
+    """And the oldest go beyond so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallCost:
+    """What a minute with a provider costs."""
+
+    per_minute: float
+    currency: str
+
+
+class LiveCalls(NamedTuple):
+    """The calls in progress, by provisional band."""
+
+    active: int
+    by_band: Mapping[str, int]
+
+
+class _Sample:
+    """The score of a finished call, while scrapers may still want it."""
+
+    __slots__ = ("collections", "ended", "score")
+
+    def __init__(self, score: int, ended: float) -> None:
+        self.score = score
+        self.ended = ended
+        self.collections = 0
+
+
+class RetainedScores:
+    """Per-call samples, bounded, each kept until it was seen: see :class:`Retention`."""
+
+    def __init__(self, retention: Retention, on_unseen: Callable[[int], None]) -> None:
+        self._retention = retention
+        self._on_unseen = on_unseen
+        self._samples: OrderedDict[str, _Sample] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def add(self, call_id: str, score: int, now: float) -> None:
+        """Keep a finished call's score; what exceeds the bound goes, the oldest first."""
+        self._samples.pop(call_id, None)
+        self._samples[call_id] = _Sample(score, now)
+        while len(self._samples) > self._retention.max_calls:
+            _, evicted = self._samples.popitem(last=False)
+            self._count_unseen(evicted)
+
+    def collect(self, now: float) -> list[tuple[str, int]]:
+        """Return the (call id, score) pairs that are shown now; this counts as a collection."""
+        self.expire(now)
+        shown = []
+        for call_id, sample in self._samples.items():
+            sample.collections += 1
+            shown.append((call_id, sample.score))
+        return shown
+
+    def expire(self, now: float) -> None:
+        """Drop what was seen often enough and is old enough, or is too old."""
+        rule = self._retention
+        gone = []
+        for call_id, sample in self._samples.items():
+            age = now - sample.ended
+            if age < rule.min_seconds:
+                break  # ordered by age: the rest is younger
+            if age >= rule.max_seconds or sample.collections >= rule.min_collections:
+                gone.append(call_id)
+        for call_id in gone:
+            self._count_unseen(self._samples.pop(call_id))
+
+    def _count_unseen(self, sample: _Sample) -> None:
+        if sample.collections < self._retention.min_collections:
+            self._on_unseen(1)
+
+
+class _LabelValues:
+    """Gives each name a bounded label value."""
+
+    def __init__(self, limit: int = MAX_LABEL_VALUES) -> None:
+        self._limit = limit
+        self._known: set[str] = set()
+
+    def __call__(self, name: str | None) -> str:
+        if name is None:
+            return UNKNOWN
+        if name not in self._known:
+            if len(self._known) >= self._limit:
+                return OTHER
+            self._known.add(name)
+        return name
+
+
+class TurnBins:
+    """Latencies of one provider and pipeline, counted into :data:`TURN_BUCKETS`."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(TURN_BUCKETS) + 1)
+        self.total = 0.0
+
+    def add(self, latencies: Sequence[float]) -> None:
+        """Count latencies in seconds."""
+        counts = self.counts
+        for latency in latencies:
+            counts[bisect_left(TURN_BUCKETS, latency)] += 1
+            self.total += latency
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return cumulative (le, count) pairs, as the exposition has them."""
+        seen = 0
+        pairs: list[tuple[str, float]] = []
+        for edge, count in zip((*map(str, TURN_BUCKETS), "+Inf"), self.counts, strict=True):
+            seen += count
+            pairs.append((edge, seen))
+        return pairs
+
+
+@dataclass(slots=True)
+class _Group:
+    """The metrics of one provider and pipeline, with their labels looked up once."""
+
+    scores: Histogram
+    underflow: Histogram
+    by_band: dict[Band, Counter]
+    penalties: dict[str, Counter]
+    turns: TurnBins
+    native_turns: Histogram | None
+
+
+_MetricT = TypeVar("_MetricT", Counter, Gauge, Histogram)
+
+
+class PrometheusSink:
+    """Registers the metrics and keeps them; ``close()`` unregisters every one."""
+
+    def __init__(
+        self,
+        *,
+        registry: CollectorRegistry | None,
+        clock: Callable[[], float],
+        live_calls: Callable[[], LiveCalls],
+        before_collect: Callable[[], None],
+        per_call_series: bool,
+        retention: Retention,
+        costs: Mapping[str, CallCost],
+        version: str,
+        policy_version: str,
+    ) -> None:
+        """Register on ``registry`` (None: prometheus_client's default one).
+
+        Raises:
+            ValueError: the registry has metrics of these names already.
+        """
+        self._registry = REGISTRY if registry is None else registry
+        self._clock = clock
+        self._live_calls = live_calls
+        self._before_collect = before_collect
+        self._costs = costs
+        self.multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self.per_call_series = per_call_series and not self.multiprocess
+        self._lock = Lock()
+        self._registered: list[Any] = []
+        self._retained = RetainedScores(
+            retention, lambda unseen: self.dropped(DropReason.SAMPLE_EVICTED, unseen)
+        )
+        self._providers = _LabelValues()
+        self._pipelines = _LabelValues()
+        self._outcomes = _LabelValues()
+        self._hooks = _LabelValues()
+        self._groups: dict[tuple[str, str], _Group] = {}
+        self._group_of: dict[tuple[str | None, str | None], _Group] = {}
+        try:
+            self._register(version, policy_version)
+        except ValueError as error:
+            self.close()
+            raise ValueError(
+                f"{error}. This registry has a QualityMonitor already: use that one, close() it "
+                "first, or pass registry=CollectorRegistry()"
+            ) from error
+
+    def _register(self, version: str, policy_version: str) -> None:
+        # First of all: what collecting updates (expired calls, say) is then in the same scrape.
+        self._register_collected()
+        group = ("provider", "pipeline")
+        self._scores = self._make(
+            Histogram, "call_scores", "Quality scores of finished calls, 0 to 100.", group,
+            buckets=SCORE_BUCKETS,
+        )  # fmt: skip
+        self._scored = self._make(
+            Counter, "calls_scored_total", "Finished calls by quality band.", (*group, "band")
+        )
+        self._unscored = self._make(
+            Counter,
+            "calls_unscored_total",
+            "Finished calls without a score, by reason.",
+            ("reason",),
+        )
+        self._penalties = self._make(
+            Counter, "call_quality_penalty_points_total",
+            "Points that finished calls lost, by factor.", (*group, "factor"),
+        )  # fmt: skip
+        self._underflow = self._make(
+            Histogram, "call_underflow_ratio", "Effective underflow ratio of finished calls.",
+            group, buckets=UNDERFLOW_BUCKETS,
+        )  # fmt: skip
+        self._started = self._make(Counter, "calls_started_total", "Calls started.", ("provider",))
+        self._ended = self._make(
+            Counter, "calls_ended_total", "Calls ended.", ("provider", "outcome")
+        )
+        self._cost = self._make(
+            Counter, "call_cost_total", "Call minutes times the configured rate.",
+            ("provider", "currency"),
+        )  # fmt: skip
+        self._hook_live = self._make(
+            Gauge, "quality_hook_live", "1 where the engine delivers a factor's observations.",
+            ("factor",), multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._engine_info = self._make(
+            Gauge, "engine_info", "The engine: its version and audio transport.",
+            ("version", "audio_transport"), multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._dropped = self._make(
+            Counter, "quality_dropped_total", "Observations and calls not taken, by reason.",
+            ("reason",),
+        )  # fmt: skip
+        self._hook_failures = self._make(
+            Counter, "quality_hook_failures_total", "Call-end hooks that raised or were slow.",
+            ("hook",),
+        )  # fmt: skip
+        self._info = self._make(
+            Gauge, "quality_info", "This library: its version and scoring policy.",
+            ("version", "policy"), multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._info.labels(version, policy_version).set(1)
+        for unscored in UNSCORED_REASONS:
+            self._unscored.labels(unscored)
+        self._drops = {reason: self._dropped.labels(reason.value) for reason in DropReason}
+
+    def _register_collected(self) -> None:
+        """Register what is collected here; several processes can't, and use plain gauges."""
+        self._native_turns: Histogram | None = None
+        if not self.multiprocess:
+            collector = _Collector(self)
+            self._registry.register(collector)
+            self._registered.append(collector)
+            return
+        self._native_turns = self._make(
+            Histogram, "call_turn_response_seconds", _TURNS_HELP, ("provider", "pipeline"),
+            buckets=TURN_BUCKETS,
+        )  # fmt: skip
+        self._active = self._make(
+            Gauge, "calls_active", _ACTIVE_HELP, (), multiprocess_mode="livesum"
+        )
+        self._by_band = self._make(
+            Gauge, "live_calls", _LIVE_HELP, ("band",), multiprocess_mode="livesum"
+        )
+        # There, and 0: no call has a sample of its own where samples can't be withdrawn.
+        self._make(
+            Gauge, "quality_series_retained", _RETAINED_HELP, (), multiprocess_mode="livesum"
+        )
+
+    def _make(
+        self, kind: type[_MetricT], name: str, text: str, labels: Sequence[str], **options: Any
+    ) -> _MetricT:
+        metric = kind(f"ai_agent_{name}", text, labels, registry=self._registry, **options)
+        self._registered.append(metric)
+        return metric
+
+    def close(self) -> None:
+        """Unregister every metric; the registry is then as it was."""
+        while self._registered:
+            self._registry.unregister(self._registered.pop())
+
+    # What happens to calls.
+
+    def call_started(self, provider: str | None, pipeline: str | None) -> None:
+        """Count a call, and let all its series begin at zero."""
+        with self._lock:
+            label = self._providers(provider)
+            self._started.labels(label).inc()
+            for outcome in OUTCOMES:
+                self._ended.labels(label, self._outcomes(outcome))
+            self._group(provider, pipeline)
+
+    def turns(self, provider: str | None, pipeline: str | None, latencies: Sequence[float]) -> None:
+        """Count turn latencies, in seconds."""
+        with self._lock:
+            group = self._group(provider, pipeline)
+            group.turns.add(latencies)
+            if group.native_turns is not None:
+                for latency in latencies:
+                    group.native_turns.observe(latency)
+
+    def __call__(self, score: CallScore) -> None:
+        """Count a call that has ended, and keep its sample for the scrapers."""
+        summary = score.summary
+        with self._lock:
+            provider = self._providers(summary.provider)
+            outcome = UNKNOWN if summary.outcome is None else summary.outcome
+            self._ended.labels(provider, self._outcomes(outcome)).inc()
+            self._count_cost(provider, summary.duration)
+            group = self._group(summary.provider, summary.pipeline)
+            underflow = score.factor("underflow")
+            if underflow.value is not None:
+                group.underflow.observe(underflow.value)
+            if score.score is None or score.band is None:
+                self._unscored.labels(score.unscored_reason).inc()
+                return
+            self._count_score(group, score.call_id, score.score, score.band)
+            for factor in score.factors:
+                if factor.penalty:
+                    group.penalties[factor.name].inc(factor.penalty)
+
+    def _count_score(self, group: _Group, call_id: str, score: int, band: Band) -> None:
+        group.by_band[band].inc()
+        exemplar = None
+        if self.per_call_series:
+            self._retained.add(call_id, score, self._clock())
+            exemplar = {"call_id": call_id} if len(call_id) <= MAX_EXEMPLAR_CALL_ID else None
+        group.scores.observe(score, exemplar)
+
+    def _count_cost(self, provider: str, duration: float | None) -> None:
+        cost = self._costs.get(provider)
+        if cost is not None and duration is not None:
+            self._cost.labels(provider, cost.currency).inc(cost.per_minute * duration / 60)
+
+    def _group(self, provider: str | None, pipeline: str | None) -> _Group:
+        """Return the metrics of a provider and pipeline, by their names or by ``other``."""
+        found = self._group_of.get((provider, pipeline))
+        if found is not None:
+            return found
+        labels = (self._providers(provider), self._pipelines(pipeline))
+        found = self._groups.get(labels)
+        if found is None:
+            found = self._groups[labels] = self._new_group(labels)
+        if OTHER not in labels:  # names beyond the bound must not fill this cache either
+            self._group_of[provider, pipeline] = found
+        return found
+
+    def _new_group(self, labels: tuple[str, str]) -> _Group:
+        return _Group(
+            scores=self._scores.labels(*labels),
+            underflow=self._underflow.labels(*labels),
+            by_band={band: self._scored.labels(*labels, band.value) for band in Band},
+            penalties={factor: self._penalties.labels(*labels, factor) for factor in FACTORS},
+            turns=TurnBins(),
+            native_turns=self._native_turns.labels(*labels) if self._native_turns else None,
+        )
+
+    # What the library tells of itself.
+
+    def dropped(self, reason: DropReason, count: int = 1) -> None:
+        """Count what was not taken."""
+        self._drops[reason].inc(count)
+
+    def hook_failed(self, hook: str) -> None:
+        """Count a hook that raised or was slow."""
+        with self._lock:
+            self._hook_failures.labels(self._hooks(hook)).inc()
+
+    def hook_live(self, factor: str, live: bool) -> None:
+        """Tell whether the engine delivers a factor's observations."""
+        self._hook_live.labels(factor).set(1 if live else 0)
+
+    def engine_info(self, version: str, audio_transport: str) -> None:
+        """Tell which engine this is, instead of what was told before."""
+        if not self.multiprocess:
+            self._engine_info.clear()
+        self._engine_info.labels(version, audio_transport).set(1)
+
+    def publish_live(self, live: LiveCalls) -> None:
+        """Set the gauges of live calls, where no collection can: with several processes."""
+        self._active.set(live.active)
+        for band, count in live.by_band.items():
+            self._by_band.labels(band).set(count)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families that are collected here."""
+        self._before_collect()
+        live = self._live_calls()
+        with self._lock:
+            shown = self._retained.collect(self._clock())
+            turns = [
+                (labels, group.turns.buckets(), group.turns.total)
+                for labels, group in self._groups.items()
+            ]
+        yield _family(
+            "call_quality_score", _SCORE_HELP, ("call_id",), [((c,), s) for c, s in shown]
+        )
+        yield _family("calls_active", _ACTIVE_HELP, (), [((), live.active)])
+        by_band = [((band,), count) for band, count in live.by_band.items()]
+        yield _family("live_calls", _LIVE_HELP, ("band",), by_band)
+        yield _family("quality_series_retained", _RETAINED_HELP, (), [((), len(shown))])
+        yield _turn_family(turns)
+
+
+_SCORE_HELP = "Quality score of a finished call, 0 to 100; gone once scrapers have seen it."
+_ACTIVE_HELP = "Calls in progress, whether anybody speaks or not."
+_LIVE_HELP = "Calls in progress by the band that they would have if they ended now."
+_RETAINED_HELP = "Finished calls whose sample is still shown."
+_TURNS_HELP = "End of the caller's turn to first agent audio, of every kind of provider."
+
+
+def _family(
+    name: str, text: str, labels: Sequence[str], values: Sequence[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"ai_agent_{name}", text, labels=labels)
+    for label_values, value in values:
+        family.add_metric(label_values, value)
+    return family
+
+
+def _turn_family(
+    groups: Sequence[tuple[tuple[str, str], list[tuple[str, float]], float]],
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(
+        "ai_agent_call_turn_response_seconds", _TURNS_HELP, labels=("provider", "pipeline")
+    )
+    for labels, buckets, total in groups:
+        family.add_metric(labels, buckets, total)
+    return family
+
+
+class _Collector:
+    """What the registry asks; describes its families without counting as a collection."""
+
+    def __init__(self, sink: PrometheusSink) -> None:
+        self._sink = sink
+
+    def describe(self) -> list[Metric]:
+        """Return the families' names and types, so that duplicates are refused."""
+        return [
+            _family("call_quality_score", _SCORE_HELP, ("call_id",), []),
+            _family("calls_active", _ACTIVE_HELP, (), []),
+            _family("live_calls", _LIVE_HELP, ("band",), []),
+            _family("quality_series_retained", _RETAINED_HELP, (), []),
+            _turn_family([]),
+        ]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families with their samples; this counts as a collection."""
+        return self._sink.collect()

@@ -1,0 +1,338 @@
+"""A finished call in numbers: :class:`CallSummary`, the only thing a score is made from.
+
+Content-free by construction: names that the operator chose, and numbers. A summary goes through
+JSON and back unchanged, so that a stored call can be scored again years later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+from ai_engine_quality.distribution import MAX_BIN, Bins, Distribution
+from ai_engine_quality.observations import FRAME_SECONDS
+
+COMPACT_KEEP = 64
+"""Values that a compacted summary keeps exactly, per kind: enough for the p95 of 1,000 turns."""
+
+
+class SummaryError(ValueError):
+    """A stored summary can't be read; the message names the field and what it should hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageLevels:
+    """The audio measured at one stage of a call. What was not measured is None."""
+
+    frames: int = 0
+    """Frames whose level was measured (a sample of those seen)."""
+    active: int = 0
+    """Those of them that held speech: RMS of 200 and more (-44 dBov)."""
+    rms: float | None = None
+    """Energy-mean 16-bit RMS of the active frames."""
+    spread_db: float | None = None
+    """Inter-quartile range, in dB, of the levels of successive groups of 50 active frames."""
+    clipped: float | None = None
+    """Share (0 to 1) of samples at full scale, in the frames taken for the noise check."""
+    dc: float | None = None
+    """Mean sample value of those frames, signed 16-bit."""
+    flatness: float | None = None
+    """Median spectral flatness (0 to 1) of those frames; None with fewer than 20 of them."""
+    active_seconds: float | None = None
+    """Seconds of speech that the sample stands for; None: 20 ms for each active frame."""
+    noise_rms: float | None = None
+    """Energy-mean RMS of the frames of the noise check; None: use ``rms``."""
+
+    @property
+    def speech_seconds(self) -> float:
+        """Seconds of speech heard at this stage."""
+        return self.active * FRAME_SECONDS if self.active_seconds is None else self.active_seconds
+
+    @property
+    def active_share(self) -> float:
+        """Share (0 to 1) of the measured frames that held speech."""
+        return self.active / self.frames if self.frames else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSummary:
+    """Everything that was observed of one call. Unreported is None, never 0.
+
+    Durations are in seconds, levels in 16-bit RMS.
+    """
+
+    call_id: str
+    provider: str | None = None
+    pipeline: str | None = None
+    outcome: str | None = None
+    failed: bool = False
+    """Whether the engine reports that the call failed."""
+    started_at: float | None = None
+    """Unix time, only to display."""
+    duration: float | None = None
+    turn_latencies: tuple[float, ...] | None = None
+    """Seconds from the end of the caller's turn to the first agent audio, turn by turn; of a call
+    with more than 512 turns the 512 slowest, ascending, the others being in ``binned``."""
+    turn_count: int | None = None
+    """How many turns were measured."""
+    frames_sent: int | None = None
+    """20 ms frames of agent speech played, fillers not included."""
+    underflows: int | None = None
+    """20 ms filler frames played because the buffer was empty."""
+    underflow_episodes: int | None = None
+    """In how many runs; None: unknown."""
+    fallbacks: int | None = None
+    """How often streaming fell back to playing a file."""
+    barge_ins: int | None = None
+    barge_in_reactions: tuple[float, ...] | None = None
+    """Seconds from the caller's first word to the agent's silence, where it was timed."""
+    unanswered: tuple[float, ...] | None = None
+    """Seconds waited in each turn of the caller that never got a reply."""
+    codec_checks: int | None = None
+    codec_misaligned: int | None = None
+    audio: Mapping[str, StageLevels] = field(default_factory=dict)
+    """Stage to its levels; a stage that was never measured isn't there."""
+    binned: Mapping[str, Bins] = field(default_factory=dict)
+    """Field name to (bin, count) pairs: the values that did not stay exact in very long calls."""
+    worst_turns: tuple[tuple[int, float], ...] | None = None
+    """(turn, seconds) of the slowest turns; None: read them from ``turn_latencies``."""
+    fallback_reasons: Mapping[str, int] = field(default_factory=dict)
+    codec_details: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in _SEQUENCES:
+            value = getattr(self, name)
+            if value is not None and type(value) is not tuple:
+                object.__setattr__(self, name, tuple(value))
+        if self.turn_count is None and self.turn_latencies:
+            n = self.distribution("turn_latencies").n
+            object.__setattr__(self, "turn_count", n)
+
+    def distribution(self, name: str) -> Distribution:
+        """Return the values of ``turn_latencies``, ``barge_in_reactions`` or ``unanswered``."""
+        return Distribution(getattr(self, name) or (), self.binned.get(name, ()))
+
+    def slowest_turns(self, most: int = 3) -> tuple[tuple[int, float], ...]:
+        """Return (turn, seconds) of the slowest measured turns; turns count from 1."""
+        if self.worst_turns is not None:
+            return self.worst_turns[:most]
+        turns = enumerate(self.turn_latencies or (), start=1)
+        return tuple(sorted(turns, key=lambda turn: (-turn[1], turn[0]))[:most])
+
+    def without_slowest_turn(self) -> CallSummary:
+        """Return the call as it would have been without its slowest measured turn."""
+        latencies = list(self.turn_latencies or ())
+        if not latencies:
+            return self
+        latencies.remove(max(latencies))
+        return replace(
+            self,
+            turn_latencies=tuple(latencies) or None,
+            turn_count=self.turn_count - 1 if self.turn_count else None,
+            worst_turns=None if self.worst_turns is None else self.worst_turns[1:],
+        )
+
+    def compacted(self, keep: int = COMPACT_KEEP) -> CallSummary:
+        """Return the same call in less room: only the largest values of each kind stay exact."""
+        changes: dict[str, Any] = {}
+        binned = dict(self.binned)
+        for name in _VALUES:
+            distribution = self.distribution(name)
+            if len(distribution.exact) > keep:
+                coarse = distribution.coarser(keep)
+                changes[name] = coarse.exact
+                binned[name] = coarse.bins
+        return replace(self, **changes, binned=binned, worst_turns=self.slowest_turns())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; :meth:`from_dict` gives an equal summary back."""
+        out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in _SEQUENCES:
+            if out[name] is not None:
+                out[name] = [list(v) if isinstance(v, tuple) else v for v in out[name]]
+        out["audio"] = {stage: _levels_to_dict(levels) for stage, levels in self.audio.items()}
+        out["binned"] = {name: [list(pair) for pair in bins] for name, bins in self.binned.items()}
+        out["fallback_reasons"] = dict(self.fallback_reasons)
+        out["codec_details"] = dict(self.codec_details)
+        return out
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read a summary from plain JSON types; a field that is missing was not reported.
+
+        Raises:
+            SummaryError: a field is unknown or holds something else than it should.
+        """
+        if not isinstance(data, Mapping):
+            raise SummaryError(f"a summary is an object with fields, not {type(data).__name__}")
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(str(key) for key in data.keys() - known):
+            raise SummaryError(
+                f"unknown field {', '.join(unknown)}; a summary has {', '.join(sorted(known))}"
+            )
+        if "call_id" not in data:
+            raise SummaryError("call_id is missing; every summary names its call")
+        return cls(**{name: _READERS[name](name, value) for name, value in data.items()})
+
+
+def _levels_to_dict(levels: StageLevels) -> dict[str, Any]:
+    return {f.name: getattr(levels, f.name) for f in fields(levels)}
+
+
+# Readers of stored values: each takes a field's name and value, and returns the value or raises a
+# SummaryError that names the field.
+_Reader = Callable[[str, Any], Any]
+
+
+def _optional(reader: _Reader) -> _Reader:
+    return lambda name, value: None if value is None else reader(name, value)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise SummaryError(f"{name} must be text that is not empty, not {value!r}")
+    return value
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise SummaryError(f"{name} must be true or false, not {value!r}")
+    return value
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise SummaryError(f"{name} must be a whole number, 0 or more, not {value!r}")
+    return value
+
+
+def _real(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise SummaryError(f"{name} must be a finite number, not {value!r}")
+    return value
+
+
+def _not_negative(name: str, value: object) -> float:
+    number = _real(name, value)
+    if number < 0:
+        raise SummaryError(f"{name} must be 0 or more, not {value!r}")
+    return number
+
+
+def _share(name: str, value: object) -> float:
+    number = _not_negative(name, value)
+    if number > 1:
+        raise SummaryError(f"{name} must be a share from 0 to 1, not {value!r}")
+    return number
+
+
+def _items(name: str, value: object) -> Sequence[Any]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise SummaryError(f"{name} must be a list, not {value!r}")
+    return value
+
+
+def _entries(name: str, value: object) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise SummaryError(f"{name} must be an object with named entries, not {value!r}")
+    return value
+
+
+def _values(name: str, value: object) -> tuple[float, ...]:
+    return tuple(_not_negative(name, item) for item in _items(name, value))
+
+
+def _pair(name: str, value: object, second: _Reader) -> tuple[int, Any]:
+    pair = _items(name, value)
+    if len(pair) != 2:
+        raise SummaryError(f"{name} must hold pairs, not {value!r}")
+    return _count(name, pair[0]), second(name, pair[1])
+
+
+def _bins(name: str, value: object) -> Bins:
+    bins = tuple(_pair(name, item, _count) for item in _items(name, value))
+    if any(index > MAX_BIN for index, _ in bins):
+        raise SummaryError(f"{name} has a bin beyond {MAX_BIN}, which no observation can reach")
+    return bins
+
+
+def _binned(name: str, value: object) -> dict[str, Bins]:
+    entries = _entries(name, value)
+    if unknown := sorted(entries.keys() - set(_VALUES)):
+        raise SummaryError(f"{name}.{unknown[0]} is unknown; it has {', '.join(_VALUES)}")
+    return {key: _bins(f"{name}.{key}", item) for key, item in entries.items()}
+
+
+def _worst_turns(name: str, value: object) -> tuple[tuple[int, float], ...]:
+    return tuple(_pair(name, item, _not_negative) for item in _items(name, value))
+
+
+def _counts(name: str, value: object) -> dict[str, int]:
+    return {key: _count(f"{name}.{key}", item) for key, item in _entries(name, value).items()}
+
+
+def _audio(name: str, value: object) -> dict[str, StageLevels]:
+    return {key: _levels(f"{name}.{key}", item) for key, item in _entries(name, value).items()}
+
+
+def _levels(name: str, value: object) -> StageLevels:
+    if isinstance(value, StageLevels):
+        return value
+    entries = _entries(name, value)
+    if unknown := sorted(entries.keys() - _LEVEL_READERS.keys()):
+        raise SummaryError(f"{name}.{unknown[0]} is unknown; it has {', '.join(_LEVEL_READERS)}")
+    return StageLevels(
+        **{key: _LEVEL_READERS[key](f"{name}.{key}", item) for key, item in entries.items()}
+    )
+
+
+def _or_default(reader: _Reader, default: object) -> _Reader:
+    return lambda name, value: default if value is None else reader(name, value)
+
+
+_LEVEL_READERS: dict[str, _Reader] = {
+    "frames": _or_default(_count, 0),
+    "active": _or_default(_count, 0),
+    "rms": _optional(_not_negative),
+    "spread_db": _optional(_not_negative),
+    "clipped": _optional(_share),
+    "dc": _optional(_real),
+    "flatness": _optional(_share),
+    "active_seconds": _optional(_not_negative),
+    "noise_rms": _optional(_not_negative),
+}
+
+_VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
+"""Fields that hold values, exact or binned."""
+
+_SEQUENCES = (*_VALUES, "worst_turns")
+
+_READERS: dict[str, _Reader] = {
+    "call_id": _text,
+    "provider": _optional(_text),
+    "pipeline": _optional(_text),
+    "outcome": _optional(_text),
+    "failed": _or_default(_flag, False),
+    "started_at": _optional(_real),
+    "duration": _optional(_not_negative),
+    "turn_latencies": _optional(_values),
+    "turn_count": _optional(_count),
+    "frames_sent": _optional(_count),
+    "underflows": _optional(_count),
+    "underflow_episodes": _optional(_count),
+    "fallbacks": _optional(_count),
+    "barge_ins": _optional(_count),
+    "barge_in_reactions": _optional(_values),
+    "unanswered": _optional(_values),
+    "codec_checks": _optional(_count),
+    "codec_misaligned": _optional(_count),
+    "audio": _audio,
+    "binned": _binned,
+    "worst_turns": _optional(_worst_turns),
+    "fallback_reasons": _counts,
+    "codec_details": _counts,
+}
