@@ -1,0 +1,50 @@
+# Two commands: `make demo` and `make test`. Each does all of its set-up; nothing else is needed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Any Python of 3.11 or newer, the oldest one first.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$p; break; }; done)
+
+.PHONY: demo test lint bench format clean python-packages speech monitoring-tools
+
+demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
+	@$(BIN)/ai-engine-quality demo $(ARGS)
+
+test: $(VENV)/.installed speech monitoring-tools lint ## Everything that must hold
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.installed ## What the library costs, as ratios in one run
+	@$(BIN)/python tests/benchmarks $(ARGS)
+
+format: $(VENV)/.installed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# Made anew when what it installs changes.
+$(VENV)/.installed: pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then $(MAKE) --no-print-directory python-packages; fi
+	@sh tools/make-venv $(VENV) $(PYTHON)
+	@touch $@
+
+python-packages:
+	@sh tools/need-debian python3 python3-venv -- python3 -c 'import venv, ensurepip'
+
+# Real telephone speech; without it the demo synthesises some, and says so.
+speech:
+	@sh tools/need-debian --optional asterisk-core-sounds-en-wav -- \
+		test -d /usr/share/asterisk/sounds/en_US_f_Allison
+
+# The tests run a real Prometheus.
+monitoring-tools:
+	@sh tools/need-debian prometheus -- command -v promtool

@@ -1,0 +1,21 @@
+"""The command line, ``ai-engine-quality``: one module per command."""
+
+import click
+
+from ai_engine_quality._version import __version__
+from ai_engine_quality.cli.demo import demo
+from ai_engine_quality.cli.explain import explain
+from ai_engine_quality.cli.rescore import rescore
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ai-engine-quality")
+def cli() -> None:
+    """Quality scores, 0 to 100, for the calls of an AI voice agent."""
+
+
+cli.add_command(demo)
+cli.add_command(explain)
+cli.add_command(rescore)
+
+__all__ = ["cli"]

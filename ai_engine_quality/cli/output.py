@@ -1,0 +1,103 @@
+"""What the commands print: tables and progress for people on a terminal, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from ai_engine_quality.policy import Band
+from ai_engine_quality.result import CallScore
+from ai_engine_quality.sinks.records import Unreadable, read_records
+
+DEFAULT_RECORDS = Path("records/calls.jsonl")
+
+NOT_FOUND = 1
+"""Exit code: what was asked for isn't there. Wrong use of a command is 2."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+records_option = click.option(
+    "--records",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_RECORDS,
+    show_default=True,
+    envvar="AI_ENGINE_QUALITY_RECORDS_PATH",
+    help="The record file; rotated ones beside it are read too.",
+)
+
+# From Okabe and Ito's palette, which the colour-blind can tell apart; the band's word is always
+# beside its colour.
+BAND_STYLES = {
+    Band.EXCELLENT: "#009E73",
+    Band.GOOD: "#56B4E9",
+    Band.FAIR: "#E69F00",
+    Band.POOR: "bold #D55E00",
+}
+
+
+WIDE = 130
+"""Columns from which a table has room for a reason in words."""
+
+FILE_WIDTH = 220
+"""Columns of what goes into a file or a pipe: a line there is not wrapped."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that never reads markup in what it prints."""
+    out = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = FILE_WIDTH
+    return out
+
+
+def print_json(data: Any) -> None:
+    """Print plain types as JSON."""
+    click.echo(json.dumps(data, indent=1))
+
+
+def printable(text: str) -> str:
+    """Return text with what could steer a terminal made visible: a stored name may hold it."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
+
+
+def verdict(score: CallScore) -> Text:
+    """Return the band, in its colour."""
+    if score.band is None:
+        return Text("not scored", style="dim")
+    return Text(score.band.value, style=BAND_STYLES[score.band])
+
+
+def points(score: CallScore) -> str:
+    """Return the score, or a dash."""
+    return "-" if score.score is None else str(score.score)
+
+
+def stored_scores(path: Path) -> Iterable[CallScore]:
+    """Yield every stored score; tell on stderr how many lines were no records."""
+    unreadable: list[Unreadable] = []
+    try:
+        for item in read_records(path):
+            if isinstance(item, Unreadable):
+                unreadable.append(item)
+            else:
+                yield item
+    except OSError as error:
+        raise click.ClickException(
+            f"{path}: {error}. Name the record file; `ai-engine-quality demo` makes one"
+        ) from error
+    if unreadable:
+        first = unreadable[0]
+        click.echo(
+            printable(
+                f"{len(unreadable)} lines are no records and were left out; the first is line "
+                f"{first.line} of {first.path}: {first.reason}"
+            ),
+            err=True,
+        )
