@@ -11,9 +11,10 @@ Nothing is registered, read or started at import::
 """
 
 from ai_engine_quality._version import __version__
+from ai_engine_quality.audio import Sampling
 from ai_engine_quality.handle import CallHandle
 from ai_engine_quality.hooks import CallEndHook
-from ai_engine_quality.monitor import QualityMonitor, Sampling
+from ai_engine_quality.monitor import QualityMonitor
 from ai_engine_quality.observations import DropReason
 from ai_engine_quality.policy import DEFAULT_POLICY, Band, Policy, PolicyError
 from ai_engine_quality.result import CallScore, FactorScore, Gate

@@ -41,6 +41,13 @@ _ENCODINGS = {
 """Names that engines and providers use, and the encoding that they mean."""
 
 
+class Sampling(NamedTuple):
+    """Which of a stage's raw frames are measured."""
+
+    level_every: int = 4
+    noise_every: int = 10
+
+
 class FrameFormat(NamedTuple):
     """How the bytes of a frame are read."""
 

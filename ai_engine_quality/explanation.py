@@ -1,67 +1,16 @@
-"""Why a call has its score, in words: one line for a log, and in full for a person.
-
-The counterfactual ("without turn 7: 81, good") is not guessed: the call is scored again without
-its slowest turn, or as if one factor had been faultless.
-"""
+"""Why a call has its score, in words: one line for a log, and in full for a person."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from ai_engine_quality.policy import Band
-from ai_engine_quality.result import CallScore, FactorScore
-from ai_engine_quality.scoring import plural, rounded, score, worst_turn
-from ai_engine_quality.summary import CallSummary
+from ai_engine_quality.policy import held
+from ai_engine_quality.wording import plural
 
-
-class Counterfactual(NamedTuple):
-    """What the score would have been without one cause."""
-
-    without: str
-    score: int
-    band: Band
-
-
-def counterfactuals(call: CallScore) -> list[Counterfactual]:
-    """Return what would have changed the score: the slowest turn first, then whole factors.
-
-    Only changes of a point or more are named, best first among the factors. Empty where the call
-    was not scored, or was scored by a policy that isn't known here.
-    """
-    if call.score is None or call.policy is None:
-        return []
-    found = list(_without_slowest_turn(call))
-    factors = [_without_factor(call, factor) for factor in call.factors]
-    better = [change for change in factors if change and change.score > call.score]
-    return found + sorted(better, key=lambda change: -change.score)
-
-
-def _without_slowest_turn(call: CallScore) -> Iterator[Counterfactual]:
-    """Yield the call without its slowest turn, where that changes the score for the better."""
-    shorter = _shortened(call.summary)
-    if shorter is None or call.policy is None or call.score is None:
-        return
-    again = score(shorter, call.policy)
-    if again.score is not None and again.band and again.score > call.score:
-        turn = worst_turn(call.summary).split(",")[0]
-        yield Counterfactual(turn, again.score, again.band)
-
-
-def _shortened(summary: CallSummary) -> CallSummary | None:
-    """Return the call without its slowest turn, or None where nothing would be left of it."""
-    if worst_turn(summary).startswith("turn") and (summary.turn_count or 0) > 1:
-        return summary.without_slowest_turn()
-    return None
-
-
-def _without_factor(call: CallScore, factor: FactorScore) -> Counterfactual | None:
-    """Return the call as if one factor had cost nothing and held nothing."""
-    if call.policy is None:
-        return None
-    gates = tuple(gate for gate in call.gates if gate.factor != factor.name)
-    points = rounded(call.raw + factor.penalty, gates)
-    return Counterfactual(factor.name, points, call.policy.band(points))
+if TYPE_CHECKING:
+    from ai_engine_quality.result import CallScore, FactorScore
+    from ai_engine_quality.summary import CallSummary
 
 
 def in_one_line(call: CallScore) -> str:
@@ -79,9 +28,24 @@ def in_one_line(call: CallScore) -> str:
     if held := call.held_by:
         parts.append(f"held to {held.ceiling} by {held.reason}")
     line = f"{call.score}, {call.band}: {', '.join(parts) or 'nothing lost'}."
-    for change in counterfactuals(call)[:1]:
-        line += f" Without {change.without}: {change.score}, {change.band}."
+    for change in _changes(call)[:1]:
+        line += f" Without {change}."
     return line
+
+
+def _changes(call: CallScore) -> list[str]:
+    """Return what would have changed the score: the slowest turn first, then whole factors."""
+    turn = call.without_slowest_turn
+    found = [f"{turn.without}: {turn.score}, {turn.band}"] if turn else []
+    factors = [(_without(call, factor.name), factor.name) for factor in call.factors]
+    better = [change for change in factors if change[0] > (call.score or 0)]
+    return found + [f"{name}: {points}" for points, name in sorted(better, reverse=True)]
+
+
+def _without(call: CallScore, name: str) -> int:
+    """Return the score as if a factor had cost nothing and held nothing."""
+    tops = [gate.ceiling for gate in call.gates if gate.factor != name]
+    return held(call.raw + call.factor(name).penalty, tops)
 
 
 def in_full(call: CallScore) -> str:
@@ -111,8 +75,8 @@ def _lines(call: CallScore) -> Iterator[str]:
     if call.score is not None:
         held = f", held to {call.held_by.ceiling}" if call.held_by else ""
         yield f"  100 - {_points(100 - call.raw)} = {_points(call.raw)}{held}"
-    for change in counterfactuals(call):
-        yield f"  without {change.without}: {change.score}, {change.band}"
+    for change in _changes(call) if call.score is not None else []:
+        yield f"  without {change}"
 
 
 def _who(summary: CallSummary) -> str:

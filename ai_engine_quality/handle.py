@@ -7,18 +7,46 @@ The usual case of the frequent ones is written out in one expression; all else g
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from ai_engine_quality import observations
-from ai_engine_quality.audio import FrameFormat, check_frame
+from ai_engine_quality.audio import FrameBatch, FrameFormat, Sampling, check_frame
 from ai_engine_quality.call import CallAccumulator, StageAccumulator
 from ai_engine_quality.distribution import EXACT_LIMIT
 from ai_engine_quality.observations import FRAME_SECONDS, MAX_SECONDS, DropReason, Rejected
+from ai_engine_quality.result import CallScore
 
-if TYPE_CHECKING:
-    from ai_engine_quality.monitor import QualityMonitor
-    from ai_engine_quality.result import CallScore
+
+class CallOwner(Protocol):
+    """What a handle asks of the monitor that made it."""
+
+    sampling: Sampling
+    frames: FrameBatch
+
+    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+        """Count what was not taken."""
+
+    def flush_turns(self, handle: CallHandle) -> None:
+        """Count the turns that the latency histogram doesn't have yet."""
+
+    def publish_turns(self, handle: CallHandle, latencies: Sequence[float]) -> None:
+        """Count these turns."""
+
+    def update_names(self, call: CallAccumulator, provider: object, pipeline: object) -> None:
+        """Set a call's provider and pipeline."""
+
+    def call_ended(
+        self,
+        call_id: str,
+        *,
+        provider: str | None,
+        pipeline: str | None,
+        outcome: str | None,
+        failed: bool,
+        duration: float | None,
+    ) -> CallScore | None:
+        """End a call."""
 
 
 class CallHandle:
@@ -31,7 +59,7 @@ class CallHandle:
     __slots__ = ("_call", "_gone", "_monitor", "band", "call_id", "published_turns")
 
     def __init__(
-        self, monitor: QualityMonitor, call: CallAccumulator | None, call_id: str, gone: DropReason
+        self, monitor: CallOwner, call: CallAccumulator | None, call_id: str, gone: DropReason
     ) -> None:
         self._monitor = monitor
         self._call = call

@@ -11,11 +11,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ai_engine_quality import observations
 from ai_engine_quality._version import __version__
-from ai_engine_quality.audio import FrameBatch
+from ai_engine_quality.audio import FrameBatch, Sampling
 from ai_engine_quality.call import CallAccumulator
 from ai_engine_quality.handle import CallHandle
 from ai_engine_quality.hooks import CallEndHook, HookRunner, HookT
@@ -23,6 +23,7 @@ from ai_engine_quality.observations import FRAME_SECONDS, DropReason, Rejected
 from ai_engine_quality.policy import DEFAULT_POLICY, Band, Policy
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score
+from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import (
     NOT_SCORED,
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from ai_engine_quality.settings import Settings
-
 TOMBSTONE_SECONDS = 900.0
 """An ended call is remembered as long as the engine itself remembers one."""
 
@@ -47,13 +46,6 @@ MAX_RESCORED = 50
 """Live calls whose provisional band is made anew in one scrape."""
 
 MAX_TOMBSTONES = 100_000
-
-
-class Sampling(NamedTuple):
-    """Which of the raw frames of a stage are measured."""
-
-    level_every: int = 4
-    noise_every: int = 10
 
 
 class QualityMonitor:
@@ -164,7 +156,7 @@ class QualityMonitor:
             if records is not None:
                 records.on_lost = self._record_lost
             return records
-        return RecordFile(records, on_lost=self._record_lost)
+        return RecordFile(records, policy=self.policy, on_lost=self._record_lost)
 
     def close(self) -> None:
         """Unregister the metrics and write the records that wait. Live calls are forgotten."""

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from importlib import resources
@@ -232,6 +232,11 @@ def step(steps: Steps, value: float) -> tuple[float, int] | None:
         if value >= threshold:
             reached = (threshold, ceiling)
     return reached
+
+
+def held(raw: float, ceilings: Iterable[int]) -> int:
+    """Return the integer score: the lowest of raw and the ceilings, half up, 0 to 100."""
+    return max(0, min(100, math.floor(min([raw, *ceilings]) + 0.5)))
 
 
 def _plain(value: Any) -> Any:

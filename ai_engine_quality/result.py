@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ai_engine_quality.policy import Band, Policy, PolicyError, versions
+from ai_engine_quality import explanation
+from ai_engine_quality.policy import Band
 from ai_engine_quality.summary import CallSummary
 
 
@@ -26,6 +27,15 @@ class FactorScore(NamedTuple):
     observed: bool
     evidence: str
     """The value with its context, in words."""
+
+
+class Counterfactual(NamedTuple):
+    """What the score would have been without one cause."""
+
+    without: str
+    """The cause: ``turn 7``."""
+    score: int
+    band: Band
 
 
 class Gate(NamedTuple):
@@ -63,8 +73,8 @@ class CallScore:
     unscored_reason: str | None
     policy_version: str
     summary: CallSummary
-    policy: Policy | None = field(default=None, repr=False, compare=False)
-    """The policy it was scored by; None where a stored score names one that isn't known here."""
+    without_slowest_turn: Counterfactual | None = None
+    """The score without the call's slowest turn, where that would be higher."""
 
     def factor(self, name: str) -> FactorScore:
         """Return a factor by its name; KeyError where there is none of that name."""
@@ -81,9 +91,6 @@ class CallScore:
 
     def explain(self, *, full: bool = False) -> str:
         """Return why the call has this score: in one line, or in full."""
-        # Not on top: an explanation scores the call again, and scoring makes these results.
-        from ai_engine_quality import explanation  # noqa: PLC0415
-
         return explanation.in_full(self) if full else explanation.in_one_line(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,34 +106,29 @@ class CallScore:
             "turns": self.turns,
             "unscored_reason": self.unscored_reason,
             "policy_version": self.policy_version,
+            "without_slowest_turn": self.without_slowest_turn
+            and self.without_slowest_turn._asdict(),
             "summary": self.summary.to_dict(),
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], *, policy: Policy | None = None) -> CallScore:
-        """Read a stored score. ``policy`` is needed only to explain one by a custom policy.
+    def from_dict(cls, data: Mapping[str, Any]) -> CallScore:
+        """Read a stored score.
 
         Raises:
             ValueError: a field is missing, unknown or of a wrong type.
         """
         try:
-            version = data["policy_version"]
-            return cls(
-                **{
-                    **data,
-                    "band": None if data["band"] is None else Band(data["band"]),
-                    "factors": tuple(FactorScore(**factor) for factor in data["factors"]),
-                    "gates": tuple(Gate(**gate) for gate in data["gates"]),
-                    "summary": CallSummary.from_dict(data["summary"]),
-                    "policy": policy or _shipped(version),
-                }
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a stored score: {error}") from error
-
-
-def _shipped(version: object) -> Policy | None:
-    try:
-        return Policy.load(str(version)) if version in versions() else None
-    except PolicyError:
-        return None
+            better = data.get("without_slowest_turn")
+            read = {
+                **data,
+                "band": None if data["band"] is None else Band(data["band"]),
+                "factors": tuple(FactorScore(**factor) for factor in data["factors"]),
+                "gates": tuple(Gate(**gate) for gate in data["gates"]),
+                "without_slowest_turn": better
+                and Counterfactual(better["without"], better["score"], Band(better["band"])),
+                "summary": CallSummary.from_dict(data["summary"]),
+            }
+            return cls(**read)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a stored score: {error!r}") from error

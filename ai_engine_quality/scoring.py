@@ -18,9 +18,10 @@ from ai_engine_quality.observations import (
     TRANSPORT_OUT,
     is_agent_stage,
 )
-from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Policy, Steps, ramp, step
-from ai_engine_quality.result import CallScore, FactorScore, Gate
+from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Policy, Steps, held, ramp, step
+from ai_engine_quality.result import CallScore, Counterfactual, FactorScore, Gate
 from ai_engine_quality.summary import CallSummary, StageLevels
+from ai_engine_quality.wording import percent, plural, seconds
 
 
 def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
@@ -34,7 +35,7 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
     weight = sum(factor.weight for factor in observed.values())
     reason = _unscored_reason(summary, policy, weight, gates)
     raw = round(100 - sum(factor.penalty for factor in factors), 9)
-    points = None if reason else rounded(raw, gates)
+    points = None if reason else held(raw, (gate.ceiling for gate in gates))
     return CallScore(
         call_id=summary.call_id,
         score=points,
@@ -47,14 +48,34 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
         unscored_reason=reason,
         policy_version=policy.version,
         summary=summary,
-        policy=policy,
+        without_slowest_turn=None
+        if points is None
+        else _without_slowest_turn(
+            summary, policy, points=points, raw=raw, latency=factors[0], gates=gates
+        ),
     )
 
 
-def rounded(raw: float, gates: tuple[Gate, ...]) -> int:
-    """Return the integer score: the lowest of raw and the ceilings, half up, 0 to 100."""
-    lowest = min([raw, *(gate.ceiling for gate in gates)])
-    return max(0, min(100, math.floor(lowest + 0.5)))
+def _without_slowest_turn(
+    summary: CallSummary,
+    policy: Policy,
+    *,
+    points: int,
+    raw: float,
+    latency: FactorScore,
+    gates: tuple[Gate, ...],
+) -> Counterfactual | None:
+    """Return the score without the slowest turn, where that is higher; only latency changes."""
+    worst = _worst_turn(summary)
+    if not worst.startswith("turn") or latency.n < 2 or not (latency.penalty or gates):
+        return None
+    again = _factor("latency", summary.without_slowest_turn(), policy)
+    tops = [gate.ceiling for gate in gates if gate.rule != "latency"]
+    tops += [gate.ceiling for gate in _latency_gates(again, policy)]
+    better = held(raw + latency.penalty - again.penalty, tops)
+    if better <= points:
+        return None
+    return Counterfactual(worst.split(",")[0], better, policy.band(better))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +106,13 @@ def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
         return None
     value = turns.percentile(policy.percentile)
     evidence = f"p{policy.percentile:g} {seconds(value)} over {plural(n, 'turn')}"
-    evidence += f"; worst: {worst_turn(summary)}"
+    evidence += f"; worst: {_worst_turn(summary)}"
     if unanswered.exact:
         evidence += f"; {unanswered.n} unanswered"
     return _Finding(value, ramp(policy.knees.latency, value), n, evidence)
 
 
-def worst_turn(summary: CallSummary) -> str:
+def _worst_turn(summary: CallSummary) -> str:
     """Return the slowest turn in words: which one, and how slow."""
     slowest = summary.slowest_turns(1)
     longest_wait = max(summary.unanswered or (), default=None)
@@ -253,24 +274,21 @@ _FACTORS: Mapping[str, Callable[[CallSummary, Policy], _Finding | None]] = {
 def _gates(
     summary: CallSummary, policy: Policy, observed: Mapping[str, FactorScore]
 ) -> Iterator[Gate]:
-    """Yield every ceiling that applies."""
+    """Yield every ceiling that applies: those of what was measured, then those of the whole call."""
     tops = policy.ceilings
-    percentile = f"p{policy.percentile:g}"
+    if "latency" in observed:
+        yield from _latency_gates(observed["latency"], policy)
     for name, steps, text in (
-        ("latency", tops.latency, lambda at: f"{percentile} >= {seconds(at)}"),
         ("underflow", tops.underflow, lambda at: f"underflow >= {percent(at)}"),
         ("fallback", tops.fallback, lambda at: f"{at:g} fallbacks or more"),
-        ("barge_in", tops.barge_in, lambda at: f"barge-in {percentile} >= {seconds(at)}"),
+        (
+            "barge_in",
+            tops.barge_in,
+            lambda at: f"barge-in p{policy.percentile:g} >= {seconds(at)}",
+        ),
     ):
         if name in observed:
             yield from _step_gate(name, steps, observed[name].value, text)
-    waits = max(summary.unanswered or (), default=None)
-    yield from _step_gate(
-        "unanswered",
-        tops.unanswered,
-        waits,
-        lambda at: f"a turn unanswered for {seconds(at)} or more",
-    )
     for name, ceiling in (
         ("latency", tops.latency_unobserved),
         ("underflow", tops.underflow_unobserved),
@@ -279,17 +297,35 @@ def _gates(
             yield Gate(f"{name}_unobserved", ceiling, f"{name} not being observed", name)
     if "rms" in observed and observed["rms"].penalty >= policy.weights["rms"]:
         yield Gate("rms_full_penalty", tops.rms_full_penalty, "rms at its full penalty", "rms")
+    yield from _call_gates(summary, policy)
+
+
+def _call_gates(summary: CallSummary, policy: Policy) -> Iterator[Gate]:
+    """Yield the ceilings that are read from the call as a whole."""
+    tops = policy.ceilings
+    waits = max(summary.unanswered or (), default=None)
+    yield from _step_gate("unanswered", tops.unanswered, waits, _unanswered_for)
     if _caller_ignored(summary, policy):
         reason = "a caller who spoke without one measured turn"
         yield Gate("caller_ignored", tops.caller_ignored, reason, "latency")
     if noise := _noise(summary, policy):
         yield Gate("noise", tops.noise, noise, "codec")
     if summary.failed:
-        yield Gate(
-            "call_failed", tops.call_failed, "the engine's report that the call failed", None
-        )
+        reason = "the engine's report that the call failed"
+        yield Gate("call_failed", tops.call_failed, reason, None)
     if _never_heard(summary, policy):
         yield Gate("never_heard", tops.never_heard, "an agent that was never heard", None)
+
+
+def _unanswered_for(wait: float) -> str:
+    return f"a turn unanswered for {seconds(wait)} or more"
+
+
+def _latency_gates(latency: FactorScore, policy: Policy) -> Iterator[Gate]:
+    def text(at: float) -> str:
+        return f"p{policy.percentile:g} >= {seconds(at)}"
+
+    yield from _step_gate("latency", policy.ceilings.latency, latency.value, text)
 
 
 def _step_gate(
@@ -341,21 +377,3 @@ def _unscored_reason(
     if not turns and length < rule.no_conversation_seconds:
         return "no_conversation"
     return "too_little_evidence" if weight < rule.min_weight else None
-
-
-# Values in words, for evidence and reasons.
-
-
-def seconds(value: float) -> str:
-    """Return a duration in words: ``0.82 s``, ``3.1 s``, ``6 s``."""
-    return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
-
-
-def percent(value: float) -> str:
-    """Return a share in words: ``1.25 %``."""
-    return f"{value * 100:.2f}".rstrip("0").rstrip(".") + " %"
-
-
-def plural(n: int, noun: str) -> str:
-    """Return a count with its noun: ``1 turn``, ``1,200 turns``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ai_engine_quality.monitor import Sampling
+from ai_engine_quality.audio import Sampling
 from ai_engine_quality.observations import name as normalised_name
 from ai_engine_quality.policy import DEFAULT_POLICY, Policy, PolicyError
 from ai_engine_quality.sinks.prometheus import CallCost, Retention
@@ -57,8 +57,7 @@ class Settings:
         stored = self.records
         return {
             "policy": self.policy,
-            "records": stored
-            and RecordFile(stored.path, max_bytes=stored.max_bytes, files=stored.files),
+            "records": stored and RecordFile(**asdict(stored), policy=self.policy),
             "costs": self.costs,
             "retention": self.retention,
             "per_call_series": self.per_call_series,

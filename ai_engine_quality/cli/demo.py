@@ -222,7 +222,7 @@ def _table(results: list[CallResult], *, with_reasons: bool) -> Table:
     if with_reasons:
         table.add_column("why")
     for result in results:
-        row = [
+        row: list[str | Text] = [
             result.plan.call_id,
             result.plan.provider.name,
             f"{result.plan.duration:.0f} s {result.plan.scenario.title}",

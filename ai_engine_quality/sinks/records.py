@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ai_engine_quality.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score as score_summary
 
@@ -37,18 +38,18 @@ def to_record(score: CallScore) -> dict[str, Any]:
     return {"record": 1, "score": stored, "summary": summary, "explanation": score.explain()}
 
 
-def to_line(score: CallScore) -> bytes:
+def to_line(score: CallScore, policy: Policy = DEFAULT_POLICY) -> bytes:
     """Return a record as one line of at most 8 kB.
 
     A call with hundreds of values keeps its largest ones exactly and the others in bins; its score
     is then made again from what is stored, so that the record always agrees with itself.
     """
     line = _encoded(to_record(score))
-    if len(line) > MAX_RECORD_BYTES and score.policy is not None:
-        line = _encoded(to_record(score_summary(score.summary.compacted(), score.policy)))
-    if len(line) > MAX_RECORD_BYTES and score.policy is not None:
+    if len(line) > MAX_RECORD_BYTES:
+        line = _encoded(to_record(score_summary(score.summary.compacted(), policy)))
+    if len(line) > MAX_RECORD_BYTES:
         bare = replace(score.summary.compacted(8), fallback_reasons={}, codec_details={})
-        line = _encoded(to_record(score_summary(bare, score.policy)))
+        line = _encoded(to_record(score_summary(bare, policy)))
     return line
 
 
@@ -65,6 +66,7 @@ class RecordFile:
         *,
         max_bytes: int = 64_000_000,
         files: int = 5,
+        policy: Policy = DEFAULT_POLICY,
         on_lost: Callable[[int, BaseException | None], None] | None = None,
     ) -> None:
         """Open nothing yet: the folder is made, and the file opened, with the first record.
@@ -73,6 +75,7 @@ class RecordFile:
             path: The file; older ones get ``.1``, ``.2`` ... appended.
             max_bytes: Bytes at which the file is rotated.
             files: How many files are kept in all.
+            policy: By which a call too long for one record is scored again.
             on_lost: Told how many records were lost, and to what.
         """
         if max_bytes < MAX_RECORD_BYTES:
@@ -82,6 +85,7 @@ class RecordFile:
         self.path = Path(path)
         self._max_bytes = max_bytes
         self._files = files
+        self._policy = policy
         self.on_lost = on_lost or _nobody_told
         self._queue: queue.Queue[CallScore | threading.Event] = queue.Queue(QUEUE_RECORDS)
         self._thread: threading.Thread | None = None
@@ -144,7 +148,7 @@ class RecordFile:
                 item.set()
                 continue
             try:
-                self._write(to_line(item))
+                self._write(to_line(item, self._policy))
             except Exception as error:  # a full disk, a folder that is gone, a record that can't be
                 self._close_handle()
                 self.on_lost(1, error)

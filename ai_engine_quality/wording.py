@@ -1,0 +1,18 @@
+"""Values in words, for evidence, reasons and explanations."""
+
+from __future__ import annotations
+
+
+def seconds(value: float) -> str:
+    """Return a duration in words: ``0.82 s``, ``3.1 s``, ``6 s``."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
+
+
+def percent(value: float) -> str:
+    """Return a share in words: ``1.25 %``."""
+    return f"{value * 100:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def plural(n: int, noun: str) -> str:
+    """Return a count with its noun: ``1 turn``, ``1,200 turns``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
