@@ -27,10 +27,13 @@ from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import (
     NOT_SCORED,
+    UNKNOWN,
     CallCost,
     LiveCalls,
     PrometheusSink,
     Retention,
+    check_cost,
+    check_retention,
 )
 from ai_engine_quality.sinks.records import RecordFile
 
@@ -127,8 +130,8 @@ class QualityMonitor:
             live_calls=self._live_calls,
             before_collect=self._before_collect,
             per_call_series=per_call_series,
-            retention=retention or Retention(),
-            costs={observations.name(name) or "": cost for name, cost in (costs or {}).items()},
+            retention=_checked_retention(retention),
+            costs=_checked_costs(costs or {}),
             version=__version__,
             policy_version=policy.version,
         )
@@ -306,8 +309,10 @@ class QualityMonitor:
 
     def update_names(self, call: CallAccumulator, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline, where they are given; for the handle."""
-        call.provider = self._name(provider) or call.provider
-        call.pipeline = self._name(pipeline) or call.pipeline
+        names = self._name(provider) or call.provider, self._name(pipeline) or call.pipeline
+        if names != (call.provider, call.pipeline):
+            call.provider, call.pipeline = names
+            self._prometheus.begin_series(*names)
 
     def call_ended(
         self,
@@ -341,7 +346,7 @@ class QualityMonitor:
             handle.call_updated(provider, pipeline)
             return self._finish(
                 handle,
-                outcome=self._name(outcome),
+                outcome=self._checked(observations.outcome, outcome),
                 failed=self._checked(observations.flag, failed) or False,
                 duration=self._checked(_call_seconds, duration),
             )
@@ -513,6 +518,20 @@ def _check_arguments(
     for name, value in (("max_live_calls", max_live_calls), ("expire_after", expire_after)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             raise ValueError(f"{name} must be a number over 0, not {value!r}")
+
+
+def _checked_retention(retention: Retention | None) -> Retention:
+    if retention is None:
+        return Retention()
+    check_retention(retention)
+    return retention
+
+
+def _checked_costs(costs: Mapping[str, CallCost]) -> dict[str, CallCost]:
+    """Return the costs by normalised provider."""
+    for provider, cost in costs.items():
+        check_cost(provider, cost)
+    return {observations.name(provider) or UNKNOWN: cost for provider, cost in costs.items()}
 
 
 def _checked_sampling(sampling: Sampling) -> Sampling:

@@ -153,6 +153,17 @@ def name(value: object) -> str | None:
     )
 
 
+def outcome(value: object) -> str | None:
+    """Return what the engine calls a call's end, normalised as a name, or None.
+
+    One with six digits or more may hold a telephone number, and is ``other``.
+    """
+    normalised = name(value)
+    if normalised is not None and sum(char.isdigit() for char in normalised) >= 6:
+        return "other"
+    return normalised
+
+
 _STAGE = re.compile(r"transport_out(:[a-z0-9_-]{1,32})?|provider_out|transport_in|provider_in")
 
 

@@ -274,7 +274,7 @@ _FACTORS: Mapping[str, Callable[[CallSummary, Policy], _Finding | None]] = {
 def _gates(
     summary: CallSummary, policy: Policy, observed: Mapping[str, FactorScore]
 ) -> Iterator[Gate]:
-    """Yield every ceiling that applies: those of what was measured, then those of the whole call."""
+    """Yield every ceiling that applies: of what was measured, then of the whole call."""
     tops = policy.ceilings
     if "latency" in observed:
         yield from _latency_gates(observed["latency"], policy)

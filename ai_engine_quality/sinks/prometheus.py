@@ -8,7 +8,9 @@ because twenty observations per call would cost more than the whole score.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,6 +69,52 @@ class CallCost:
 
     per_minute: float
     currency: str
+
+
+def check_retention(retention: Retention) -> None:
+    """Raise unless a retention can be kept.
+
+    Raises:
+        TypeError: it is none.
+        ValueError: a number in it is out of range.
+    """
+    if not isinstance(retention, Retention):
+        raise TypeError(f"retention must be a Retention(...), not {retention!r}")
+    for name in ("min_collections", "max_calls"):
+        value = getattr(retention, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"retention.{name} must be a whole number over 0, not {value!r}")
+    for name in ("min_seconds", "max_seconds"):
+        if not _is_amount(value := getattr(retention, name)):
+            raise ValueError(f"retention.{name} must be seconds, 0 or more, not {value!r}")
+    if retention.min_seconds > retention.max_seconds:
+        raise ValueError("retention.min_seconds must not exceed max_seconds; lower it")
+
+
+def check_cost(provider: str, cost: CallCost) -> None:
+    """Raise unless a provider's cost can be counted.
+
+    Raises:
+        TypeError: it is none.
+        ValueError: its rate or currency is none.
+    """
+    if not isinstance(cost, CallCost):
+        raise TypeError(
+            f"the cost of {provider} must be a CallCost(per_minute, currency), not {cost!r}"
+        )
+    if not _is_amount(cost.per_minute):
+        raise ValueError(
+            f"the cost of {provider}: per_minute must be 0 or more, not {cost.per_minute!r}"
+        )
+    if not isinstance(cost.currency, str) or not re.fullmatch("[A-Z]{3}", cost.currency):
+        raise ValueError(
+            f"the cost of {provider}: currency must be like USD, not {cost.currency!r}"
+        )
+
+
+def _is_amount(value: object) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 0 <= value < math.inf  # type: ignore[operator]  # a number, as just checked
 
 
 class LiveCalls(NamedTuple):
@@ -335,12 +383,20 @@ class PrometheusSink:
     # What happens to calls.
 
     def call_started(self, provider: str | None, pipeline: str | None) -> None:
-        """Count a call, and let all its series begin at zero."""
+        """Count a call."""
+        with self._lock:
+            self._started.labels(self._providers(provider)).inc()
+        self.begin_series(provider, pipeline)
+
+    def begin_series(self, provider: str | None, pipeline: str | None) -> None:
+        """Let every series of a call begin at zero, so that its end shows in a rate."""
         with self._lock:
             label = self._providers(provider)
-            self._started.labels(label).inc()
+            self._started.labels(label)
             for outcome in OUTCOMES:
                 self._ended.labels(label, self._outcomes(outcome))
+            if (cost := self._costs.get(provider or UNKNOWN)) is not None:
+                self._cost.labels(label, cost.currency)
             self._group(provider, pipeline)
 
     def turns(self, provider: str | None, pipeline: str | None, latencies: Sequence[float]) -> None:
@@ -359,7 +415,7 @@ class PrometheusSink:
             provider = self._providers(summary.provider)
             outcome = UNKNOWN if summary.outcome is None else summary.outcome
             self._ended.labels(provider, self._outcomes(outcome)).inc()
-            self._count_cost(provider, summary.duration)
+            self._count_cost(summary.provider, summary.duration)
             group = self._group(summary.provider, summary.pipeline)
             underflow = score.factor("underflow")
             if underflow.value is not None:
@@ -380,10 +436,11 @@ class PrometheusSink:
             exemplar = {"call_id": call_id} if len(call_id) <= MAX_EXEMPLAR_CALL_ID else None
         group.scores.observe(score, exemplar)
 
-    def _count_cost(self, provider: str, duration: float | None) -> None:
-        cost = self._costs.get(provider)
+    def _count_cost(self, provider: str | None, duration: float | None) -> None:
+        cost = self._costs.get(provider or UNKNOWN)
         if cost is not None and duration is not None:
-            self._cost.labels(provider, cost.currency).inc(cost.per_minute * duration / 60)
+            child = self._cost.labels(self._providers(provider), cost.currency)
+            child.inc(cost.per_minute * duration / 60)
 
     def _group(self, provider: str | None, pipeline: str | None) -> _Group:
         """Return the metrics of a provider and pipeline, by their names or by ``other``."""
