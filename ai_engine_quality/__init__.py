@@ -17,12 +17,13 @@ from ai_engine_quality.hooks import CallEndHook
 from ai_engine_quality.monitor import QualityMonitor
 from ai_engine_quality.observations import DropReason
 from ai_engine_quality.policy import DEFAULT_POLICY, Band, Policy, PolicyError
+from ai_engine_quality.reading import SummaryError
 from ai_engine_quality.result import CallScore, FactorScore, Gate
 from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import Settings, SettingsError, load_settings
 from ai_engine_quality.sinks.prometheus import CallCost, Retention
 from ai_engine_quality.sinks.records import RecordFile, Unreadable, read_records
-from ai_engine_quality.summary import CallSummary, StageLevels, SummaryError
+from ai_engine_quality.summary import CallSummary, StageLevels
 
 __all__ = [
     "DEFAULT_POLICY",

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from threading import RLock
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from ai_engine_quality import observations
@@ -19,8 +18,9 @@ from ai_engine_quality.audio import FrameBatch, Sampling
 from ai_engine_quality.call import CallAccumulator
 from ai_engine_quality.handle import CallHandle
 from ai_engine_quality.hooks import CallEndHook, HookRunner, HookT
+from ai_engine_quality.live_calls import LiveCalls
 from ai_engine_quality.observations import FRAME_SECONDS, DropReason, Rejected
-from ai_engine_quality.policy import DEFAULT_POLICY, Band, Policy
+from ai_engine_quality.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import Settings
@@ -29,7 +29,6 @@ from ai_engine_quality.sinks.prometheus import (
     NOT_SCORED,
     UNKNOWN,
     CallCost,
-    LiveCalls,
     PrometheusSink,
     Retention,
     check_cost,
@@ -41,14 +40,6 @@ if TYPE_CHECKING:
     import os
 
     from prometheus_client import CollectorRegistry
-
-TOMBSTONE_SECONDS = 900.0
-"""An ended call is remembered as long as the engine itself remembers one."""
-
-MAX_RESCORED = 50
-"""Live calls whose provisional band is made anew in one scrape."""
-
-MAX_TOMBSTONES = 100_000
 
 
 class QualityMonitor:
@@ -113,13 +104,9 @@ class QualityMonitor:
         self.frames = FrameBatch()
         self._clock = clock
         self._wall_clock = wall_clock
-        self._max_live_calls = max_live_calls
         self._expire_after = expire_after
-        self._lock = RLock()  # re-entered when a hook asks the monitor something
-        self._live: OrderedDict[str, CallHandle] = OrderedDict()  # oldest first
-        self._to_rescore: OrderedDict[str, CallHandle] = OrderedDict()
-        self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
-        self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
+        self._live = LiveCalls(max_calls=max_live_calls, expire_after=expire_after)
+        self._publishing = Lock()
         self._unknown = CallHandle(self, None, "", DropReason.UNKNOWN_CALL)
         self._late = CallHandle(self, None, "", DropReason.CALL_ENDED)
         self._warnings = Warnings(clock, logger)
@@ -127,7 +114,7 @@ class QualityMonitor:
         self._prometheus = PrometheusSink(
             registry=registry,
             clock=clock,
-            live_calls=self._live_calls,
+            live_calls=self._live.count,
             before_collect=self._before_collect,
             per_call_series=per_call_series,
             retention=_checked_retention(retention),
@@ -163,11 +150,7 @@ class QualityMonitor:
 
     def close(self) -> None:
         """Unregister the metrics and write the records that wait. Live calls are forgotten."""
-        with self._lock:
-            for handle in self._live.values():
-                handle.close(DropReason.UNKNOWN_CALL)
-            self._live.clear()
-            self._to_rescore.clear()
+        self._live.clear()
         self._prometheus.close()
         if self._records is not None:
             self._records.close()
@@ -210,26 +193,15 @@ class QualityMonitor:
 
     def _start(self, call_id: str, provider: object, pipeline: object) -> None:
         self.expire_calls()
-        names = self._name(provider), self._name(pipeline)
-        with self._lock:
-            if call_id in self._live:
-                raise Rejected(DropReason.ALREADY_STARTED)
-            if call_id in self._ended:
-                raise Rejected(DropReason.CALL_ENDED)
-            if len(self._live) >= self._max_live_calls:
-                raise Rejected(DropReason.TOO_MANY_CALLS)
-            call = CallAccumulator(
-                call_id,
-                started=self._clock(),
-                started_at=self._wall_clock(),
-                provider=names[0],
-                pipeline=names[1],
-            )
-            handle = CallHandle(self, call, call_id, DropReason.CALL_ENDED)
-            handle.band = NOT_SCORED
-            self._bands[NOT_SCORED] += 1
-            self._live[call_id] = self._to_rescore[call_id] = handle
-        self._prometheus.call_started(*names)
+        call = CallAccumulator(
+            call_id,
+            started=self._clock(),
+            started_at=self._wall_clock(),
+            provider=self._name(provider),
+            pipeline=self._name(pipeline),
+        )
+        self._live.add(CallHandle(self, call, call_id, DropReason.CALL_ENDED))
+        self._prometheus.call_started(call.provider, call.pipeline)
         self._publish_live()
 
     def _name(self, value: object) -> str | None:
@@ -254,10 +226,10 @@ class QualityMonitor:
     def _find(self, call_id: object) -> CallHandle:
         """Return the live handle, or the one that drops for unknown or for ended calls."""
         try:
-            found = self._live.get(call_id)  # type: ignore[call-overload]  # whatever it is
+            found = self._live.find(call_id)  # type: ignore[arg-type]  # whatever it is
             if found is not None:
-                return found  # type: ignore[no-any-return]  # as above
-            return self._late if call_id in self._ended else self._unknown
+                return found
+            return self._late if self._live.ended_lately(call_id) else self._unknown  # type: ignore[arg-type]  # as above
         except Exception:  # unhashable, or a foreign __eq__
             return self._unknown
 
@@ -370,15 +342,10 @@ class QualityMonitor:
         """Take a live call out, score it and run the hooks, once however often it is asked."""
         now = self._clock()
         self._measure_frames()
-        with self._lock:
-            self.flush_turns(handle)
-            call = handle.close(DropReason.CALL_ENDED)
-            if call is None:  # another thread was faster
-                return None
-            self._live.pop(handle.call_id, None)
-            self._to_rescore.pop(handle.call_id, None)
-            self._set_band(handle, None)
-            self._ended[handle.call_id] = now
+        self.flush_turns(handle)
+        call = self._live.take(handle, now)
+        if call is None:
+            return None
         length = max(0.0, now - call.started) if duration is None else duration
         result = score(call.freeze(duration=length, outcome=outcome, failed=failed), self.policy)
         self._own_hooks.run(result)
@@ -396,29 +363,13 @@ class QualityMonitor:
     def expire_calls(self) -> int:
         """Score the calls that never ended; return how many. Runs at each start and scrape."""
         now = self._clock()
-        self._forget_ended(now)
+        self._live.forget_ended(now)
         expired = 0
-        while (oldest := self._oldest_overdue(now)) is not None:
+        while (oldest := self._live.oldest_overdue(now)) is not None:
             self._prometheus.dropped(DropReason.EXPIRED_CALL)
             self._finish(oldest, outcome="expired", failed=False, duration=self._expire_after)
             expired += 1
         return expired
-
-    def _oldest_overdue(self, now: float) -> CallHandle | None:
-        with self._lock:
-            handle = next(iter(self._live.values()), None)
-            call = handle.accumulator if handle else None
-            overdue = call is not None and now - call.started >= self._expire_after
-            return handle if overdue else None
-
-    def _forget_ended(self, now: float) -> None:
-        """Drop old tombstones: by them, late events and second ends are known for what they are."""
-        with self._lock:
-            while self._ended:
-                call_id, ended = next(iter(self._ended.items()))
-                if now - ended < TOMBSTONE_SECONDS and len(self._ended) <= MAX_TOMBSTONES:
-                    return
-                del self._ended[call_id]
 
     # What the Prometheus sink asks.
 
@@ -426,28 +377,28 @@ class QualityMonitor:
         """Bring everything that is collected up to date; never raises into a scrape."""
         try:
             self.expire_calls()
-            with self._lock:
-                for handle in self._live.values():
-                    self.flush_turns(handle)
-                self._rescore_some()
+            for handle in self._live.all():
+                self.flush_turns(handle)
+            self._live.rescore_some(self._provisional_band)
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
 
-    def _live_calls(self) -> LiveCalls:
-        with self._lock:
-            return LiveCalls(len(self._live), dict(self._bands))
+    def _provisional_band(self, call: CallAccumulator) -> str:
+        """Return the band that a call would have if it ended now."""
+        result = score(call.freeze(duration=self._clock() - call.started), self.policy)
+        return result.band.value if result.band else NOT_SCORED
 
     def _publish_live(self) -> None:
         if self._prometheus.multiprocess:
-            with self._lock:
-                self._rescore_some()
-            self._prometheus.publish_live(self._live_calls())
+            self._live.rescore_some(self._provisional_band)
+            self._prometheus.publish_live(self._live.count())
 
     def flush_turns(self, handle: CallHandle) -> None:
         """Count the turns that the latency histogram doesn't have yet."""
-        call = handle.accumulator
-        if call is not None and handle.published_turns < len(call.turns.exact):
-            self.publish_turns(handle, call.turns.exact[handle.published_turns :])
+        with self._publishing:  # a scrape and a call's end may be in different threads
+            call = handle.accumulator
+            if call is not None and handle.published_turns < len(call.turns.exact):
+                self.publish_turns(handle, call.turns.exact[handle.published_turns :])
 
     def publish_turns(self, handle: CallHandle, latencies: Sequence[float]) -> None:
         """Count turn latencies; for the handle, when a call has more than fit in order."""
@@ -455,24 +406,6 @@ class QualityMonitor:
         if call is not None:
             handle.published_turns += len(latencies)
             self._prometheus.turns(call.provider, call.pipeline, latencies)
-
-    def _rescore_some(self) -> None:
-        """Make the provisional bands of some live calls anew, the longest untouched first."""
-        now = self._clock()
-        for _ in range(min(MAX_RESCORED, len(self._to_rescore))):
-            call_id, handle = self._to_rescore.popitem(last=False)
-            self._to_rescore[call_id] = handle
-            call = handle.accumulator
-            if call is not None:
-                result = score(call.freeze(duration=now - call.started), self.policy)
-                self._set_band(handle, result.band.value if result.band else NOT_SCORED)
-
-    def _set_band(self, handle: CallHandle, band: str | None) -> None:
-        if handle.band is not None:
-            self._bands[handle.band] -= 1
-        if band is not None:
-            self._bands[band] += 1
-        handle.band = band
 
     # What the engine is, and what went wrong.
 

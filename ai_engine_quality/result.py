@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ai_engine_quality import explanation
+from ai_engine_quality import explanation, reading
 from ai_engine_quality.policy import Band
+from ai_engine_quality.reading import SummaryError
 from ai_engine_quality.summary import CallSummary
 
 
@@ -116,19 +117,74 @@ class CallScore:
         """Read a stored score.
 
         Raises:
-            ValueError: a field is missing, unknown or of a wrong type.
+            SummaryError: a field is missing, unknown or of a wrong type.
         """
-        try:
-            better = data.get("without_slowest_turn")
-            read = {
-                **data,
-                "band": None if data["band"] is None else Band(data["band"]),
-                "factors": tuple(FactorScore(**factor) for factor in data["factors"]),
-                "gates": tuple(Gate(**gate) for gate in data["gates"]),
-                "without_slowest_turn": better
-                and Counterfactual(better["without"], better["score"], Band(better["band"])),
-                "summary": CallSummary.from_dict(data["summary"]),
-            }
-            return cls(**read)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a stored score: {error!r}") from error
+        return cls(**reading.fields("", data, _READERS, optional=False))
+
+
+def _band(name: str, value: object) -> Band:
+    if value not in list(Band):
+        raise SummaryError(f"{name} must be one of {', '.join(Band)}, not {value!r}")
+    return Band(str(value))
+
+
+def _score(name: str, value: object) -> int:
+    points = reading.count(name, value)
+    if points > 100:
+        raise SummaryError(f"{name} must be 0 to 100, not {value!r}")
+    return points
+
+
+def _summary(name: str, value: object) -> CallSummary:
+    return CallSummary.from_dict(reading.entries(name, value))
+
+
+def _factor(name: str, value: object) -> FactorScore:
+    return FactorScore(**reading.fields(name, value, _FACTOR_READERS, optional=False))
+
+
+def _gate(name: str, value: object) -> Gate:
+    return Gate(**reading.fields(name, value, _GATE_READERS, optional=False))
+
+
+def _counterfactual(name: str, value: object) -> Counterfactual:
+    return Counterfactual(**reading.fields(name, value, _CHANGE_READERS, optional=False))
+
+
+_FACTOR_READERS: dict[str, reading.Reader] = {
+    "name": reading.text,
+    "weight": reading.not_negative,
+    "penalty": reading.not_negative,
+    "value": reading.optional(reading.not_negative),
+    "n": reading.count,
+    "observed": reading.flag,
+    "evidence": reading.text,
+}
+
+_GATE_READERS: dict[str, reading.Reader] = {
+    "rule": reading.text,
+    "ceiling": _score,
+    "reason": reading.text,
+    "factor": reading.optional(reading.text),
+}
+
+_CHANGE_READERS: dict[str, reading.Reader] = {
+    "without": reading.text,
+    "score": _score,
+    "band": _band,
+}
+
+_READERS: dict[str, reading.Reader] = {
+    "call_id": reading.text,
+    "score": reading.optional(_score),
+    "raw": reading.real,
+    "band": reading.optional(_band),
+    "factors": reading.many(_factor),
+    "gates": reading.many(_gate),
+    "coverage": reading.share,
+    "turns": reading.count,
+    "unscored_reason": reading.optional(reading.text),
+    "policy_version": reading.text,
+    "without_slowest_turn": reading.optional(_counterfactual),
+    "summary": _summary,
+}

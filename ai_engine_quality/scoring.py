@@ -195,7 +195,7 @@ def _noise(summary: CallSummary, policy: Policy) -> str | None:
         checked = [levels for levels in stages if levels.flatness is not None]
         if not checked:
             continue
-        track = max(checked, key=lambda levels: levels.active)
+        track = max(checked, key=lambda levels: (levels.active, levels.flatness))
         level = track.noise_rms if track.noise_rms is not None else track.rms
         flat = track.flatness is not None and track.flatness >= policy.noise.flatness
         if flat and level is not None and level >= policy.noise.rms:
@@ -223,7 +223,7 @@ def _together(stages: list[StageLevels]) -> StageLevels:
     spoken = [levels for levels in stages if levels.rms is not None and levels.active]
     active = sum(levels.active for levels in spoken)
     energy = sum((levels.rms or 0.0) ** 2 * levels.active for levels in spoken)
-    longest = max(stages, key=lambda levels: levels.active)
+    longest = max(stages, key=lambda levels: (levels.active, levels.spread_db or 0.0))
     return StageLevels(
         frames=sum(levels.frames for levels in stages),
         active=active,

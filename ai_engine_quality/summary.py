@@ -6,20 +6,17 @@ JSON and back unchanged, so that a stored call can be scored again years later.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
+from ai_engine_quality import reading
 from ai_engine_quality.distribution import MAX_BIN, Bins, Distribution
 from ai_engine_quality.observations import FRAME_SECONDS
+from ai_engine_quality.reading import SummaryError
 
 COMPACT_KEEP = 64
 """Values that a compacted summary keeps exactly, per kind: enough for the p95 of 1,000 turns."""
-
-
-class SummaryError(ValueError):
-    """A stored summary can't be read; the message names the field and what it should hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +103,8 @@ class CallSummary:
             value = getattr(self, name)
             if value is not None and type(value) is not tuple:
                 object.__setattr__(self, name, tuple(value))
+        if not all(isinstance(levels, StageLevels) for levels in self.audio.values()):
+            object.__setattr__(self, "audio", reading.each(_levels)("audio", self.audio))
         if self.turn_count is None and self.turn_latencies:
             n = self.distribution("turn_latencies").n
             object.__setattr__(self, "turn_count", n)
@@ -165,145 +164,47 @@ class CallSummary:
         Raises:
             SummaryError: a field is unknown or holds something else than it should.
         """
-        if not isinstance(data, Mapping):
-            raise SummaryError(f"a summary is an object with fields, not {type(data).__name__}")
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(str(key) for key in data.keys() - known):
-            raise SummaryError(
-                f"unknown field {', '.join(unknown)}; a summary has {', '.join(sorted(known))}"
-            )
-        if "call_id" not in data:
+        if isinstance(data, Mapping) and "call_id" not in data:
             raise SummaryError("call_id is missing; every summary names its call")
-        return cls(**{name: _READERS[name](name, value) for name, value in data.items()})
+        return cls(**reading.fields("", data, _READERS, optional=True))
 
 
 def _levels_to_dict(levels: StageLevels) -> dict[str, Any]:
     return {f.name: getattr(levels, f.name) for f in fields(levels)}
 
 
-# Readers of stored values: each takes a field's name and value, and returns the value or raises a
-# SummaryError that names the field.
-_Reader = Callable[[str, Any], Any]
-
-
-def _optional(reader: _Reader) -> _Reader:
-    return lambda name, value: None if value is None else reader(name, value)
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise SummaryError(f"{name} must be text that is not empty, not {value!r}")
-    return value
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise SummaryError(f"{name} must be true or false, not {value!r}")
-    return value
-
-
-def _count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise SummaryError(f"{name} must be a whole number, 0 or more, not {value!r}")
-    return value
-
-
-def _real(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise SummaryError(f"{name} must be a finite number, not {value!r}")
-    return value
-
-
-def _not_negative(name: str, value: object) -> float:
-    number = _real(name, value)
-    if number < 0:
-        raise SummaryError(f"{name} must be 0 or more, not {value!r}")
-    return number
-
-
-def _share(name: str, value: object) -> float:
-    number = _not_negative(name, value)
-    if number > 1:
-        raise SummaryError(f"{name} must be a share from 0 to 1, not {value!r}")
-    return number
-
-
-def _items(name: str, value: object) -> Sequence[Any]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-        raise SummaryError(f"{name} must be a list, not {value!r}")
-    return value
-
-
-def _entries(name: str, value: object) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise SummaryError(f"{name} must be an object with named entries, not {value!r}")
-    return value
-
-
-def _values(name: str, value: object) -> tuple[float, ...]:
-    return tuple(_not_negative(name, item) for item in _items(name, value))
-
-
-def _pair(name: str, value: object, second: _Reader) -> tuple[int, Any]:
-    pair = _items(name, value)
-    if len(pair) != 2:
-        raise SummaryError(f"{name} must hold pairs, not {value!r}")
-    return _count(name, pair[0]), second(name, pair[1])
-
-
 def _bins(name: str, value: object) -> Bins:
-    bins = tuple(_pair(name, item, _count) for item in _items(name, value))
+    bins = reading.pairs(name, value, reading.count)
     if any(index > MAX_BIN for index, _ in bins):
         raise SummaryError(f"{name} has a bin beyond {MAX_BIN}, which no observation can reach")
     return bins
 
 
-def _binned(name: str, value: object) -> dict[str, Bins]:
-    entries = _entries(name, value)
-    if unknown := sorted(entries.keys() - set(_VALUES)):
-        raise SummaryError(f"{name}.{unknown[0]} is unknown; it has {', '.join(_VALUES)}")
-    return {key: _bins(f"{name}.{key}", item) for key, item in entries.items()}
-
-
 def _worst_turns(name: str, value: object) -> tuple[tuple[int, float], ...]:
-    return tuple(_pair(name, item, _not_negative) for item in _items(name, value))
-
-
-def _counts(name: str, value: object) -> dict[str, int]:
-    return {key: _count(f"{name}.{key}", item) for key, item in _entries(name, value).items()}
-
-
-def _audio(name: str, value: object) -> dict[str, StageLevels]:
-    return {key: _levels(f"{name}.{key}", item) for key, item in _entries(name, value).items()}
+    return reading.pairs(name, value, reading.not_negative)
 
 
 def _levels(name: str, value: object) -> StageLevels:
     if isinstance(value, StageLevels):
         return value
-    entries = _entries(name, value)
-    if unknown := sorted(entries.keys() - _LEVEL_READERS.keys()):
-        raise SummaryError(f"{name}.{unknown[0]} is unknown; it has {', '.join(_LEVEL_READERS)}")
-    return StageLevels(
-        **{key: _LEVEL_READERS[key](f"{name}.{key}", item) for key, item in entries.items()}
-    )
+    return StageLevels(**reading.fields(name, value, _LEVEL_READERS, optional=True))
 
 
-def _or_default(reader: _Reader, default: object) -> _Reader:
-    return lambda name, value: default if value is None else reader(name, value)
+def _binned(name: str, value: object) -> dict[str, Bins]:
+    readers = dict.fromkeys(_VALUES, _bins)
+    return {} if value is None else reading.fields(name, value, readers, optional=True)
 
 
-_LEVEL_READERS: dict[str, _Reader] = {
-    "frames": _or_default(_count, 0),
-    "active": _or_default(_count, 0),
-    "rms": _optional(_not_negative),
-    "spread_db": _optional(_not_negative),
-    "clipped": _optional(_share),
-    "dc": _optional(_real),
-    "flatness": _optional(_share),
-    "active_seconds": _optional(_not_negative),
-    "noise_rms": _optional(_not_negative),
+_LEVEL_READERS: dict[str, reading.Reader] = {
+    "frames": reading.or_default(reading.count, 0),
+    "active": reading.or_default(reading.count, 0),
+    "rms": reading.optional(reading.not_negative),
+    "spread_db": reading.optional(reading.not_negative),
+    "clipped": reading.optional(reading.share),
+    "dc": reading.optional(reading.real),
+    "flatness": reading.optional(reading.share),
+    "active_seconds": reading.optional(reading.not_negative),
+    "noise_rms": reading.optional(reading.not_negative),
 }
 
 _VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
@@ -311,28 +212,28 @@ _VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
 
 _SEQUENCES = (*_VALUES, "worst_turns")
 
-_READERS: dict[str, _Reader] = {
-    "call_id": _text,
-    "provider": _optional(_text),
-    "pipeline": _optional(_text),
-    "outcome": _optional(_text),
-    "failed": _or_default(_flag, False),
-    "started_at": _optional(_real),
-    "duration": _optional(_not_negative),
-    "turn_latencies": _optional(_values),
-    "turn_count": _optional(_count),
-    "frames_sent": _optional(_count),
-    "underflows": _optional(_count),
-    "underflow_episodes": _optional(_count),
-    "fallbacks": _optional(_count),
-    "barge_ins": _optional(_count),
-    "barge_in_reactions": _optional(_values),
-    "unanswered": _optional(_values),
-    "codec_checks": _optional(_count),
-    "codec_misaligned": _optional(_count),
-    "audio": _audio,
+_READERS: dict[str, reading.Reader] = {
+    "call_id": reading.text,
+    "provider": reading.optional(reading.text),
+    "pipeline": reading.optional(reading.text),
+    "outcome": reading.optional(reading.text),
+    "failed": reading.or_default(reading.flag, False),
+    "started_at": reading.optional(reading.real),
+    "duration": reading.optional(reading.not_negative),
+    "turn_latencies": reading.optional(reading.values),
+    "turn_count": reading.optional(reading.count),
+    "frames_sent": reading.optional(reading.count),
+    "underflows": reading.optional(reading.count),
+    "underflow_episodes": reading.optional(reading.count),
+    "fallbacks": reading.optional(reading.count),
+    "barge_ins": reading.optional(reading.count),
+    "barge_in_reactions": reading.optional(reading.values),
+    "unanswered": reading.optional(reading.values),
+    "codec_checks": reading.optional(reading.count),
+    "codec_misaligned": reading.optional(reading.count),
+    "audio": reading.each(_levels),
     "binned": _binned,
-    "worst_turns": _optional(_worst_turns),
-    "fallback_reasons": _counts,
-    "codec_details": _counts,
+    "worst_turns": reading.optional(_worst_turns),
+    "fallback_reasons": reading.each(reading.count),
+    "codec_details": reading.each(reading.count),
 }

@@ -117,7 +117,7 @@ def _is_amount(value: object) -> bool:
     return number and 0 <= value < math.inf  # type: ignore[operator]  # a number, as just checked
 
 
-class LiveCalls(NamedTuple):
+class LiveCount(NamedTuple):
     """The calls in progress, by provisional band."""
 
     active: int
@@ -247,7 +247,7 @@ class PrometheusSink:
         *,
         registry: CollectorRegistry | None,
         clock: Callable[[], float],
-        live_calls: Callable[[], LiveCalls],
+        live_calls: Callable[[], LiveCount],
         before_collect: Callable[[], None],
         per_call_series: bool,
         retention: Retention,
@@ -486,7 +486,7 @@ class PrometheusSink:
             self._engine_info.clear()
         self._engine_info.labels(version, audio_transport).set(1)
 
-    def publish_live(self, live: LiveCalls) -> None:
+    def publish_live(self, live: LiveCount) -> None:
         """Set the gauges of live calls, where no collection can: with several processes."""
         self._active.set(live.active)
         for band, count in live.by_band.items():

@@ -1,0 +1,121 @@
+"""The calls in progress, and those that ended lately: bounded, and safe between threads."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import RLock
+
+from ai_engine_quality.call import CallAccumulator
+from ai_engine_quality.handle import CallHandle
+from ai_engine_quality.observations import DropReason, Rejected
+from ai_engine_quality.policy import Band
+from ai_engine_quality.sinks.prometheus import NOT_SCORED, LiveCount
+
+TOMBSTONE_SECONDS = 900.0
+"""An ended call is remembered as long as the engine itself remembers one."""
+
+MAX_TOMBSTONES = 100_000
+
+MAX_RESCORED = 50
+"""Live calls whose provisional band is made anew at once."""
+
+
+class LiveCalls:
+    """Handles of live calls by call id, tombstones of ended ones, and a count by band."""
+
+    def __init__(self, *, max_calls: float, expire_after: float) -> None:
+        self._max_calls = max_calls
+        self._expire_after = expire_after
+        self._lock = RLock()  # re-entered when a hook asks the monitor something
+        self._live: OrderedDict[str, CallHandle] = OrderedDict()  # oldest first
+        self._to_rescore: OrderedDict[str, CallHandle] = OrderedDict()  # longest untouched first
+        self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
+        self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
+
+    def add(self, handle: CallHandle) -> None:
+        """Take a call that has started.
+
+        Raises:
+            Rejected: it is live, has ended lately, or there are too many.
+        """
+        with self._lock:
+            if handle.call_id in self._live:
+                raise Rejected(DropReason.ALREADY_STARTED)
+            if handle.call_id in self._ended:
+                raise Rejected(DropReason.CALL_ENDED)
+            if len(self._live) >= self._max_calls:
+                raise Rejected(DropReason.TOO_MANY_CALLS)
+            self._live[handle.call_id] = self._to_rescore[handle.call_id] = handle
+            self._set_band(handle, NOT_SCORED)
+
+    def find(self, call_id: str) -> CallHandle | None:
+        """Return a live call's handle. No lock: this is the path of every observation by id."""
+        return self._live.get(call_id)
+
+    def ended_lately(self, call_id: str) -> bool:
+        """Return whether a call has ended within the last 15 minutes."""
+        return call_id in self._ended
+
+    def take(self, handle: CallHandle, now: float) -> CallAccumulator | None:
+        """Return what an ending call observed, and forget it; None where another was faster."""
+        with self._lock:
+            call = handle.close(DropReason.CALL_ENDED)
+            if call is not None:
+                self._live.pop(handle.call_id, None)
+                self._to_rescore.pop(handle.call_id, None)
+                self._set_band(handle, None)
+                self._ended[handle.call_id] = now
+            return call
+
+    def all(self) -> list[CallHandle]:
+        """Return the live calls' handles, oldest first."""
+        with self._lock:
+            return list(self._live.values())
+
+    def clear(self) -> None:
+        """Forget every live call; their handles drop from now on."""
+        with self._lock:
+            for handle in self._live.values():
+                handle.close(DropReason.UNKNOWN_CALL)
+                self._set_band(handle, None)
+            self._live.clear()
+            self._to_rescore.clear()
+
+    def oldest_overdue(self, now: float) -> CallHandle | None:
+        """Return the oldest call, where it has been live for longer than a call may be."""
+        with self._lock:
+            handle = next(iter(self._live.values()), None)
+            call = handle.accumulator if handle else None
+            overdue = call is not None and now - call.started >= self._expire_after
+            return handle if overdue else None
+
+    def forget_ended(self, now: float) -> None:
+        """Drop old tombstones: by them, late events and second ends are known for what they are."""
+        with self._lock:
+            while self._ended:
+                call_id, ended = next(iter(self._ended.items()))
+                if now - ended < TOMBSTONE_SECONDS and len(self._ended) <= MAX_TOMBSTONES:
+                    return
+                del self._ended[call_id]
+
+    def rescore_some(self, band_of: Callable[[CallAccumulator], str]) -> None:
+        """Make some calls' provisional bands anew, those first that waited longest for it."""
+        with self._lock:
+            for _ in range(min(MAX_RESCORED, len(self._to_rescore))):
+                call_id, handle = self._to_rescore.popitem(last=False)
+                self._to_rescore[call_id] = handle
+                if handle.accumulator is not None:
+                    self._set_band(handle, band_of(handle.accumulator))
+
+    def count(self) -> LiveCount:
+        """Return how many calls are live, by provisional band."""
+        with self._lock:
+            return LiveCount(len(self._live), dict(self._bands))
+
+    def _set_band(self, handle: CallHandle, band: str | None) -> None:
+        if handle.band is not None:
+            self._bands[handle.band] -= 1
+        if band is not None:
+            self._bands[band] += 1
+        handle.band = band
