@@ -95,7 +95,7 @@ class StageAccumulator:
             clipped=self._clipped / n if n else None,
             dc=self._dc / n if n else None,
             flatness=self._median_flatness(),
-            active_seconds=self.active_seconds,
+            active_seconds=round(self.active_seconds, 6),
             noise_rms=math.sqrt(self._noise_energy / n) if n else None,
         )
 

@@ -67,14 +67,18 @@ class Distribution:
             merged[index] = merged.get(index, 0) + count
         return Distribution(self.exact + other.exact, tuple(sorted(merged.items())))
 
-    def coarser(self, keep: int) -> Distribution:
-        """Return the same values with only the largest ``keep`` of them exact, ascending."""
+    def coarser(self, keep: int, merge: int = 1) -> Distribution:
+        """Return the same values with only the largest ``keep`` of them exact, ascending.
+
+        Each ``merge`` bins of the others become one, the highest of them.
+        """
         ordered = sorted(self.exact)
-        merged = dict(self.bins)
-        for value in ordered[: max(0, len(ordered) - keep)]:
-            index = bin_of(value)
-            merged[index] = merged.get(index, 0) + 1
-        return Distribution(tuple(ordered[-keep:]), tuple(sorted(merged.items())))
+        small = ordered[: max(0, len(ordered) - keep)]
+        merged: dict[int, int] = {}
+        for index, count in [*self.bins, *((bin_of(value), 1) for value in small)]:
+            highest = math.ceil(index / merge) * merge
+            merged[highest] = merged.get(highest, 0) + count
+        return Distribution(tuple(ordered[len(small) :]), tuple(sorted(merged.items())))
 
     def mapped(self, function: Callable[[float], float]) -> Distribution:
         """Return the exact values, and each bin's edge as often as it counts, transformed."""

@@ -33,6 +33,9 @@ class LiveCalls:
         self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
         self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
 
+    def __len__(self) -> int:
+        return len(self._live)
+
     def add(self, handle: CallHandle) -> None:
         """Take a call that has started.
 

@@ -142,11 +142,11 @@ class QualityMonitor:
         return cls(**{**settings.monitor_arguments(), **overrides})
 
     def _record_file(self, records: Any) -> RecordFile | None:
-        if records is None or isinstance(records, RecordFile):
-            if records is not None:
-                records.on_lost = self._record_lost
-            return records
-        return RecordFile(records, policy=self.policy, on_lost=self._record_lost)
+        if records is None:
+            return None
+        file = records if isinstance(records, RecordFile) else RecordFile(records)
+        file.adopt(self.policy, self._record_lost)
+        return file
 
     def close(self) -> None:
         """Unregister the metrics and write the records that wait. Live calls are forgotten."""

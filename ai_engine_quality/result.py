@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ai_engine_quality import explanation, reading
-from ai_engine_quality.policy import Band
+from ai_engine_quality.policy import FACTORS, Band
 from ai_engine_quality.reading import SummaryError
 from ai_engine_quality.summary import CallSummary
 
@@ -119,7 +119,12 @@ class CallScore:
         Raises:
             SummaryError: a field is missing, unknown or of a wrong type.
         """
-        return cls(**reading.fields("", data, _READERS, optional=False))
+        stored = cls(**reading.fields("", data, _READERS, optional=False))
+        if (stored.score is None) != (stored.band is None):
+            raise SummaryError(f"band must be there where score is, not {stored.band!r}")
+        if [factor.name for factor in stored.factors] != list(FACTORS):
+            raise SummaryError(f"factors must be {', '.join(FACTORS)}, in this order")
+        return stored
 
 
 def _band(name: str, value: object) -> Band:

@@ -57,7 +57,7 @@ class Settings:
         stored = self.records
         return {
             "policy": self.policy,
-            "records": stored and RecordFile(**asdict(stored), policy=self.policy),
+            "records": stored and RecordFile(**asdict(stored)),
             "costs": self.costs,
             "retention": self.retention,
             "per_call_series": self.per_call_series,

@@ -15,9 +15,6 @@ from ai_engine_quality.distribution import MAX_BIN, Bins, Distribution
 from ai_engine_quality.observations import FRAME_SECONDS
 from ai_engine_quality.reading import SummaryError
 
-COMPACT_KEEP = 64
-"""Values that a compacted summary keeps exactly, per kind: enough for the p95 of 1,000 turns."""
-
 
 @dataclass(frozen=True, slots=True)
 class StageLevels:
@@ -101,8 +98,8 @@ class CallSummary:
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
             value = getattr(self, name)
-            if value is not None and type(value) is not tuple:
-                object.__setattr__(self, name, tuple(value))
+            if value is not None and (type(value) is not tuple or not value):
+                object.__setattr__(self, name, tuple(value) or None)
         if not all(isinstance(levels, StageLevels) for levels in self.audio.values()):
             object.__setattr__(self, "audio", reading.each(_levels)("audio", self.audio))
         if self.turn_count is None and self.turn_latencies:
@@ -133,14 +130,18 @@ class CallSummary:
             worst_turns=None if self.worst_turns is None else self.worst_turns[1:],
         )
 
-    def compacted(self, keep: int = COMPACT_KEEP) -> CallSummary:
-        """Return the same call in less room: only the largest values of each kind stay exact."""
+    def compacted(self, keep: int, merge: int = 1) -> CallSummary:
+        """Return the same call in less room.
+
+        Only the ``keep`` largest values of each kind stay exact; ``merge`` bins of the others
+        become one.
+        """
         changes: dict[str, Any] = {}
         binned = dict(self.binned)
         for name in _VALUES:
             distribution = self.distribution(name)
-            if len(distribution.exact) > keep:
-                coarse = distribution.coarser(keep)
+            if distribution.n > keep:
+                coarse = distribution.coarser(keep, merge)
                 changes[name] = coarse.exact
                 binned[name] = coarse.bins
         return replace(self, **changes, binned=binned, worst_turns=self.slowest_turns())

@@ -21,6 +21,7 @@ from ai_engine_quality.cli.output import (
     DEFAULT_RECORDS,
     WIDE,
     console,
+    described,
     json_option,
     points,
     print_json,
@@ -28,7 +29,6 @@ from ai_engine_quality.cli.output import (
     verdict,
 )
 from ai_engine_quality.monitor import QualityMonitor
-from ai_engine_quality.sinks.records import to_record
 
 if TYPE_CHECKING:
     from ai_engine_quality.reference_engine import CallResult, EngineLoop, ReferenceEngine
@@ -259,7 +259,7 @@ def _as_json(
                 "scenario": result.plan.scenario.name,
                 "expected_above": result.plan.expected_above,
                 "as_expected": result.as_expected,
-                **(to_record(result.score) if result.score is not None else {}),
+                **(described(result.score) if result.score is not None else {}),
             }
             for result in results
         ],

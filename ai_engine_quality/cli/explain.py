@@ -9,6 +9,7 @@ import click
 
 from ai_engine_quality.cli.output import (
     NOT_FOUND,
+    described,
     json_option,
     print_json,
     printable,
@@ -19,7 +20,6 @@ from ai_engine_quality.policy import Policy
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import SettingsError, load_settings
-from ai_engine_quality.sinks.records import to_record
 
 
 @click.command()
@@ -48,7 +48,7 @@ def explain(call_id: str, records: Path, policy: str | None, as_json: bool) -> N
     if policy is not None:
         found = score(found.summary, read_policy(policy))
     if as_json:
-        print_json(to_record(found))
+        print_json(described(found))
     else:
         click.echo(printable(found.explain(full=True)))
 

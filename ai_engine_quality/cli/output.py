@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ai_engine_quality.policy import Band
 from ai_engine_quality.result import CallScore
-from ai_engine_quality.sinks.records import Unreadable, read_records
+from ai_engine_quality.sinks.records import Unreadable, read_records, to_record
 
 DEFAULT_RECORDS = Path("records/calls.jsonl")
 
@@ -60,6 +60,11 @@ def console(*, stderr: bool = False) -> Console:
 def print_json(data: Any) -> None:
     """Print plain types as JSON."""
     click.echo(json.dumps(data, indent=1))
+
+
+def described(score: CallScore) -> dict[str, Any]:
+    """Return a call's record and its explanation, in plain JSON types."""
+    return {**to_record(score), "explanation": score.explain()}
 
 
 def printable(text: str) -> str:
