@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -186,6 +187,7 @@ class _Demo:
 
     async def _serve(self) -> None:
         self._loop.set_speed(self._ref.REAL)
+        self._loop.set_wall_time(time.time())  # virtual time has run ahead
         self._out.print(
             f"\nServing {self._engine.url}/metrics with calls in real time; Ctrl-C ends."
         )

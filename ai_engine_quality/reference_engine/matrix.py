@@ -1,0 +1,139 @@
+"""The calls of the test matrix, as data: what happens in them, and which score is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ai_engine_quality.reference_engine.chance import chance
+from ai_engine_quality.reference_engine.provider import DEEPGRAM, OPENAI_REALTIME, ProviderModel
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What caller and agent do; durations in seconds, levels 16-bit RMS."""
+
+    name: str
+    title: str
+    question_seconds: tuple[float, float]
+    reply_seconds: tuple[float, float]
+    greeting_seconds: float = 2.5
+    thinking_seconds: tuple[float, float] = (0.2, 1.0)
+    """Before a question, once the agent has finished."""
+    demanding: bool = False
+    """Whether the questions need thought (tools, a long context), so that answers take longer."""
+    line_rms: float = 30.0
+    """The caller's line while nobody speaks."""
+    noise_bursts_per_second: float = 0.0
+    """Noises on the caller's side (traffic, dishes, voices) that a voice detector may fall for."""
+    noise_burst_seconds: tuple[float, float] = (0.0, 0.0)
+    noise_burst_rms: tuple[float, float] = (0.0, 0.0)
+    interrupts_after: float | None = None
+    """The caller talks into every second answer, this long after it began."""
+
+
+SIMPLE_QA: Final = Scenario(
+    "simple_qa", "Simple Q&A", question_seconds=(1.5, 3.0), reply_seconds=(2.5, 4.0)
+)
+COMPLEX: Final = Scenario(
+    "complex",
+    "Complex conversation",
+    question_seconds=(2.5, 4.5),
+    reply_seconds=(3.5, 6.5),
+    demanding=True,
+)
+NOISY: Final = Scenario(
+    "noisy_background",
+    "Noisy background",
+    question_seconds=(1.5, 3.0),
+    reply_seconds=(2.5, 4.0),
+    line_rms=280.0,
+    noise_bursts_per_second=0.25,
+    noise_burst_seconds=(0.08, 0.35),
+    noise_burst_rms=(600.0, 1_500.0),
+)
+BARGE_IN: Final = Scenario(
+    "barge_in",
+    "Barge-in test",
+    question_seconds=(1.5, 2.5),
+    reply_seconds=(5.0, 7.0),
+    interrupts_after=1.8,
+)
+SCENARIOS: Final = {scenario.name: scenario for scenario in (SIMPLE_QA, COMPLEX, NOISY, BARGE_IN)}
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """A kind of call, how many of it the matrix holds, and the score that each must exceed."""
+
+    provider: ProviderModel
+    duration: float
+    scenario: Scenario
+    expected_above: int
+    calls: int
+
+
+TEST_MATRIX: Final = (
+    MatrixRow(DEEPGRAM, 30.0, SIMPLE_QA, expected_above=90, calls=4),
+    MatrixRow(DEEPGRAM, 60.0, COMPLEX, expected_above=85, calls=4),
+    MatrixRow(OPENAI_REALTIME, 30.0, SIMPLE_QA, expected_above=90, calls=4),
+    MatrixRow(OPENAI_REALTIME, 60.0, COMPLEX, expected_above=85, calls=3),
+    MatrixRow(DEEPGRAM, 30.0, NOISY, expected_above=75, calls=2),
+    MatrixRow(OPENAI_REALTIME, 30.0, BARGE_IN, expected_above=80, calls=3),
+)
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """A call that can be placed. `duration` in seconds: when the caller hangs up."""
+
+    call_id: str
+    provider: ProviderModel
+    scenario: Scenario
+    duration: float
+    expected_above: int | None = None
+    """The score that the call must exceed; None when nothing is expected of it."""
+    pipeline: str | None = None
+
+
+DEFAULT_SEED: Final = 20251026
+"""Chosen before any result was seen: the engine's monitoring was planned on 26 October 2025."""
+
+_FIRST_CALL_AT: Final = 1_761_532_800  # 27 October 2025, 02:40 UTC
+
+
+def call_ids(seed: int = DEFAULT_SEED) -> Iterator[str]:
+    """Call ids as Asterisk makes them: unix seconds, a dot, a number. Same seed, same ids."""
+    rng = chance("call-ids", seed)
+    second, number = _FIRST_CALL_AT + rng.randrange(3_600), 2_000 + rng.randrange(500)
+    while True:
+        yield f"{second}.{number}"
+        second += rng.randint(2, 45)
+        number += rng.randint(1, 3)  # every leg of a call takes a number
+
+
+def plan_calls(
+    rows: Iterable[MatrixRow] = TEST_MATRIX, seed: int = DEFAULT_SEED
+) -> list[PlannedCall]:
+    """The calls of some rows, in their order; by default the twenty of the test matrix."""
+    ids = call_ids(seed)
+    return [
+        PlannedCall(next(ids), row.provider, row.scenario, row.duration, row.expected_above)
+        for row in rows
+        for _ in range(row.calls)
+    ]
+
+
+def endless_calls(
+    rows: Iterable[MatrixRow] = TEST_MATRIX, seed: int = DEFAULT_SEED
+) -> Iterator[PlannedCall]:
+    """A random mix of the rows' calls, without end; no id is one of `plan_calls` with that seed."""
+    mix = [row for row in rows for _ in range(row.calls)]
+    rng = chance("endless", seed)
+    ids = call_ids(seed)
+    for _ in mix:
+        next(ids)
+    while True:
+        row = rng.choice(mix)
+        yield PlannedCall(next(ids), row.provider, row.scenario, row.duration, row.expected_above)
