@@ -226,14 +226,12 @@ class CallAccumulator:
         self, *, duration: float | None, outcome: str | None = None, failed: bool = False
     ) -> CallSummary:
         """Return what was observed so far as a summary."""
-        turns = self.turns.freeze() if self.turns.exact else None
-        reactions = self.reactions.freeze() if self.reactions else None
-        waits = self.waits.freeze() if self.waits else None
-        named = (
-            ("turn_latencies", turns),
-            ("barge_in_reactions", reactions),
-            ("unanswered", waits),
-        )
+        values = {
+            "turn_latencies": self.turns if self.turns.exact else None,
+            "barge_in_reactions": self.reactions,
+            "unanswered": self.waits,
+        }
+        exact = {name: tuple(kept.exact) if kept else None for name, kept in values.items()}
         return CallSummary(
             call_id=self.call_id,
             provider=self.provider,
@@ -242,21 +240,19 @@ class CallAccumulator:
             failed=failed,
             started_at=self.started_at,
             duration=duration,
-            turn_latencies=turns.exact if turns else None,
-            turn_count=turns.n if turns else None,
+            turn_count=self.turns.n or None,
             frames_sent=self.frames_sent,
             underflows=self.underflows,
             underflow_episodes=self._runs(),
             fallbacks=self.fallbacks,
             barge_ins=self.barge_ins,
-            barge_in_reactions=reactions.exact if reactions else None,
-            unanswered=waits.exact if waits else None,
+            **exact,
             codec_checks=self.codec_checks,
             codec_misaligned=None if self.codec_checks is None else self.codec_misaligned,
             audio={
                 name: stage.freeze() for name, stage in (self.stages or {}).items() if stage.frames
             },
-            binned={name: values.bins for name, values in named if values and values.bins},
+            binned={name: kept.bins for name, kept in values.items() if kept and kept.bins},
             worst_turns=None if self._worst_turns is None else tuple(self._worst_turns),
             fallback_reasons=dict(self.fallback_reasons or {}),
             codec_details=dict(self.codec_details or {}),

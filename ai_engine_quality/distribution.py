@@ -10,21 +10,25 @@ values come never matters.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Sequence
+from bisect import insort
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 EXACT_LIMIT = 512
 """Values that are kept exactly, for each kind of observation of a call."""
 
-BIN_FLOOR = 1e-4
-"""Values up to this (0.1 ms) share bin 0."""
+BIN_FLOOR = 1e-7
+"""Values up to this (a tenth of a microsecond) share bin 1; bin 0 holds zeros."""
 
 BIN_GROWTH = 1.01
 """Each bin is 1 % wider than the one below: the largest relative error of a binned value."""
 
 MAX_BIN = 3_000
-"""No value that an observation can have reaches a higher bin: its edge is over 9e8."""
+"""No value that an observation can have reaches a higher bin: its edge is over 9e5."""
+
+FINE_BINS = 3
+"""Bins on either side of the value that decides, which are never made one to save room."""
 
 _LOG_GROWTH = math.log(BIN_GROWTH)
 
@@ -34,15 +38,23 @@ Bins = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Values of one kind: ``exact`` ones, and counts of smaller ones in logarithmic ``bins``."""
+    """Values of one kind: ``exact`` ones, and ``others`` as (value, count) pairs."""
 
     exact: tuple[float, ...] = ()
-    bins: Bins = ()
+    others: tuple[tuple[float, int], ...] = ()
+
+    @classmethod
+    def of(cls, exact: tuple[float, ...], bins: Bins) -> Self:
+        """Return the exact values, and binned ones that are no larger than any of them."""
+        if not bins:
+            return cls(exact)
+        top = min(exact, default=math.inf)
+        return cls(exact, tuple((min(top, bin_edge(index)), count) for index, count in bins))
 
     @property
     def n(self) -> int:
         """How many values were observed."""
-        return len(self.exact) + sum(count for _, count in self.bins)
+        return len(self.exact) + sum(count for _, count in self.others)
 
     def percentile(self, q: float) -> float:
         """Return the ``q``-th percentile (0 to 100), as ``numpy.percentile`` interpolates.
@@ -60,46 +72,21 @@ class Distribution:
 
     def plus(self, other: Distribution) -> Distribution:
         """Return both together."""
-        if not other.exact and not other.bins:
-            return self
-        merged = dict(self.bins)
-        for index, count in other.bins:
-            merged[index] = merged.get(index, 0) + count
-        return Distribution(self.exact + other.exact, tuple(sorted(merged.items())))
-
-    def coarser(self, keep: int, merge: int = 1) -> Distribution:
-        """Return the same values with only the largest ``keep`` of them exact, ascending.
-
-        Each ``merge`` bins of the others become one, the highest of them.
-        """
-        ordered = sorted(self.exact)
-        small = ordered[: max(0, len(ordered) - keep)]
-        merged: dict[int, int] = {}
-        for index, count in [*self.bins, *((bin_of(value), 1) for value in small)]:
-            highest = math.ceil(index / merge) * merge
-            merged[highest] = merged.get(highest, 0) + count
-        return Distribution(tuple(ordered[len(small) :]), tuple(sorted(merged.items())))
+        return Distribution(self.exact + other.exact, self.others + other.others)
 
     def mapped(self, function: Callable[[float], float]) -> Distribution:
-        """Return the exact values, and each bin's edge as often as it counts, transformed."""
-        binned = [function(value) for value, n in self._edges() for _ in range(n)]
-        return Distribution(tuple(map(function, self.exact)) + tuple(binned))
-
-    def _edges(self) -> list[tuple[float, int]]:
-        return [(bin_edge(index), count) for index, count in self.bins]
-
-    def values(self) -> list[tuple[float, int]]:
-        """Return (value, count) pairs, ascending; a bin appears as its upper edge."""
-        return sorted([*((value, 1) for value in self.exact), *self._edges()])
+        """Return every value transformed."""
+        others = tuple((function(value), count) for value, count in self.others)
+        return Distribution(tuple(map(function, self.exact)), others)
 
     def _order_statistics(self, first: int, second: int) -> tuple[float, float]:
         """Return the values at two ascending ranks, counted from 0."""
-        if not self.bins:
+        if not self.others:
             ordered = sorted(self.exact)
             return ordered[first], ordered[second]
         found: list[float] = []
         seen = 0
-        for value, count in self.values():
+        for value, count in sorted([*((value, 1) for value in self.exact), *self.others]):
             seen += count
             while len(found) < 2 and (first, second)[len(found)] < seen:
                 found.append(value)
@@ -114,12 +101,36 @@ def _interpolate(low: float, high: float, share: float) -> float:
 
 def bin_of(value: float) -> int:
     """Return the bin that holds a value."""
-    return max(0, math.ceil(math.log(value / BIN_FLOOR) / _LOG_GROWTH)) if value > 0 else 0
+    if value <= 0:
+        return 0
+    return 1 + max(0, math.ceil(math.log(value / BIN_FLOOR) / _LOG_GROWTH))
 
 
 def bin_edge(index: int) -> float:
     """Return the upper edge of a bin: what its values count as."""
-    return BIN_FLOOR * BIN_GROWTH**index
+    return BIN_FLOOR * BIN_GROWTH ** (index - 1) if index else 0.0
+
+
+def coarser(
+    exact: tuple[float, ...], bins: Bins, *, keep: int, merge: int, around: float
+) -> tuple[tuple[float, ...], Bins]:
+    """Return the same values in less room: the largest ``keep`` exact, ascending, others in bins.
+
+    Each ``merge`` bins become one, the highest of them; but not the few bins around the value that
+    decides, ``around``, nor does a value get past them.
+    """
+    ordered = sorted(exact)
+    small = ordered[: max(0, len(ordered) - keep)]
+    lowest_fine = bin_of(around) - FINE_BINS
+    counts: dict[int, int] = {}
+    for index, count in [*bins, *((bin_of(value), 1) for value in small)]:
+        highest = math.ceil(index / merge) * merge
+        if index < lowest_fine:
+            highest = min(highest, lowest_fine - 1)
+        elif index <= lowest_fine + 2 * FINE_BINS:
+            highest = index
+        counts[highest] = counts.get(highest, 0) + count
+    return tuple(ordered[len(small) :]), tuple(sorted(counts.items()))
 
 
 class BoundedValues:
@@ -160,15 +171,11 @@ class BoundedValues:
         """How many values were added."""
         return len(self.exact) + (sum(self._bins.values()) if self._bins else 0)
 
+    @property
+    def bins(self) -> Bins:
+        """What did not stay exact."""
+        return tuple(sorted(self._bins.items())) if self._bins else ()
+
     def freeze(self) -> Distribution:
         """Return what was collected so far."""
-        bins = tuple(sorted(self._bins.items())) if self._bins else ()
-        return Distribution(tuple(self.exact), bins)
-
-
-def histogram(edges: Sequence[float], values: Iterable[float]) -> list[int]:
-    """Count values into buckets, each up to and including its edge; the last one has no edge."""
-    counts = [0] * (len(edges) + 1)
-    for value in values:
-        counts[bisect_left(edges, value)] += 1
-    return counts
+        return Distribution.of(tuple(self.exact), self.bins)

@@ -163,6 +163,8 @@ class CallHandle:
         if (
             found is not None
             and type(frame) is bytes
+            and type(encoding) is str
+            and type(sample_rate) is int
             and found.format == (encoding, sample_rate, len(frame))
         ):
             sampling = self._monitor.sampling
@@ -204,6 +206,9 @@ class CallHandle:
         duration: float | None = None,
     ) -> CallScore | None:
         """End the call; see :meth:`QualityMonitor.call_ended`."""
+        if self._call is None:  # a new call may have the same id by now, and isn't this one
+            self._monitor.drop(self._gone)
+            return None
         return self._monitor.call_ended(
             self.call_id,
             provider=provider,

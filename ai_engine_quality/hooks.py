@@ -84,12 +84,16 @@ class HookRunner:
     def run(self, score: CallScore) -> None:
         """Run every hook; one that raises is reported, and the others run all the same."""
         for hook in tuple(self._hooks):
+            failure: Exception | None = None
             began = self._timer()
             try:
                 hook(score)
             except Exception as error:
-                self._on_failure(hook_name(hook), error)
-            if self._timer() - began > SLOW_SECONDS:
+                failure = error
+            elapsed = self._timer() - began
+            if failure is not None:
+                self._on_failure(hook_name(hook), failure)
+            if elapsed > SLOW_SECONDS:
                 self._was_slow(hook)
 
     def _was_slow(self, hook: CallEndHook) -> None:

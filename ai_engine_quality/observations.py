@@ -154,14 +154,10 @@ def name(value: object) -> str | None:
 
 
 def outcome(value: object) -> str | None:
-    """Return what the engine calls a call's end, normalised as a name, or None.
-
-    One with six digits or more may hold a telephone number, and is ``other``.
-    """
-    normalised = name(value)
-    if normalised is not None and sum(char.isdigit() for char in normalised) >= 6:
-        return "other"
-    return normalised
+    """Return what the engine calls a call's end, as a code word in lower case, or None."""
+    if value is None:
+        return None
+    return code_word(value.lower() if isinstance(value, str) else value)
 
 
 _STAGE = re.compile(r"transport_out(:[a-z0-9_-]{1,32})?|provider_out|transport_in|provider_in")
@@ -182,16 +178,20 @@ def is_agent_stage(stage_name: str) -> bool:
 
 
 _CODE_WORD = re.compile(r"[a-z][a-z0-9]*(?:[-_@:/>.=!]+[a-z0-9]+)*")
-_LONG_NUMBER = re.compile(r"\d{6}")
+_SAMPLE_RATE = re.compile(r"(?<!\d)(?:8|11025|12|16|22050|24|32|44100|48)(?:000)?(?!\d)")
+MAX_DIGITS = 3
+MAX_CODE_WORD_LENGTH = 48
 
 
 def code_word(value: object) -> str:
     """Return a reason that a program chose (``transport-failure``), or ``other``.
 
-    Free text may hold a caller's words and a long number their telephone's, so neither is kept.
+    Free text may hold a caller's words, and digits that are no sample rate their telephone's
+    number, so neither is kept.
     """
     if not isinstance(value, str):
         raise Rejected(DropReason.WRONG_TYPE)
-    if len(value) > 48 or _LONG_NUMBER.search(value) or not _CODE_WORD.fullmatch(value):
+    if len(value) > MAX_CODE_WORD_LENGTH or not _CODE_WORD.fullmatch(value):
         return "other"
-    return str(value)
+    digits = sum(char.isdigit() for char in _SAMPLE_RATE.sub("", value))
+    return "other" if digits > MAX_DIGITS else str(value)

@@ -24,6 +24,10 @@ Steps = tuple[tuple[float, int], ...]
 """(value at or over which it applies, highest score) pairs, ascending values."""
 
 
+MAX_NUMBER = 1e9
+"""No number of a policy is larger: what exceeds it is a slip of the pen."""
+
+
 class PolicyError(ValueError):
     """A policy that can't be used; the message names the key and the mend."""
 
@@ -273,10 +277,10 @@ def _entries(kind: type, path: str, data: object) -> list[tuple[str, Any]]:
 
 
 def _number(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise PolicyError(f"{key} must be a number, not {value!r}")
-    if value < 0:
-        raise PolicyError(f"{key} must be 0 or more, not {value!r}")
+    if not 0 <= value <= MAX_NUMBER:
+        raise PolicyError(f"{key} must be a number from 0 to {MAX_NUMBER:g}, not {value!r}")
     return value
 
 
@@ -372,10 +376,8 @@ def _section(kind: type[_T], counts: Sequence[str] = ()) -> Any:
     """Return a reader of one table into its dataclass; ``counts`` are whole numbers, not scores."""
 
     def read(key: str, value: object) -> _T:
-        return kind(**{name: reader(name)(f"{key}.{name}", item) for name, item in entries(value)})
-
-    def entries(value: object) -> list[tuple[str, Any]]:
-        return _entries(kind, f"{kind.__name__}.", value)
+        entries = _entries(kind, f"{key}.", value)
+        return kind(**{name: reader(name)(f"{key}.{name}", item) for name, item in entries})
 
     def reader(name: str) -> Any:
         types = {f.name: str(f.type) for f in fields(kind)}  # type: ignore[arg-type]  # a dataclass

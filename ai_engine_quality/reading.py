@@ -5,9 +5,11 @@ Each reader takes a field's name and its value, and returns the value or raises 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+MAX_NUMBER = 1e15
+"""No stored number is larger: what exceeds it would overflow in a score."""
 
 
 class SummaryError(ValueError):
@@ -33,16 +35,17 @@ def flag(name: str, value: object) -> bool:
 
 def count(name: str, value: object) -> int:
     """Return a whole number, 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_NUMBER:
         raise SummaryError(f"{name} must be a whole number, 0 or more, not {value!r}")
     return value
 
 
 def real(name: str, value: object) -> float:
     """Return a finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not -MAX_NUMBER <= value <= MAX_NUMBER:  # type: ignore[operator]  # a number
         raise SummaryError(f"{name} must be a finite number, not {value!r}")
-    return value
+    return value  # type: ignore[return-value]  # a number, as just checked
 
 
 def not_negative(name: str, value: object) -> float:

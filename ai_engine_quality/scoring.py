@@ -150,7 +150,7 @@ def _fallback(summary: CallSummary, policy: Policy) -> _Finding | None:
     count = summary.fallbacks or 0
     if not count and summary.fallbacks is None and not _agent_audio(summary, policy):
         return None
-    why = ", ".join(summary.fallback_reasons)
+    why = ", ".join(sorted(summary.fallback_reasons))
     evidence = f"{plural(count, 'fallback')}{f': {why}' if why else ''}"
     return _Finding(count, ramp(policy.knees.fallback, count), count, evidence)
 
@@ -184,7 +184,7 @@ def _codec(summary: CallSummary, policy: Policy) -> _Finding | None:
         return None
     failed = summary.codec_misaligned or 0
     value = min(1.0, failed / checks)
-    details = ", ".join(summary.codec_details)
+    details = ", ".join(sorted(summary.codec_details))
     evidence = f"{failed} of {plural(checks, 'check')} failed{f': {details}' if details else ''}"
     return _Finding(value, ramp(policy.knees.codec, value), checks, evidence)
 
@@ -222,7 +222,7 @@ def _together(stages: list[StageLevels]) -> StageLevels:
     """Return several kinds of playback as one track; the spread is that of the longest one."""
     spoken = [levels for levels in stages if levels.rms is not None and levels.active]
     active = sum(levels.active for levels in spoken)
-    energy = sum((levels.rms or 0.0) ** 2 * levels.active for levels in spoken)
+    energy = math.fsum((levels.rms or 0.0) ** 2 * levels.active for levels in spoken)
     longest = max(stages, key=lambda levels: (levels.active, levels.spread_db or 0.0))
     return StageLevels(
         frames=sum(levels.frames for levels in stages),

@@ -98,8 +98,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(f"{path}: can't be read ({error.strerror}); mend the path") from error
+    except (OSError, ValueError) as error:  # a ValueError: no file can have such a name
+        raise SettingsError(f"{path}: can't be read ({error}); mend the path") from error
     if len(content) > MAX_FILE_BYTES:
         raise SettingsError(
             f"{path}: longer than {MAX_FILE_BYTES} bytes; this isn't a settings file"
@@ -176,8 +176,15 @@ def _policy(value: object, source: _Source) -> Policy:
         raise source.error(f"must be a table, such as [policy.knees], not {value!r}")
     changes = dict(value)
     try:
-        base = Policy.load(_text(changes.pop("base", DEFAULT_POLICY.version), source.at("base")))
+        base = _policy_version(changes.pop("base", DEFAULT_POLICY.version), source.at("base"))
         return base.with_changes(changes) if changes else base
+    except PolicyError as error:
+        raise source.error(str(error)) from error
+
+
+def _policy_version(value: object, source: _Source) -> Policy:
+    try:
+        return Policy.load(_text(value, source))
     except PolicyError as error:
         raise source.error(str(error)) from error
 
@@ -207,6 +214,8 @@ def _costs(value: object, source: _Source) -> dict[str, CallCost]:
         normalised = normalised_name(provider)
         if normalised is None:
             raise place.error("must be a provider's name, with letters or digits")
+        if normalised in costs:
+            raise place.error(f"is {normalised}, which has a cost already; leave one of them out")
         costs[normalised] = CallCost(**table)
     return costs
 
@@ -261,7 +270,7 @@ _TEXT_KEYS = (("policy", "base"), ("records", "path"))
 def _variables() -> dict[str, tuple[tuple[str, ...], _Reader]]:
     """Return each variable, the key in the file that it stands for, and how it is read."""
     found: dict[tuple[str, ...], _Reader] = {(key,): read for key, read in _PLAIN_READERS.items()}
-    found["policy", "base"] = _text
+    found["policy", "base"] = _policy_version
     found |= {("records", key): read for key, read in _RECORD_READERS.items()}
     found |= {("retention", key): read for key, read in _RETENTION_READERS.items()}
     return {_variable(key): (key, read) for key, read in found.items()}
@@ -298,9 +307,10 @@ def _with_variables(
 def _value(text: str) -> object:
     """Return what TOML would read: a number, true or false; any other text as it is."""
     try:
-        return tomllib.loads(f"value = {text.strip().lower()}")["value"]
+        read = tomllib.loads(f"value = {text.strip().lower()}")
     except tomllib.TOMLDecodeError:
         return text
+    return read["value"] if len(read) == 1 else text
 
 
 def _put(data: dict[str, Any], key: tuple[str, ...], value: object, source: _Source) -> None:

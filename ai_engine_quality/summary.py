@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from ai_engine_quality import reading
-from ai_engine_quality.distribution import MAX_BIN, Bins, Distribution
+from ai_engine_quality.distribution import MAX_BIN, Bins, Distribution, coarser
 from ai_engine_quality.observations import FRAME_SECONDS
 from ai_engine_quality.reading import SummaryError
 
@@ -108,7 +108,7 @@ class CallSummary:
 
     def distribution(self, name: str) -> Distribution:
         """Return the values of ``turn_latencies``, ``barge_in_reactions`` or ``unanswered``."""
-        return Distribution(getattr(self, name) or (), self.binned.get(name, ()))
+        return Distribution.of(getattr(self, name) or (), self.binned.get(name, ()))
 
     def slowest_turns(self, most: int = 3) -> tuple[tuple[int, float], ...]:
         """Return (turn, seconds) of the slowest measured turns; turns count from 1."""
@@ -130,20 +130,24 @@ class CallSummary:
             worst_turns=None if self.worst_turns is None else self.worst_turns[1:],
         )
 
-    def compacted(self, keep: int, merge: int = 1) -> CallSummary:
-        """Return the same call in less room.
+    def compacted(self, keep: int, merge: int, percentile: float) -> CallSummary:
+        """Return the same call in less room, with what decides its score at most 1 % off.
 
         Only the ``keep`` largest values of each kind stay exact; ``merge`` bins of the others
-        become one.
+        become one, except around the percentile (0 to 100) that is scored.
         """
+        latencies = self.distribution("turn_latencies").plus(self.distribution("unanswered"))
+        reactions = self.distribution("barge_in_reactions")
         changes: dict[str, Any] = {}
         binned = dict(self.binned)
         for name in _VALUES:
-            distribution = self.distribution(name)
-            if distribution.n > keep:
-                coarse = distribution.coarser(keep, merge)
-                changes[name] = coarse.exact
-                binned[name] = coarse.bins
+            exact, bins = getattr(self, name) or (), self.binned.get(name, ())
+            if bins or len(exact) > keep:
+                scored = reactions if name == "barge_in_reactions" else latencies
+                around = scored.percentile(percentile)
+                changes[name], binned[name] = coarser(
+                    exact, bins, keep=keep, merge=merge, around=around
+                )
         return replace(self, **changes, binned=binned, worst_turns=self.slowest_turns())
 
     def to_dict(self) -> dict[str, Any]:

@@ -54,12 +54,12 @@ def to_line(score: CallScore, policy: Policy = DEFAULT_POLICY) -> bytes:
     for keep, merge in _COMPACTIONS:
         if len(line) <= MAX_RECORD_BYTES:
             break
-        compact = score.summary.compacted(keep, merge)
+        compact = score.summary.compacted(keep, merge, policy.percentile)
         line = _encoded(to_record(score_summary(compact, policy)))
     return line
 
 
-_COMPACTIONS = ((64, 1), (64, 8), (32, 32), (8, 128))
+_COMPACTIONS = ((64, 1), (64, 8), (32, 32), (4, 256))
 """Exact values per kind, and bins made one, until a record fits; 64 hold the p95 of 1,000 turns."""
 
 

@@ -1,0 +1,205 @@
+"""The architecture holds: a pure core, data that flows one way, one module per dependency."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "ai_engine_quality"
+
+PROMISED_CORE = {"observations", "policy", "call", "summary", "scoring", "result"}
+"""Observations, policy, summary and score, and what lies between them."""
+
+IMPURE = {
+    "aiohttp", "asyncio", "click", "concurrent", "datetime", "logging", "multiprocessing", "numpy",
+    "os", "pathlib", "prometheus_client", "queue", "random", "rich", "secrets", "socket",
+    "structlog", "subprocess", "sys", "threading", "time", "uuid", "warnings",
+}  # fmt: skip
+"""What has a clock, chance, threads, input or output."""
+
+IMPURE_CALLS = {"open", "print", "input", "__import__", "eval", "exec", "breakpoint"}
+
+
+def contracts():
+    """Return the import linter's contracts, as they stand in pyproject.toml."""
+    text = (ROOT / "pyproject.toml").read_text()
+    return tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+
+
+def core():
+    """Return the names of the core's modules, by the contract that keeps them pure."""
+    for contract in contracts():
+        if contract["type"] == "forbidden" and "asyncio" in contract["forbidden_modules"]:
+            return {module.removeprefix(f"{PACKAGE}.") for module in contract["source_modules"]}
+    pytest.fail("no contract in pyproject.toml forbids asyncio")
+
+
+def parsed(path):
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports(tree):
+    """Return every module that is imported, at any depth: in functions and for types as well."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def is_for_types(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) in (
+        "TYPE_CHECKING", "typing.TYPE_CHECKING"
+    )  # fmt: skip
+
+
+class WithoutTypeImports(ast.NodeTransformer):
+    """Drops what only a type checker imports."""
+
+    def visit_If(self, node):
+        self.generic_visit(node)
+        return node.orelse if is_for_types(node) else node
+
+
+def lint_imports(folder):
+    return subprocess.run(
+        [
+            sys.executable, "-c",
+            "from importlinter.cli import lint_imports_command as run; run()",
+            "--no-cache", "--no-logo",
+        ],
+        capture_output=True, text=True, check=False, timeout=60, cwd=folder,
+    )  # fmt: skip
+
+
+class TestContracts:
+    def test_every_contract_is_kept(self):
+        """All of the import linter's contracts in pyproject.toml are kept."""
+        linted = lint_imports(ROOT)
+        assert linted.returncode == 0, linted.stdout + linted.stderr
+        assert f"{len(contracts())} kept, 0 broken" in linted.stdout
+        assert len(contracts()) >= 3
+
+    @pytest.mark.parametrize(
+        ("module", "line"),
+        [
+            ("scoring", "def now():\n    import time\n    return time.time()"),
+            ("observations", "import logging"),
+            ("summary", f"from {PACKAGE}.scoring import score"),
+            ("sinks/log", "import prometheus_client"),
+        ],
+    )
+    def test_a_breach_is_noticed(self, tmp_path, module, line):
+        """The contracts are real: each of these lines, once added, breaks one."""
+        shutil.copy(ROOT / "pyproject.toml", tmp_path)
+        shutil.copytree(
+            ROOT / PACKAGE, tmp_path / PACKAGE, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        with (tmp_path / PACKAGE / f"{module}.py").open("a") as stream:
+            stream.write(f"\n\n{line}\n")
+        linted = lint_imports(tmp_path)
+        assert linted.returncode == 1, linted.stdout + linted.stderr
+        assert "BROKEN" in linted.stdout
+
+
+class TestTheCore:
+    def test_it_has_the_promised_modules(self):
+        """Observations, policy, summary and score are all of the core."""
+        assert core() >= PROMISED_CORE
+        assert [name for name in core() if not (ROOT / PACKAGE / f"{name}.py").is_file()] == []
+
+    @pytest.mark.parametrize("module", sorted(core()))
+    def test_it_imports_nothing_impure(self, module):
+        """No clock, chance, thread, log, metric or numpy: not even in a function, or for types."""
+        found = imports(parsed(ROOT / PACKAGE / f"{module}.py"))
+        assert {name for name in found if name.partition(".")[0] in IMPURE} == set()
+        assert "importlib.import_module" not in found
+
+    @pytest.mark.parametrize("module", sorted(core()))
+    def test_it_does_no_input_or_output_itself(self, module):
+        """Nothing in the core opens, prints or evaluates, nor imports by another way."""
+        calls = {
+            node.func.id
+            for node in ast.walk(parsed(ROOT / PACKAGE / f"{module}.py"))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert calls & IMPURE_CALLS == set()
+
+    @pytest.mark.parametrize("module", sorted(core()))
+    def test_it_imports_only_itself(self, module):
+        """Of this package the core imports its own modules only, so that it is pure throughout."""
+        files = {path.stem for path in (ROOT / PACKAGE).iterdir()}
+        found = imports(parsed(ROOT / PACKAGE / f"{module}.py"))
+        ours = {name.split(".")[1] for name in found if name.startswith(f"{PACKAGE}.")}
+        assert (ours & files) - core() == set()
+
+    def test_it_scores_with_python_alone(self, tmp_path):
+        """The core's modules and the policies score a call, with no package installed at all."""
+        folder = tmp_path / PACKAGE
+        shutil.copytree(ROOT / PACKAGE / "policies", folder / "policies")
+        (folder / "__init__.py").touch()
+        for module in core():
+            shutil.copy(ROOT / PACKAGE / f"{module}.py", folder)
+        script = f"""
+            import sys
+
+            class Blocker:
+                def find_spec(self, name, path=None, target=None):
+                    if name in ("asyncio", "logging", "socket"):
+                        raise ModuleNotFoundError(name)
+
+            sys.meta_path.insert(0, Blocker())
+            sys.path.insert(0, {str(tmp_path)!r})
+            from {PACKAGE}.scoring import score
+            from {PACKAGE}.summary import CallSummary
+            summary = CallSummary(call_id="call", turn_latencies=(0.4,), underflows=0, duration=60)
+            print(score(summary).explain())
+        """
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", textwrap.dedent(script)],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("100, excellent")
+
+
+class TestTheShell:
+    def test_only_the_prometheus_sink_imports_prometheus_client(self):
+        """Of the library itself, only the Prometheus sink loads prometheus_client."""
+        users = set()
+        for path in (ROOT / PACKAGE).rglob("*.py"):
+            tree = WithoutTypeImports().visit(parsed(path))
+            if any(name.partition(".")[0] == "prometheus_client" for name in imports(tree)):
+                users.add(path.relative_to(ROOT / PACKAGE).as_posix())
+        programs = ("reference_engine/", "cli/")  # engines and tools of their own, with registries
+        assert {name for name in users if not name.startswith(programs)} == {"sinks/prometheus.py"}
+
+    def test_only_the_adapters_know_an_engine(self):
+        """No module of the library imports an engine; its private names are the adapters'."""
+        knowing = {
+            path.relative_to(ROOT / PACKAGE).as_posix()
+            for path in (ROOT / PACKAGE).rglob("*.py")
+            if any(name.partition(".")[0] in ("ai_engine", "src") for name in imports(parsed(path)))
+        }
+        assert {name for name in knowing if not name.startswith("adapters/")} == set()
+
+    def test_the_sinks_do_not_know_each_other(self):
+        """Each sink is one module that imports no other sink."""
+        sinks = {path.stem for path in (ROOT / PACKAGE / "sinks").glob("*.py")} - {"__init__"}
+        assert sinks >= {"prometheus", "log", "records"}
+        for sink in sinks:
+            found = imports(parsed(ROOT / PACKAGE / "sinks" / f"{sink}.py"))
+            others = {f"{PACKAGE}.sinks.{other}" for other in sinks - {sink}}
+            assert found & others == set()

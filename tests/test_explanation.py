@@ -1,0 +1,215 @@
+"""Every score explains itself: in one line, in full, and with what would have changed it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ai_engine_quality as aeq
+
+# Nine turns of which the seventh is the slowest: p95 = 0.9 + 0.6 * 2.2 = 2.22 s, 21.32 points.
+# 12 fillers of unknown runs to 1,088 frames: 1.0909 %, 8.318 points. 100 - 29.638 = 70.362.
+SLOW = aeq.CallSummary(
+    call_id="1761532874.2245",
+    provider="deepgram",
+    pipeline="default",
+    duration=90.0,
+    turn_latencies=(0.9,) * 6 + (3.1,) + (0.9,) * 2,
+    frames_sent=1_088,
+    underflows=12,
+)
+FAULTLESS = aeq.CallSummary(
+    call_id="1761532874.2246", duration=60.0, turn_latencies=(0.4,) * 6 + (0.45,), frames_sent=1_000
+)
+
+
+class TestOneLine:
+    def test_it_begins_with_the_score_and_its_band(self):
+        """The line begins with the score and its band, and is one line."""
+        line = aeq.score(SLOW).explain()
+        assert line.startswith("70, fair: ")
+        assert "\n" not in line
+
+    def test_it_names_the_factors_in_order_of_cost(self):
+        """What cost most comes first, each with its points."""
+        line = aeq.score(SLOW).explain()
+        assert re.search(r"-21\.3 latency \(.*\), -8\.3 underflow \(", line)
+
+    def test_it_says_what_latency_was_read_from(self):
+        """Latency comes with its p95, its number of turns, and the worst turn by number."""
+        assert "p95 2.22 s over 9 turns; worst: turn 7, 3.1 s" in aeq.score(SLOW).explain()
+
+    def test_it_says_what_underflow_was_read_from(self):
+        """Underflow comes with its effective ratio in percent."""
+        assert re.search(r"underflow \(1\.09 %", aeq.score(SLOW).explain())
+
+    def test_it_says_what_held_the_score(self):
+        """A ceiling that decided the score is named with its height and its reason."""
+        held = aeq.score(replace(SLOW, underflows=0))
+        assert (held.score, held.held_by.ceiling) == (74, 74)
+        assert "held to 74 by p95 >= 2 s" in held.explain()
+
+    def test_a_ceiling_that_decided_nothing_is_not_named(self):
+        """Where the points alone brought the score below a ceiling, nothing held it."""
+        call = aeq.score(SLOW)
+        assert [gate.ceiling for gate in call.gates] == [74, 89]
+        assert call.held_by is None
+        assert "held to" not in call.explain()
+
+    def test_it_says_what_the_score_would_be_without_the_worst_turn(self):
+        """The counterfactual is the score of the same call without that turn."""
+        call = aeq.score(SLOW)
+        without = aeq.score(replace(SLOW, turn_latencies=(0.9,) * 8, turn_count=8))
+        assert call.explain().endswith(f"Without turn 7: {without.score}, {without.band}.")
+        assert (without.score, without.band) == (84, "good")
+
+    def test_the_worst_turn_is_named_even_where_it_costs_nothing(self):
+        """A faultless call names its slowest turn all the same."""
+        call = aeq.score(FAULTLESS)
+        assert call.score == 100
+        assert "worst: turn 7, 0.45 s" in call.explain()
+
+    def test_an_unanswered_turn_can_be_the_worst(self):
+        """A turn that never got a reply is the worst where it waited longest."""
+        line = aeq.score(replace(SLOW, unanswered=(6.0,))).explain()
+        assert re.search(r"worst: [^;)]*unanswered[^;)]*6 s", line)
+
+    def test_an_estimate_is_told(self):
+        """Underflow by estimated frames says so in the line."""
+        assert "estimate" in aeq.score(replace(SLOW, frames_sent=None)).explain()
+
+    @pytest.mark.parametrize(
+        ("facts", "reason"),
+        [
+            ({"duration": 5.0}, "abandoned"),
+            ({"duration": 15.0, "frames_sent": 100}, "no_conversation"),
+            ({"duration": 60.0, "codec_checks": 1}, "too_little_evidence"),
+        ],
+    )
+    def test_an_unscored_call_says_why(self, facts, reason):
+        """A call without a score says that it has none, and the reason."""
+        line = aeq.score(aeq.CallSummary(call_id="1", **facts)).explain()
+        assert "not scored" in line
+        assert reason in line
+        assert "\n" not in line
+
+    @pytest.mark.parametrize(
+        ("facts", "words"),
+        [
+            ({"failed": True}, "failed"),
+            ({"turn_latencies": None, "turn_count": None, "frames_sent": 0}, "never heard"),
+        ],
+    )
+    def test_a_score_of_0_says_why(self, facts, words):
+        """A ceiling of 0 is named as what held the call."""
+        line = aeq.score(replace(SLOW, **facts)).explain()
+        assert line.startswith("0, poor: ")
+        assert re.search(f"held to 0 by .*{words}", line)
+
+
+class TestInFull:
+    def test_it_names_the_call_and_every_factor(self):
+        """The full explanation names the call, its score, its policy and all six factors."""
+        text = aeq.score(SLOW).explain(full=True)
+        for words in (
+            "1761532874.2245", "70, fair", "v1", "deepgram", "9 turns", "65 %",
+            "latency", "underflow", "fallback", "barge_in", "codec", "rms",
+        ):  # fmt: skip
+            assert words in text, words
+
+    def test_factors_come_in_order_of_cost(self):
+        """Those that cost most come first, unobserved ones last."""
+        text = aeq.score(SLOW).explain(full=True)
+        names = re.findall(
+            r"^ +(latency|underflow|fallback|barge_in|codec|rms) ", text, re.MULTILINE
+        )
+        assert names[:3] == ["latency", "underflow", "fallback"]
+        assert len(names) == 6
+
+    def test_it_names_every_ceiling(self):
+        """Every ceiling that applies is listed with its reason, whether it decided or not."""
+        call = aeq.score(SLOW)
+        text = call.explain(full=True)
+        assert len(call.gates) == 2
+        for gate in call.gates:
+            assert str(gate.ceiling) in text
+            assert gate.reason in text
+
+    def test_it_lists_the_slowest_turns(self):
+        """The slowest turns are listed with their numbers."""
+        text = aeq.score(replace(SLOW, turn_latencies=(0.9, 3.1, 1.2, 2.0))).explain(full=True)
+        assert re.search(r"turn 2: 3\.10 s.*turn 4: 2\.00 s.*turn 3: 1\.20 s", text)
+
+    def test_an_unscored_call_says_why(self):
+        """The full explanation of a call without a score gives the reason."""
+        text = aeq.score(aeq.CallSummary(call_id="1", duration=5.0)).explain(full=True)
+        assert "not scored" in text
+        assert "abandoned" in text
+
+
+class TestCounterfactuals:
+    def test_the_slowest_turn_comes_first(self):
+        """What one turn would have changed comes before what whole factors would have."""
+        found = re.findall(
+            r"^  without ([a-z_]+ ?\d*): (\d+)", aeq.score(SLOW).explain(full=True), re.MULTILINE
+        )
+        assert found == [("turn 7", "84"), ("latency", "89"), ("underflow", "74")]
+
+    def test_nothing_would_have_improved_a_faultless_call(self):
+        """A call with all points has no counterfactual."""
+        call = aeq.score(FAULTLESS)
+        assert "ithout" not in call.explain() + call.explain(full=True)
+        assert call.without_slowest_turn is None
+
+    def test_the_only_turn_of_a_call_is_not_left_out(self):
+        """Without its only turn nothing would be left to score, so that isn't named."""
+        line = aeq.score(replace(SLOW, turn_latencies=(3.1,), turn_count=1)).explain()
+        assert "Without turn" not in line
+
+    def test_an_unscored_call_has_none(self):
+        """Without a score nothing would have changed it."""
+        call = aeq.score(aeq.CallSummary(call_id="1", duration=5.0))
+        assert "ithout" not in call.explain() + call.explain(full=True)
+
+    def test_a_score_by_a_policy_of_ones_own_is_explained_after_storing(self):
+        """A stored score explains itself as before, whether its policy is known here or not."""
+        custom = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
+        call = aeq.score(SLOW, custom)
+        stored = aeq.CallScore.from_dict(call.to_dict())
+        assert stored == call
+        assert stored.explain() == call.explain()
+        assert stored.explain(full=True) == call.explain(full=True)
+
+
+class TestAnyCall:
+    @given(data=st.data())
+    def test_every_score_explains_itself(self, summaries, data):
+        """Any call has a line that gives its score or reason, and names the worst of its turns."""
+        call = aeq.score(data.draw(summaries))
+        line = call.explain()
+        assert "\n" not in line
+        assert line.startswith("not scored" if call.score is None else f"{call.score}, {call.band}")
+        if call.score is not None and call.turns:
+            assert "worst: " in line
+        for factor in call.factors:
+            assert factor.name in call.explain(full=True)
+
+    @given(data=st.data())
+    def test_the_turn_that_is_named_would_have_raised_the_score(self, summaries, data):
+        """The call without the turn that is named scores higher, and just as the line says."""
+        summary = data.draw(summaries)
+        call = aeq.score(summary)
+        change = call.without_slowest_turn
+        if change is None:
+            assert "Without turn" not in call.explain()
+            return
+        turns = list(summary.turn_latencies)
+        del turns[int(change.without.removeprefix("turn ")) - 1]
+        again = aeq.score(replace(summary, turn_latencies=tuple(turns), turn_count=len(turns)))
+        assert (again.score, again.band) == (change.score, change.band)
+        assert f"Without {change.without}: {again.score}, {again.band}." in call.explain()
+        assert again.score > call.score

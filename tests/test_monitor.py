@@ -1,0 +1,782 @@
+"""The monitor: its public API by the contract, never raising, never growing, telling nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+import ai_engine_quality as aeq
+
+FRAME = b"\x10" * 160
+
+
+class Treacherous:
+    """Raises whatever is done with it."""
+
+    def __eq__(self, other):
+        raise RuntimeError("no comparison")
+
+    def __hash__(self):
+        raise RuntimeError("no hash")
+
+    def __float__(self):
+        raise RuntimeError("no float")
+
+    def __index__(self):
+        raise RuntimeError("no index")
+
+    def __bool__(self):
+        raise RuntimeError("no truth")
+
+    def __len__(self):
+        raise RuntimeError("no length")
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+class TreacherousText(str):
+    """Text that raises when it is looked up."""
+
+    __slots__ = ()
+
+    def __hash__(self):
+        raise RuntimeError("no hash")
+
+    def __eq__(self, other):
+        raise RuntimeError("no comparison")
+
+    def __len__(self):
+        raise RuntimeError("no length")
+
+
+def samples(registry, name):
+    """Return the labels and values of all samples of a name."""
+    return [
+        (sample.labels, sample.value)
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name == name
+    ]
+
+
+def total(registry, name):
+    """Return the sum of all samples of a name."""
+    return sum(value for _, value in samples(registry, name))
+
+
+def monitor(**options):
+    """Return a monitor on a registry of its own that logs nothing."""
+    return aeq.QualityMonitor(**{"registry": CollectorRegistry(), "log": False, **options})
+
+
+class TestCalls:
+    def test_the_contracts_example_is_scored(self, quality):
+        """The calls of the contract's example, made as it makes them, give a score."""
+        quality.call_started("1.1", provider="deepgram", pipeline="default")
+        quality.turn_response("1.1", 0.82)
+        quality.unanswered("1.1", waited=6.0)
+        quality.frames_sent("1.1", 50)
+        quality.underflow("1.1", 1, episodes=None)
+        quality.fallback("1.1", reason="transport-failure")
+        quality.barge_in("1.1", reaction=0.21)
+        quality.codec_alignment("1.1", aligned=True, detail="")
+        quality.audio_level("1.1", "provider_out", rms=1830)
+        quality.audio("1.1", "provider_out", FRAME, encoding="ulaw", sample_rate=8000)
+        quality.call_updated("1.1", provider="deepgram", pipeline="other")
+        score = quality.call_ended(
+            "1.1", provider="deepgram", pipeline="default", outcome="completed", failed=False,
+            duration=60.0,
+        )  # fmt: skip
+        assert isinstance(score, aeq.CallScore)
+        # p95 = 0.82 + 0.95 * 5.18 s costs 30; one filler in 51 frames 11.4; the fallback 5.
+        assert (score.score, score.band, score.call_id) == (54, "poor", "1.1")
+        assert (score.summary.pipeline, score.summary.outcome) == ("default", "completed")
+
+    def test_the_score_is_that_of_the_pure_function(self, quality):
+        """What ``call_ended`` returns is ``score`` of its own summary."""
+        quality.call_started("1.1")
+        for seconds in (0.4, 0.9, 2.6):
+            quality.turn_response("1.1", seconds)
+        quality.frames_sent("1.1", 1_000)
+        result = quality.call_ended("1.1", duration=60.0)
+        assert aeq.score(result.summary) == result
+
+    def test_a_policy_of_ones_own_is_used(self):
+        """A monitor scores by the policy that it was given, and its scores say so."""
+        policy = aeq.DEFAULT_POLICY.with_changes({"ceilings": {"latency": [[0.3, 42]]}})
+        quality = monitor(policy=policy)
+        quality.call_started("1.1")
+        quality.turn_response("1.1", 0.4)
+        score = quality.call_ended("1.1", duration=60.0)
+        quality.close()
+        assert (score.score, score.policy_version) == (42, policy.version)
+
+    def test_an_unscored_call_gives_its_reason(self, quality):
+        """Every known call gives a CallScore; one that isn't scored says why."""
+        quality.call_started("1.1")
+        score = quality.call_ended("1.1", duration=3.0)
+        assert (score.score, score.band, score.unscored_reason) == (None, None, "abandoned")
+
+    def test_an_unknown_call_gives_none(self, quality, dropped):
+        """Ending a call that never began gives None, and is counted."""
+        assert quality.call_ended("9.9") is None
+        assert dropped("unknown_call") == 1
+
+    def test_an_end_is_idempotent(self, quality, dropped, registry):
+        """The second end of a call gives None, is counted, and counts no second call."""
+        quality.call_started("1.1")
+        assert quality.call_ended("1.1") is not None
+        assert quality.call_ended("1.1") is None
+        assert dropped("call_ended") == 1
+        assert total(registry, "ai_agent_calls_ended_total") == 1
+
+    def test_a_live_call_is_not_started_again(self, quality, dropped, registry):
+        """A second start is dropped and counted, and the call keeps what it has."""
+        quality.call_started("1.1", provider="deepgram")
+        quality.turn_response("1.1", 0.4)
+        quality.call_started("1.1", provider="openai")
+        assert dropped("already_started") == 1
+        summary = quality.call_ended("1.1").summary
+        assert (summary.turn_latencies, summary.provider) == ((0.4,), "deepgram")
+        assert total(registry, "ai_agent_calls_started_total") == 1
+
+    @pytest.mark.parametrize(
+        "report",
+        [
+            lambda quality: quality.turn_response("1.1", 0.4),
+            lambda quality: quality.unanswered("1.1", 6.0),
+            lambda quality: quality.frames_sent("1.1", 50),
+            lambda quality: quality.underflow("1.1"),
+            lambda quality: quality.fallback("1.1"),
+            lambda quality: quality.barge_in("1.1"),
+            lambda quality: quality.codec_alignment("1.1", True),
+            lambda quality: quality.audio_level("1.1", "provider_out", 1_830),
+            lambda quality: quality.audio(
+                "1.1", "provider_out", FRAME, encoding="ulaw", sample_rate=8_000
+            ),
+            lambda quality: quality.call_updated("1.1", provider="deepgram"),
+        ],
+    )
+    def test_unknown_and_late_observations_are_told_apart(self, quality, dropped, report):
+        """Before its start a call is unknown, after its end it has ended: each is counted."""
+        report(quality)
+        quality.call_started("1.1")
+        report(quality)
+        quality.call_ended("1.1")
+        report(quality)
+        report(quality)
+        assert (dropped("unknown_call"), dropped("call_ended")) == (1, 2)
+
+    def test_calls_do_not_mix(self, quality):
+        """What is reported of one call never reaches another."""
+        for call_id, seconds in (("1.1", 0.4), ("1.2", 2.0)):
+            quality.call_started(call_id)
+            quality.turn_response(call_id, seconds)
+        quality.turn_response("1.1", 0.5)
+        assert quality.call_ended("1.2").summary.turn_latencies == (2.0,)
+        assert quality.call_ended("1.1").summary.turn_latencies == (0.4, 0.5)
+
+
+class TestTime:
+    def test_a_call_is_as_long_as_the_clock_says(self, quality, clock):
+        """Where the engine gives no duration it is the time since the start."""
+        quality.call_started("1.1")
+        clock.advance(42.5)
+        assert quality.call_ended("1.1").summary.duration == 42.5
+
+    def test_the_engines_duration_is_believed(self, quality, clock):
+        """Where the engine gives a duration it counts, and not the clock."""
+        quality.call_started("1.1")
+        clock.advance(42.5)
+        assert quality.call_ended("1.1", duration=30).summary.duration == 30.0
+
+    @pytest.mark.parametrize("wrong", [-1, math.nan, math.inf, "30", True, 604_801])
+    def test_a_wrong_duration_is_dropped_and_the_clock_counts(
+        self, quality, clock, registry, wrong
+    ):
+        """A duration that can't be is counted, and the call ends all the same."""
+        quality.call_started("1.1")
+        clock.advance(42.5)
+        assert quality.call_ended("1.1", duration=wrong).summary.duration == 42.5
+        assert total(registry, "ai_agent_quality_dropped_total") == 1
+
+    def test_a_clock_that_goes_back_makes_no_negative_call(self, quality, clock):
+        """Should the clock go back, the call lasted 0 s."""
+        quality.call_started("1.1")
+        clock.advance(-5)
+        assert quality.call_ended("1.1").summary.duration == 0.0
+
+    def test_wall_clock_time_is_only_shown(self, quality):
+        """``started_at`` is Unix time, and decides nothing."""
+        quality.call_started("1.1")
+        assert quality.call_ended("1.1").summary.started_at == 1_761_532_874.0
+
+
+class TestNames:
+    @pytest.mark.parametrize("spelling", ["OpenAI Realtime", "openai-realtime", "openai_realtime"])
+    def test_spellings_of_a_provider_are_one_provider(self, quality, registry, spelling):
+        """A provider's name is normalised in the summary and in every label."""
+        quality.call_started("1.1", provider=spelling, pipeline=spelling)
+        quality.turn_response("1.1", 0.4)
+        summary = quality.call_ended("1.1", duration=60.0).summary
+        assert (summary.provider, summary.pipeline) == ("openai_realtime", "openai_realtime")
+        labels = {"provider": "openai_realtime"}
+        assert registry.get_sample_value("ai_agent_calls_started_total", labels) == 1
+
+    def test_an_unknown_provider_is_unknown(self, quality, registry):
+        """A call without a provider has None in its summary and ``unknown`` as its label."""
+        quality.call_started("1.1")
+        assert quality.call_ended("1.1").summary.provider is None
+        labels = {"provider": "unknown"}
+        assert registry.get_sample_value("ai_agent_calls_started_total", labels) == 1
+
+    def test_names_can_become_known_later(self, quality):
+        """``call_updated`` sets what it is given, and leaves what it isn't."""
+        quality.call_started("1.1", provider="deepgram")
+        quality.call_updated("1.1", pipeline="hybrid")
+        quality.call_updated("1.1", provider="OpenAI Realtime")
+        quality.call_updated("1.1", provider=None, pipeline=None)
+        summary = quality.call_ended("1.1").summary
+        assert (summary.provider, summary.pipeline) == ("openai_realtime", "hybrid")
+
+    def test_the_end_may_name_them_too(self, quality):
+        """What is known at the end counts for the whole call."""
+        quality.call_started("1.1", provider="deepgram", pipeline="default")
+        summary = quality.call_ended("1.1", provider="openai", outcome="Completed").summary
+        assert (summary.provider, summary.pipeline, summary.outcome) == (
+            "openai",
+            "default",
+            "completed",
+        )
+
+    @pytest.mark.parametrize("wrong", [7, b"deepgram", ["deepgram"], Treacherous()])
+    def test_a_wrong_name_is_dropped_and_the_call_goes_on(self, quality, dropped, wrong):
+        """A provider that is no text is counted; the call begins, goes on and ends without."""
+        quality.call_started("1.1", provider=wrong)
+        quality.call_updated("1.1", pipeline=wrong)
+        assert dropped("wrong_type") == 2
+        summary = quality.call_ended("1.1", provider=wrong, outcome=wrong).summary
+        assert (summary.provider, summary.pipeline, summary.outcome) == (None, None, None)
+        assert dropped("wrong_type") == 4
+
+
+class TestFailure:
+    def test_a_failed_call_has_no_points(self, quality):
+        """``failed=True`` is the engine's word that the call failed: 0."""
+        quality.call_started("1.1")
+        score = quality.call_ended("1.1", failed=True)
+        assert (score.score, score.summary.failed) == (0, True)
+
+    @pytest.mark.parametrize("wrong", ["yes", 1, 0, "", [], Treacherous()])
+    def test_only_a_bool_says_so(self, quality, dropped, wrong):
+        """Anything but a bool is dropped and counted, and fails no call."""
+        quality.call_started("1.1")
+        assert quality.call_ended("1.1", failed=wrong).summary.failed is False
+        assert dropped("wrong_type") == 1
+
+
+class TestTombstones:
+    @pytest.mark.parametrize(("minutes", "again"), [(0, False), (14.99, False), (15, True)])
+    def test_an_ended_call_is_remembered_for_15_minutes(
+        self, quality, clock, dropped, minutes, again
+    ):
+        """For 15 min an ended call can't begin again; afterwards its id is free."""
+        quality.call_started("1.1")
+        quality.call_ended("1.1")
+        clock.advance(minutes * 60)
+        quality.call_started("1.1")
+        assert quality.call("1.1").live is again
+        assert dropped("call_ended") == (0 if again else 1)
+
+    def test_a_forgotten_call_is_unknown(self, quality, clock, dropped, registry):
+        """After 15 min and a scrape, a late observation is of an unknown call."""
+        quality.call_started("1.1")
+        quality.call_ended("1.1")
+        clock.advance(901)
+        generate_latest(registry)
+        quality.turn_response("1.1", 0.4)
+        assert (dropped("call_ended"), dropped("unknown_call")) == (0, 1)
+
+
+class TestExpiry:
+    @pytest.mark.parametrize("how", ["scrape", "start"])
+    def test_a_call_that_never_ends_expires_after_4_hours(
+        self, quality, clock, dropped, registry, how
+    ):
+        """By default a call expires after 4 h: it is scored, told to hooks, and counted."""
+        seen = []
+        quality.add_hook(seen.append)
+        quality.call_started("1.1", provider="deepgram")
+        for _ in range(20):
+            quality.turn_response("1.1", 0.4)
+        clock.advance(4 * 3_600 - 1)
+        generate_latest(registry)
+        assert seen == []
+        clock.advance(1)
+        if how == "scrape":
+            generate_latest(registry)
+        else:
+            quality.call_started("1.2")
+        assert [(score.call_id, score.score) for score in seen] == [("1.1", 89)]
+        assert seen[0].summary.outcome == "expired"
+        assert dropped("expired_call") == 1
+        ended = {"provider": "deepgram", "outcome": "expired"}
+        assert registry.get_sample_value("ai_agent_calls_ended_total", ended) == 1
+
+    def test_an_expired_call_has_ended(self, quality, clock, dropped, registry):
+        """What is reported after a call expired comes late; its end gives None."""
+        quality.call_started("1.1")
+        handle = quality.call("1.1")
+        clock.advance(4 * 3_600)
+        generate_latest(registry)
+        handle.turn_response(0.4)
+        assert quality.call_ended("1.1") is None
+        assert dropped("call_ended") == 2
+        assert registry.get_sample_value("ai_agent_calls_active") == 0
+
+    def test_the_time_can_be_another(self, registry, clock):
+        """``expire_after`` sets the seconds after which a call expires."""
+        quality = aeq.QualityMonitor(registry=registry, clock=clock, log=False, expire_after=60)
+        quality.call_started("1.1")
+        clock.advance(30)
+        quality.call_started("1.2")
+        clock.advance(30)
+        quality.call_started("1.3")
+        assert [quality.call(call_id).live for call_id in ("1.1", "1.2", "1.3")] == [
+            False, True, True,
+        ]  # fmt: skip
+        quality.close()
+
+    def test_expired_calls_make_room(self, clock):
+        """A call that expires frees its place under the bound of live calls."""
+        quality = monitor(clock=clock, expire_after=60, max_live_calls=1)
+        quality.call_started("1.1")
+        clock.advance(60)
+        quality.call_started("1.2")
+        assert quality.call("1.2").live
+        quality.close()
+
+
+class TestBounds:
+    def test_calls_beyond_the_bound_are_refused_and_counted(self, registry, clock):
+        """At the bound a new call is refused; its observations are of an unknown call."""
+        quality = aeq.QualityMonitor(registry=registry, clock=clock, log=False, max_live_calls=3)
+        for number in range(5):
+            quality.call_started(f"1.{number}")
+        quality.turn_response("1.4", 0.4)
+        reasons = {labels["reason"]: value for labels, value in
+                   samples(registry, "ai_agent_quality_dropped_total") if value}  # fmt: skip
+        assert reasons == {"too_many_calls": 2, "unknown_call": 1}
+        assert registry.get_sample_value("ai_agent_calls_active") == 3
+        assert total(registry, "ai_agent_calls_started_total") == 3
+        quality.call_ended("1.0")
+        quality.call_started("1.4")
+        assert quality.call("1.4").live
+        quality.close()
+
+    def test_by_default_20_000_calls_are_live_at_once(self):
+        """The default bound of live calls is 20,000."""
+        quality = monitor()
+        for number in range(20_001):
+            quality.call_started(str(number))
+        assert quality.call("19999").live
+        assert not quality.call("20000").live
+        quality.close()
+
+    def test_tombstones_are_bounded(self, quality, clock, dropped, monkeypatch):
+        """However many calls end within 15 min, only so many are remembered: the latest."""
+        monkeypatch.setattr("ai_engine_quality.live_calls.MAX_TOMBSTONES", 10)
+        for number in range(30):
+            clock.advance(1)
+            quality.call_started(f"1.{number}")
+            quality.call_ended(f"1.{number}")
+        quality.turn_response("1.0", 0.4)
+        quality.turn_response("1.29", 0.4)
+        assert (dropped("unknown_call"), dropped("call_ended")) == (1, 1)
+
+
+WRONG_NUMBERS = {
+    "none": None, "text": "x", "bytes": b"1", "bool": True, "negative": -1, "nan": math.nan,
+    "infinite": math.inf, "huge": 10**400, "list": [], "object": object(), "complex": 1j,
+    "treacherous": Treacherous(), "array": np.array([1.0, 2.0]), "function": len, "type": int,
+}  # fmt: skip
+WRONG_TEXTS = {
+    "number": 7, "bytes": b"x", "list": ["x"], "object": object(), "treacherous": Treacherous(),
+}  # fmt: skip
+WRONG_FLAGS = {"none": None, "number": 1, "text": "true", "treacherous": Treacherous()}
+WRONG_IDS = {
+    "none": None, "number": 7, "bytes": b"1.1", "list": [], "dict": {}, "empty": "",
+    "long": "x" * 300, "newline": "1\n1", "surrogate": "\ud800", "treacherous": Treacherous(),
+    "treacherous text": TreacherousText("1.1"), "array": np.array(["1.1", "1.2"]),
+}  # fmt: skip
+RIGHT = {
+    "turn_response": {"seconds": 0.4},
+    "unanswered": {"waited": 6.0},
+    "frames_sent": {"count": 50},
+    "underflow": {"count": 3, "episodes": 1},
+    "fallback": {"reason": "timeout"},
+    "barge_in": {"reaction": 0.2},
+    "codec_alignment": {"aligned": False, "detail": "ulaw"},
+    "audio_level": {"stage": "provider_out", "rms": 1_830.0, "seconds": 0.02},
+    "audio": {
+        "stage": "provider_out", "frame": FRAME, "encoding": "ulaw", "sample_rate": 8_000,
+    },
+    "call_updated": {"provider": "deepgram", "pipeline": "default"},
+}  # fmt: skip
+MAY_BE_NONE = {("underflow", "episodes"), ("barge_in", "reaction")}
+WRONG_OF = {
+    **dict.fromkeys(("seconds", "waited", "count", "episodes", "reaction", "rms"), WRONG_NUMBERS),
+    **dict.fromkeys(("reason", "detail", "stage", "provider", "pipeline"), WRONG_TEXTS),
+    "aligned": WRONG_FLAGS,
+    "frame": {**WRONG_TEXTS, "bytes": b"", "text": "x" * 160, "array": np.zeros(160)},
+    "encoding": {**WRONG_TEXTS, "text": "opus", "none": None, "array": np.array(["ulaw", "x"])},
+    "sample_rate": WRONG_NUMBERS,
+}
+FUZZ = [
+    pytest.param(method, argument, value, id=f"{method}-{argument}-{kind}")
+    for method, arguments in RIGHT.items()
+    for argument in arguments
+    for kind, value in WRONG_OF[argument].items()
+    if not (value is None and (method, argument) in MAY_BE_NONE)
+]
+
+
+class TestNeverRaises:
+    @pytest.mark.parametrize(("method", "argument", "value"), FUZZ)
+    def test_a_wrong_value_is_dropped_and_counted(
+        self, quality, registry, method, argument, value
+    ):  # fmt: skip
+        """Whatever an argument holds, nothing raises, one thing is counted, and no fact kept."""
+        quality.call_started("1.1")
+        report = getattr(quality, method)
+        report("1.1", **RIGHT[method])
+        report("1.1", **{**RIGHT[method], argument: value})
+        assert total(registry, "ai_agent_quality_dropped_total") == 1
+        again = quality.call_ended("1.1", duration=60.0).summary
+        quality.call_started("1.2")
+        getattr(quality, method)("1.2", **RIGHT[method])
+        once = quality.call_ended("1.2", duration=60.0).summary
+        assert {**again.to_dict(), "call_id": ""} == {**once.to_dict(), "call_id": ""}
+
+    @pytest.mark.parametrize("call_id", WRONG_IDS.values(), ids=WRONG_IDS)
+    @pytest.mark.parametrize("method", [*RIGHT, "call_started", "call_ended"])
+    def test_a_wrong_call_id_is_dropped_and_counted(self, quality, registry, method, call_id):
+        """Whatever stands for a call id, nothing raises and one thing is counted."""
+        assert getattr(quality, method)(call_id, **RIGHT.get(method, {})) is None
+        assert total(registry, "ai_agent_quality_dropped_total") == 1
+        assert registry.get_sample_value("ai_agent_calls_active") == 0
+
+    @pytest.mark.parametrize("call_id", WRONG_IDS.values(), ids=WRONG_IDS)
+    def test_a_handle_of_a_wrong_call_id_drops_and_counts(self, quality, registry, call_id):
+        """A handle is given for whatever id, and drops what it is told."""
+        handle = quality.call(call_id)
+        handle.turn_response(0.4)
+        assert handle.live is False
+        assert total(registry, "ai_agent_quality_dropped_total") == 1
+
+    def test_a_logger_that_raises_does_not_matter(self):
+        """A broken logger reaches neither the engine nor the counters."""
+
+        class Broken:
+            def info(self, *_, **__):
+                raise RuntimeError("no log")
+
+            warning = info
+
+        registry = CollectorRegistry()
+        quality = aeq.QualityMonitor(registry=registry, logger=Broken())
+        quality.turn_response("9.9", 0.4)
+        quality.call_started("1.1")
+        assert quality.call_ended("1.1", duration=60.0) is not None
+        dropped = {"reason": "unknown_call"}
+        assert registry.get_sample_value("ai_agent_quality_dropped_total", dropped) == 1
+        quality.close()
+
+    def test_what_is_dropped_is_logged_once_per_reason_and_minute(self, quality, clock, logger):
+        """The log has one warning per reason and minute, with how many there were."""
+        for _ in range(3):
+            quality.turn_response("9.9", 0.4)
+            quality.call_started("")
+        clock.advance(59.9)
+        quality.turn_response("9.9", 0.4)
+        assert [call.kwargs["subject"] for call in logger.calls] == ["unknown_call", "bad_call_id"]
+        clock.advance(0.1)
+        quality.turn_response("9.9", 0.4)
+        assert [call.kwargs["subject"] for call in logger.calls][2:] == ["unknown_call"]
+        assert logger.calls[-1].kwargs["since_last_warning"] == 4
+
+    def test_every_reason_is_a_series_from_the_start(self, quality, registry):
+        """Each reason's counter stands at 0 before anything was dropped."""
+        assert quality is not None
+        reasons = {
+            labels["reason"]: value
+            for labels, value in samples(registry, "ai_agent_quality_dropped_total")
+        }
+        assert reasons == {reason.value: 0 for reason in aeq.DropReason}
+
+
+class TestStartUp:
+    def test_nothing_is_registered_at_import(self):
+        """Importing the package registers no metric and starts no thread."""
+        program = (
+            "import threading, ai_engine_quality, prometheus_client as p\n"
+            "text = p.generate_latest(p.REGISTRY).decode()\n"
+            "print('ai_agent' in text, threading.active_count())"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == ["False", "1"]
+
+    def test_the_default_registry_is_prometheus_clients(self):
+        """Without a registry the metrics are where the engine exposes its own."""
+        quality = aeq.QualityMonitor(log=False)
+        try:
+            assert REGISTRY.get_sample_value("ai_agent_calls_active") == 0
+        finally:
+            quality.close()
+        assert REGISTRY.get_sample_value("ai_agent_calls_active") is None
+
+    def test_close_unregisters_everything(self, registry):
+        """After ``close()`` the registry is as it was, and takes another monitor."""
+        for _ in range(2):
+            quality = aeq.QualityMonitor(registry=registry, log=False)
+            quality.call_started("1.1")
+            quality.call_ended("1.1", duration=60.0)
+            assert b"ai_agent_calls_active" in generate_latest(registry)
+            quality.close()
+            assert generate_latest(registry) == b""
+
+    def test_closing_twice_is_closing_once(self, registry):
+        """A second ``close()`` does nothing."""
+        quality = aeq.QualityMonitor(registry=registry, log=False)
+        quality.close()
+        quality.close()
+        assert generate_latest(registry) == b""
+
+    def test_after_close_nothing_raises(self, registry):
+        """An engine that goes on reporting to a closed monitor notices nothing."""
+        quality = aeq.QualityMonitor(registry=registry, log=False)
+        quality.call_started("1.1")
+        quality.close()
+        for method, arguments in RIGHT.items():
+            getattr(quality, method)("1.1", **arguments)
+        assert quality.call_ended("1.1") is None
+
+    def test_two_monitors_on_one_registry_are_refused_with_the_mend(self, quality, registry):
+        """The second monitor is a ValueError that says what to do; the first goes on."""
+        with pytest.raises(ValueError, match=r"close\(\).*registry="):
+            aeq.QualityMonitor(registry=registry, log=False)
+        quality.call_started("1.1")
+        assert registry.get_sample_value("ai_agent_calls_active") == 1
+
+    def test_a_registry_with_one_of_the_names_is_left_as_it_was(self, registry):
+        """A monitor that can't register everything leaves nothing behind."""
+        Counter("ai_agent_quality_dropped", "Somebody else's.", registry=registry).inc(7)
+        before = generate_latest(registry)
+        with pytest.raises(ValueError, match="registry="):
+            aeq.QualityMonitor(registry=registry, log=False)
+        assert generate_latest(registry) == before
+
+    def test_arguments_are_by_keyword_only(self):
+        """Nothing of a monitor is given by position."""
+        with pytest.raises(TypeError, match="positional"):
+            aeq.QualityMonitor(aeq.DEFAULT_POLICY)
+
+    @pytest.mark.parametrize(
+        ("wrong", "error"),
+        [
+            ({"policy": "v1"}, TypeError),
+            ({"policy": None}, TypeError),
+            ({"clock": 7}, TypeError),
+            ({"wall_clock": "now"}, TypeError),
+            ({"max_live_calls": 0}, ValueError),
+            ({"max_live_calls": True}, ValueError),
+            ({"max_live_calls": "20000"}, ValueError),
+            ({"expire_after": -1}, ValueError),
+            ({"expire_after": math.nan}, ValueError),
+            ({"retention": 60}, TypeError),
+            ({"costs": {"deepgram": 0.02}}, TypeError),
+        ],
+    )
+    def test_wrong_use_is_refused_by_the_arguments_name(self, registry, wrong, error):
+        """A wrong argument raises at start-up, names itself, and registers nothing."""
+        (name,) = wrong
+        with pytest.raises(error, match=name.removesuffix("s")):
+            aeq.QualityMonitor(registry=registry, log=False, **wrong)
+        assert generate_latest(registry) == b""
+
+    def test_every_call_is_logged_by_default(self, registry, logger):
+        """Each call is one structured event with its score and its explanation."""
+        quality = aeq.QualityMonitor(registry=registry, logger=logger)
+        quality.call_started("1.1", provider="deepgram")
+        quality.turn_response("1.1", 0.4)
+        score = quality.call_ended("1.1", duration=60.0)
+        quality.close()
+        ((method, arguments, fields),) = logger.calls
+        assert (method, arguments) == ("info", ("call_quality_scored",))
+        assert (fields["call_id"], fields["score"], fields["band"]) == ("1.1", 89, "good")
+        assert fields["explanation"] == score.explain()
+
+
+class TestExposition:
+    def test_counters_add_up_in_a_text_that_parses(self, quality, registry):
+        """Started is ended plus active, ended is scored plus unscored, in the text itself."""
+        for number in range(10):
+            quality.call_started(f"1.{number}", provider="deepgram")
+            if number % 2:
+                quality.turn_response(f"1.{number}", 0.4)
+            if number > 3:
+                quality.call_ended(f"1.{number}", duration=20.0)
+        text = generate_latest(registry).decode()
+        found = {
+            sample.name: 0.0
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                found[sample.name] += sample.value
+        assert found["ai_agent_calls_started_total"] == 10
+        assert (found["ai_agent_calls_ended_total"], found["ai_agent_calls_active"]) == (6, 4)
+        assert (found["ai_agent_calls_scored_total"], found["ai_agent_calls_unscored_total"]) == (
+            3,
+            3,
+        )
+        assert found["ai_agent_live_calls"] == 4
+
+    def test_a_finished_call_has_one_sample_of_its_own(self, quality, registry):
+        """The score of a call stands under its id, and an unscored call has none."""
+        quality.call_started("1.1")
+        quality.turn_response("1.1", 0.4)
+        quality.call_started("1.2")
+        quality.call_ended("1.1", duration=60.0)
+        quality.call_ended("1.2", duration=3.0)
+        assert samples(registry, "ai_agent_call_quality_score") == [({"call_id": "1.1"}, 89)]
+
+    def test_without_per_call_series_no_label_holds_a_call_id(self, registry, clock):
+        """``per_call_series=False`` keeps call ids off the registry, exemplars included."""
+        quality = aeq.QualityMonitor(
+            registry=registry, clock=clock, log=False, per_call_series=False
+        )
+        quality.call_started("1761532874.2245")
+        quality.turn_response("1761532874.2245", 0.4)
+        quality.call_ended("1761532874.2245", duration=60.0)
+        assert "1761532874.2245" not in repr(list(registry.collect()))
+        quality.close()
+
+
+class TestThreads:
+    def test_ends_from_many_threads_while_another_scrapes(self, quality, registry):
+        """Calls ended twice each from four threads, under scrapes, are scored once each."""
+        many, seen, problems = 400, [], []
+        quality.add_hook(seen.append)
+        for number in range(many):
+            quality.call_started(f"1.{number}")
+            quality.turn_response(f"1.{number}", 0.4)
+        begin, done = threading.Barrier(5), threading.Event()
+
+        def end(first):
+            begin.wait()
+            try:
+                for number in range(first, first + many // 2):
+                    quality.call_ended(f"1.{number}", duration=60.0)
+                    quality.turn_response(f"1.{number}", 0.4)
+            except Exception as error:
+                problems.append(error)
+
+        def scrape():
+            begin.wait()
+            try:
+                while not done.is_set():
+                    generate_latest(registry)
+            except Exception as error:
+                problems.append(error)
+
+        threads = [threading.Thread(target=end, args=(first,)) for first in (0, 0, 200, 200)]
+        scraper = threading.Thread(target=scrape)
+        for thread in (*threads, scraper):
+            thread.start()
+        for thread in threads:
+            thread.join()
+        done.set()
+        scraper.join()
+        assert problems == []
+        assert len(seen) == len({score.call_id for score in seen}) == many
+        assert total(registry, "ai_agent_calls_ended_total") == many
+        assert registry.get_sample_value("ai_agent_calls_active") == 0
+        count = "ai_agent_call_turn_response_seconds_count"
+        assert total(registry, count) == sum(score.turns for score in seen)
+
+
+SECRETS = {
+    "+49 170 1234567": "1701234567",
+    "00491701234567": "1701234567",
+    "caller-491701234567": "1701234567",
+    "tel:555-123-4567": "5551234567",
+    "my name is John Smith and my card is lost": "John Smith",
+}
+"""What an engine may pass where a code word belongs, and what of it nobody may be told."""
+
+
+def told(logger, score):
+    """Return everything that a score and the log tell of a call, in one text."""
+    return "\n".join(
+        [
+            json.dumps(score.to_dict()),
+            score.explain(),
+            score.explain(full=True),
+            repr(score.summary),
+            *(repr(call) for call in logger.calls),
+        ]
+    )
+
+
+def squeezed(text):
+    """Return text in lower case with nothing but letters and digits."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+class TestPrivacy:
+    @pytest.mark.parametrize("secret", SECRETS)
+    @pytest.mark.parametrize("channel", ["fallback reason", "codec detail", "outcome"])
+    def test_what_a_caller_is_or_says_is_told_to_nobody(
+        self, registry, logger, tmp_path, channel, secret
+    ):
+        """Numbers and free text reach no metric, summary, record, log event or explanation."""
+        path = tmp_path / "calls.jsonl"
+        quality = aeq.QualityMonitor(registry=registry, logger=logger, records=path)
+        quality.call_started("1.1")
+        quality.turn_response("1.1", 0.4)
+        if channel == "fallback reason":
+            quality.fallback("1.1", secret)
+        if channel == "codec detail":
+            quality.codec_alignment("1.1", aligned=False, detail=secret)
+        outcome = secret if channel == "outcome" else None
+        score = quality.call_ended("1.1", outcome=outcome, duration=60.0)
+        exposed = generate_latest(registry).decode() + repr(list(registry.collect()))
+        quality.close()
+        everything = exposed + told(logger, score) + path.read_text()
+        assert score.score is not None
+        assert squeezed(SECRETS[secret]) not in squeezed(everything)
+
+    @pytest.mark.parametrize("method", ["frames_sent", "turn_response", "call_started"])
+    def test_a_wrong_value_is_not_repeated_in_the_log(self, quality, logger, method):
+        """A warning says what was wrong, and never what the value was."""
+        number = "+49 170 1234567\n"
+        quality.call_started("1.1")
+        getattr(quality, method)(*(["1.1"] if method != "call_started" else []), number)
+        assert len(logger.calls) == 1
+        assert "1234567" not in repr(logger.calls)

@@ -1,0 +1,250 @@
+"""The policy: v1 is the contract's numbers, and a wrong policy is refused with the mend."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+import ai_engine_quality as aeq
+from ai_engine_quality.policy import ramp, step, versions
+
+V1 = aeq.Policy.load("v1").to_dict()
+
+
+def changed(section, key=None, value=None):
+    """Return v1 in plain types with one value replaced."""
+    if key is None:
+        return {**V1, section: value}
+    return {**V1, section: {**V1[section], key: value}}
+
+
+def without(section, key=None):
+    """Return v1 in plain types with one key left out."""
+    if key is None:
+        return {name: value for name, value in V1.items() if name != section}
+    kept = {name: value for name, value in V1[section].items() if name != key}
+    return {**V1, section: kept}
+
+
+class TestVersionOne:
+    def test_the_weights_are_the_products(self):
+        """The weights of v1 are the six of the contract and add up to 100."""
+        assert V1["weights"] == {
+            "latency": 30, "underflow": 20, "fallback": 15, "barge_in": 15, "codec": 10, "rms": 10,
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("ramp_name", "knees"),
+        [
+            ("latency", [[0.5, 0], [1, 10], [2, 20], [3, 26], [5, 30]]),
+            ("underflow", [[0, 0], [0.005, 4], [0.01, 8], [0.03, 15], [0.05, 20]]),
+            ("fallback", [[0, 0], [1, 5], [2, 9], [3, 12], [5, 15]]),
+            ("barge_in", [[0.3, 0], [0.5, 4], [0.8, 9], [1.2, 15]]),
+            ("codec", [[0, 0], [1, 10]]),
+            ("rms_level", [[0, 0], [6, 5], [12, 10]]),
+            ("rms_spread", [[6, 0], [12, 5], [18, 10]]),
+        ],
+    )
+    def test_the_knees_are_the_contracts(self, ramp_name, knees):
+        """Each ramp of v1 goes through the contract's knees."""
+        assert V1["knees"][ramp_name] == knees
+
+    def test_the_ceilings_are_the_contracts(self):
+        """Each ceiling of v1 begins where the contract says, and is as high as it says."""
+        assert V1["ceilings"] == {
+            "latency": [[1, 89], [2, 74], [3, 59]],
+            "underflow": [[0.005, 89], [0.0125, 74], [0.025, 59]],
+            "fallback": [[3, 89], [5, 74]],
+            "barge_in": [[1.2, 89]],
+            "unanswered": [[5, 59]],
+            "rms_full_penalty": 89,
+            "latency_unobserved": 89,
+            "underflow_unobserved": 89,
+            "caller_ignored": 59,
+            "noise": 20,
+            "call_failed": 0,
+            "never_heard": 0,
+        }
+
+    def test_the_bands_are_the_contracts(self):
+        """Excellent begins at 90, good at 75, fair at 60, and the rest is poor."""
+        assert V1["bands"] == {"excellent": 90, "good": 75, "fair": 60, "poor": 0}
+
+    def test_the_percentile_is_the_95th(self):
+        """v1 scores the 95th percentile."""
+        assert V1["percentile"] == 95
+
+    def test_it_is_the_default(self):
+        """What a monitor and ``score`` use unless told otherwise is v1."""
+        assert aeq.Policy.load("v1") == aeq.DEFAULT_POLICY
+        assert aeq.DEFAULT_POLICY.version == "v1"
+        assert "v1" in versions()
+
+    def test_it_goes_through_json_and_back(self):
+        """A policy in plain types can be stored as JSON, and gives an equal policy back."""
+        assert aeq.Policy.from_dict(json.loads(json.dumps(V1))) == aeq.DEFAULT_POLICY
+
+
+class TestLoad:
+    @pytest.mark.parametrize("version", ["v0", "v999", "", "../v1", "v1.toml", "V1"])
+    def test_an_unknown_version_names_those_that_exist(self, version):
+        """A version that doesn't ship is refused, and the message says which ones do."""
+        with pytest.raises(aeq.PolicyError, match="v1"):
+            aeq.Policy.load(version)
+
+
+class TestWrongPolicies:
+    @pytest.mark.parametrize(
+        ("section", "key"),
+        [("weights", None), ("bands", None), ("knees", None), ("knees", "latency"),
+         ("ceilings", "noise"), ("noise", "rms"), ("underflow", "min_frames"),
+         ("speech_level", "low"), ("caller_ignored", "call_seconds"),
+         ("never_heard", "call_seconds"), ("not_scored", "min_weight")],
+    )  # fmt: skip
+    def test_a_missing_key_is_named_as_the_file_has_it(self, section, key):
+        """A policy that lacks a key is refused by the name that its file would have."""
+        name = section if key is None else rf"{section}\.{key}"
+        with pytest.raises(aeq.PolicyError, match=rf"(^|\W){name}\b"):
+            aeq.Policy.from_dict(without(section, key))
+
+    @pytest.mark.parametrize("section", ["knees", "noise", "ceilings", "speech_level"])
+    def test_an_unknown_key_is_named_as_the_file_has_it(self, section):
+        """A policy with a key too many is refused by the name that its file has."""
+        with pytest.raises(aeq.PolicyError, match=rf"(^|\W){section}\.mood\b"):
+            aeq.Policy.from_dict(changed(section, "mood", 1))
+
+    @pytest.mark.parametrize("section", ["weights", "bands"])
+    def test_an_unknown_factor_or_band_is_refused(self, section):
+        """Weights and bands have exactly the names of the contract."""
+        with pytest.raises(aeq.PolicyError, match=section):
+            aeq.Policy.from_dict(changed(section, "mood", 1))
+
+    def test_an_unknown_section_is_named(self):
+        """A table that no policy has is refused by its name."""
+        with pytest.raises(aeq.PolicyError, match="mood"):
+            aeq.Policy.from_dict({**V1, "mood": {}})
+
+    @pytest.mark.parametrize(
+        ("section", "key", "value", "named"),
+        [
+            ("version", None, "", "version"),
+            ("version", None, 1, "version"),
+            ("version", None, "a\nb", "version"),
+            ("percentile", None, "95", "percentile"),
+            ("percentile", None, 101, "percentile"),
+            ("percentile", None, math.nan, "percentile"),
+            ("percentile", None, True, "percentile"),
+            pytest.param("percentile", None, 10**400, "percentile", id="huge"),
+            ("weights", None, [30, 20], "weights"),
+            ("weights", "latency", 29, "weights"),
+            ("weights", "latency", -30, "weights.latency"),
+            ("knees", None, 7, "knees"),
+            ("knees", "latency", [], "knees.latency"),
+            ("knees", "latency", "0.5", "knees.latency"),
+            ("knees", "latency", [[0.5, 0], [1]], "knees.latency"),
+            ("knees", "latency", [[0.5, 0], "ab"], "knees.latency"),
+            ("knees", "latency", [[1, 0], [0.5, 30]], "knees.latency"),
+            ("knees", "latency", [[0.5, 0], [0.5, 30]], "knees.latency"),
+            ("knees", "latency", [[0.5, 1], [5, 30]], "knees.latency"),
+            ("knees", "latency", [[0.5, 0], [1, 30], [2, 20], [5, 30]], "knees.latency"),
+            ("knees", "latency", [[0.5, 0], [5, 29]], "knees.latency"),
+            ("knees", "rms_level", [[0, 0], [12, 9]], "knees.rms_level"),
+            ("knees", "latency", [[0.5, 0], [math.inf, 30]], "knees.latency"),
+            ("ceilings", "latency", [[1, 89], [2, 101]], "ceilings.latency"),
+            ("ceilings", "latency", [[1, 74], [2, 89]], "ceilings.latency"),
+            ("ceilings", "latency", [[2, 89], [1, 74]], "ceilings.latency"),
+            ("ceilings", "latency", [[1, 88.5]], "ceilings.latency"),
+            ("ceilings", "noise", 101, "ceilings.noise"),
+            ("ceilings", "noise", -1, "ceilings.noise"),
+            ("ceilings", "noise", 20.5, "ceilings.noise"),
+            ("ceilings", "noise", True, "ceilings.noise"),
+            ("speech_level", "low", 5_200, "speech_level.low"),
+            ("speech_level", "min_frames", 50.5, "speech_level.min_frames"),
+            ("underflow", "assumed_min", 601, "underflow.assumed_min"),
+            ("underflow", "min_frames", -1, "underflow.min_frames"),
+            ("noise", "flatness", "flat", "noise.flatness"),
+            ("not_scored", "min_weight", None, "not_scored.min_weight"),
+            ("bands", "poor", 10, "bands"),
+            ("bands", "good", 95, "bands"),
+            ("bands", "good", 90, "bands"),
+        ],
+    )
+    def test_a_wrong_value_is_named(self, section, key, value, named):
+        """A value out of type, range or order is refused, and the message names its key."""
+        with pytest.raises(aeq.PolicyError, match=named.replace(".", r"\.")):
+            aeq.Policy.from_dict(changed(section, key, value))
+
+    @pytest.mark.parametrize("data", [None, 7, "v1", [], [("version", "v1")]])
+    def test_what_is_no_table_is_refused(self, data):
+        """A policy is read from a table and from nothing else."""
+        with pytest.raises(aeq.PolicyError, match="table"):
+            aeq.Policy.from_dict(data)
+
+    def test_a_policy_error_is_a_value_error(self):
+        """Whoever catches ValueError catches a wrong policy."""
+        assert issubclass(aeq.PolicyError, ValueError)
+
+
+class TestChanges:
+    def test_only_what_is_changed_differs(self):
+        """A change replaces single values and leaves all others."""
+        changed_policy = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
+        plain = changed_policy.to_dict()
+        assert plain["noise"] == {"flatness": 0.10, "rms": 7_000}
+        assert {**plain, "noise": None, "version": None} == {**V1, "noise": None, "version": None}
+
+    def test_the_version_tells_that_it_differs(self):
+        """A changed policy is ``custom-`` and a digest: the same change has the same version."""
+        one = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
+        again = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
+        other = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_001}})
+        assert one.version == again.version != other.version
+        assert one.version.startswith("custom-")
+
+    def test_a_version_of_its_own_can_be_given(self):
+        """A changed policy may be named."""
+        assert aeq.DEFAULT_POLICY.with_changes({"version": "mine"}).version == "mine"
+
+    def test_a_version_that_ships_is_never_changed(self):
+        """A change can't pass as v1: calls were scored with that."""
+        with pytest.raises(aeq.PolicyError, match="v1"):
+            aeq.DEFAULT_POLICY.with_changes({"version": "v1", "noise": {"rms": 7_000}})
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [({"mood": 1}, "mood"), ({"noise": {"mood": 1}}, r"noise\.mood"), ({"noise": 7}, "noise"),
+         ({"noise": {"rms": "loud"}}, r"noise\.rms")],
+    )  # fmt: skip
+    def test_a_wrong_change_is_named(self, changes, named):
+        """A change of something that isn't there, or to a wrong value, is refused by name."""
+        with pytest.raises(aeq.PolicyError, match=named):
+            aeq.DEFAULT_POLICY.with_changes(changes)
+
+    def test_a_changed_policy_changes_the_score(self):
+        """Scores follow the policy that they are made by, and carry its version."""
+        strict = aeq.DEFAULT_POLICY.with_changes({"ceilings": {"latency": [[0.3, 42]]}})
+        call = aeq.CallSummary(call_id="1", duration=60.0, turn_latencies=(0.4,), frames_sent=100)
+        assert aeq.score(call).score == 100
+        assert (aeq.score(call, strict).score, aeq.score(call, strict).policy_version) == (
+            42,
+            strict.version,
+        )
+
+
+class TestRampsAndSteps:
+    @pytest.mark.parametrize(
+        ("value", "points"), [(-1, 0), (1, 0), (2, 5), (3, 10), (4, 10), (99, 10)]
+    )
+    def test_a_ramp_is_linear_between_its_knees_and_flat_outside(self, value, points):
+        """Between two knees points rise evenly; before the first and after the last they stay."""
+        assert ramp(((1, 0), (3, 10)), value) == points
+
+    @pytest.mark.parametrize(
+        ("value", "reached"),
+        [(0.9, None), (1, (1, 89)), (1.9, (1, 89)), (2, (2, 74)), (9, (2, 74))],
+    )
+    def test_a_step_applies_from_its_threshold_on(self, value, reached):
+        """The last threshold that a value reaches is the one that counts."""
+        assert step(((1, 89), (2, 74)), value) == reached
