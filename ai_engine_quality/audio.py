@@ -6,7 +6,7 @@ cost per call is then shared, and a frame costs less than ``audioop.rms`` would.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +68,7 @@ class FrameFormat(NamedTuple):
         return self.samples / self.sample_rate
 
 
-@cache
+@lru_cache(maxsize=256)  # bounded: lengths come from outside
 def frame_format(encoding: str, sample_rate: int, length: int) -> FrameFormat:
     """Return the format of a frame of so many bytes.
 
@@ -159,7 +159,7 @@ def flatness(samples: Samples, sample_rate: int) -> Values:
     return np.asarray(np.exp(np.log(power).mean(axis=-1)) / power.mean(axis=-1), dtype=np.float64)
 
 
-@cache
+@lru_cache(maxsize=32)  # as above
 def _spectrum_of(samples: int, sample_rate: int) -> tuple[Samples, slice]:
     frequencies = np.fft.rfftfreq(samples, 1 / sample_rate)
     low, high = SPEECH_BAND_HZ

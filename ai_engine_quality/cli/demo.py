@@ -26,6 +26,7 @@ from ai_engine_quality.cli.output import (
     json_option,
     points,
     print_json,
+    program,
     records_option,
     verdict,
 )
@@ -183,7 +184,8 @@ class _Demo:
         self._out.print(f"\nWhy did the worst call get {points_of(worst)}?", end=" ")
         records = self._options.records
         option = "" if records == DEFAULT_RECORDS else f" --records {records}"
-        self._out.print(f"ai-engine-quality explain {worst.plan.call_id}{option}", soft_wrap=True)
+        command = f"{program()} explain {worst.plan.call_id}{option}"
+        self._out.print(command, soft_wrap=True)
 
     async def _serve(self) -> None:
         self._loop.set_speed(self._ref.REAL)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,14 @@ def console(*, stderr: bool = False) -> Console:
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = FILE_WIDTH
     return out
+
+
+def program() -> str:
+    """Return how this program is called here, to print commands that work as they stand."""
+    name = Path(sys.argv[0])
+    if name.name == "__main__.py":
+        return "python -m ai_engine_quality"
+    return name.name if shutil.which(name.name) else os.path.relpath(name)
 
 
 def print_json(data: Any) -> None:
