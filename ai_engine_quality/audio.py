@@ -6,13 +6,15 @@ cost per call is then shared, and a frame costs less than ``audioop.rms`` would.
 
 from __future__ import annotations
 
+import math
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine_quality.call import ACTIVE_RMS, StageAccumulator
+from ai_engine_quality.call import ACTIVE_RMS, FrameFormat, StageAccumulator
 from ai_engine_quality.observations import DropReason, Rejected
 
 Samples = npt.NDArray[np.float32]
@@ -46,26 +48,6 @@ class Sampling(NamedTuple):
 
     level_every: int = 4
     noise_every: int = 10
-
-
-class FrameFormat(NamedTuple):
-    """How the bytes of a frame are read."""
-
-    encoding: str
-    """``ulaw``, ``alaw`` or ``slin16`` (little-endian signed 16-bit, whatever the rate)."""
-    sample_rate: int
-    length: int
-    """Bytes."""
-
-    @property
-    def samples(self) -> int:
-        """Samples in a frame."""
-        return self.length // 2 if self.encoding == "slin16" else self.length
-
-    @property
-    def seconds(self) -> float:
-        """Seconds in a frame."""
-        return self.samples / self.sample_rate
 
 
 @lru_cache(maxsize=256)  # bounded: lengths come from outside
@@ -168,78 +150,112 @@ def _spectrum_of(samples: int, sample_rate: int) -> tuple[Samples, slice]:
     return np.hanning(samples).astype(np.float32), slice(int(first), int(last))
 
 
-class _Entry(NamedTuple):
-    """A frame that waits to be measured."""
+class _Step(NamedTuple):
+    """One measured frame in the sampler's pattern."""
 
-    stage: StageAccumulator
-    frame: bytes
-    format: FrameFormat
-    stands_for: float
-    """Seconds of audio for which its level counts; 0: it is there for the noise check only."""
+    level: bool
     noise_check: bool
+    skip: int
+    """Frames that pass before the next one."""
+    next: int
+
+
+def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
+    """Return which frames of a stage are measured, until it begins anew."""
+    level_every, noise_every = sampling
+    length = math.lcm(level_every, noise_every) if agent else level_every
+    taken = [
+        number
+        for number in range(length)
+        if number % level_every == 0 or (agent and number % noise_every == 0)
+    ]
+    return tuple(
+        _Step(
+            level=number % level_every == 0,
+            noise_check=agent and number % noise_every == 0,
+            skip=following - number - 1,
+            next=(place + 1) % len(taken),
+        )
+        for place, (number, following) in enumerate(pairwise([*taken, length]))
+    )
+
+
+class _Group:
+    """Frames of one format that wait to be measured."""
+
+    __slots__ = ("frames", "of", "stands_for", "to_check")
+
+    def __init__(self, stands_for: float) -> None:
+        self.frames: list[bytes] = []
+        self.of: list[tuple[StageAccumulator, bool]] = []
+        """Each frame's stage, and whether its level counts or it is there for the noise check."""
+        self.stands_for = stands_for
+        """Seconds of audio for which each level counts."""
+        self.to_check: list[int] = []
+        """Places of the frames that are checked for noise."""
 
 
 class FrameBatch:
-    """Frames of all calls, measured together; each result goes to the frame's own stage."""
+    """Samples the frames of all calls and measures them together; each result goes to its stage."""
 
-    def __init__(self, capacity: int = BATCH_FRAMES) -> None:
+    def __init__(self, sampling: Sampling | None = None, capacity: int = BATCH_FRAMES) -> None:
+        self._level_every = (sampling or Sampling()).level_every
+        self._patterns = {
+            agent: _pattern(sampling or Sampling(), agent=agent) for agent in (False, True)
+        }
         self._capacity = capacity
-        self._waiting: list[_Entry] = []
+        self._groups: dict[FrameFormat, _Group] = {}
 
-    def add(
-        self,
-        stage: StageAccumulator,
-        frame: bytes,
-        form: FrameFormat,
-        *,
-        stands_for: float,
-        noise_check: bool,
-    ) -> None:
-        """Take a frame; measure all that wait when the batch is full."""
-        self._waiting.append(_Entry(stage, frame, form, stands_for, noise_check))
-        if len(self._waiting) >= self._capacity:
-            self.measure()
+    def take(self, stage: StageAccumulator, frame: bytes) -> None:
+        """Take a frame of the stage's format whose turn it is; measure when enough of them wait."""
+        form = stage.format
+        if form is None:
+            return
+        step = self._patterns[stage.agent][stage.step]
+        stage.step, stage.skip = step.next, step.skip
+        group = self._groups.get(form)
+        if group is None:
+            group = self._groups[form] = _Group(form.seconds * self._level_every)
+        frames = group.frames
+        if step.noise_check:
+            group.to_check.append(len(frames))
+        frames.append(frame)
+        group.of.append((stage, step.level))
+        if len(frames) >= self._capacity:
+            del self._groups[form]
+            _measure(form, group)
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
-        waiting, self._waiting = self._waiting, []
-        groups: dict[FrameFormat, list[_Entry]] = {}
-        for entry in waiting:
-            groups.setdefault(entry.format, []).append(entry)
-        for form, entries in groups.items():
-            _measure(form, entries)
+        groups, self._groups = self._groups, {}
+        for form, group in groups.items():
+            _measure(form, group)
 
 
-def _measure(form: FrameFormat, entries: list[_Entry]) -> None:
-    samples = decode(b"".join(entry.frame for entry in entries), form.encoding)
-    samples = samples.reshape(len(entries), form.samples)
-    levels = frame_rms(samples)
-    for entry, level in zip(entries, levels.tolist(), strict=True):
-        if entry.stands_for:
-            entry.stage.add_level(level, entry.stands_for)
+def _measure(form: FrameFormat, group: _Group) -> None:
+    samples = decode(b"".join(group.frames), form.encoding)
+    samples = samples.reshape(len(group.frames), form.samples)
+    levels: list[float] = frame_rms(samples).tolist()
+    seconds = group.stands_for
+    for (stage, counts), level in zip(group.of, levels, strict=True):
+        if counts:
+            stage.add_level(level, seconds)
     if form.seconds >= MIN_SPECTRUM_SECONDS:
-        _check_noise(form, entries, samples, levels)
+        rows = [row for row in group.to_check if levels[row] >= ACTIVE_RMS]
+        if rows:
+            _check_noise(form, group, levels, samples[rows], rows)
 
 
 def _check_noise(
-    form: FrameFormat, entries: list[_Entry], samples: Samples, levels: Values
+    form: FrameFormat, group: _Group, levels: list[float], chosen: Samples, rows: list[int]
 ) -> None:
     """Measure what tells noise from speech, of the active frames that were taken for it."""
-    rows = [
-        row
-        for row, (entry, level) in enumerate(zip(entries, levels.tolist(), strict=True))
-        if entry.noise_check and level >= ACTIVE_RMS
-    ]
-    if not rows:
-        return
-    chosen = samples[rows]
     found = zip(
         rows,
-        levels[rows].tolist(),
         flatness(chosen, form.sample_rate).tolist(),
         (np.abs(chosen) >= CLIPPED_AT).mean(axis=-1).tolist(),
         chosen.mean(axis=-1).tolist(),
         strict=True,
     )
-    for row, level, flat, clipped, dc in found:
-        entries[row].stage.add_noise_check(level, flat, clipped, dc)
+    for row, flat, clipped, dc in found:
+        group.of[row][0].add_noise_check(levels[row], flat, clipped, dc)

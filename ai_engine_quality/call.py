@@ -7,6 +7,7 @@ see :mod:`distribution`.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from ai_engine_quality.distribution import BoundedValues
 from ai_engine_quality.observations import FRAME_SECONDS, DropReason, Rejected, is_agent_stage
@@ -31,21 +32,47 @@ MAX_STAGES = 8
 MAX_REASONS = 8
 
 
+class FrameFormat(NamedTuple):
+    """How the bytes of a raw frame are read."""
+
+    encoding: str
+    """``ulaw``, ``alaw`` or ``slin16`` (little-endian signed 16-bit, whatever the rate)."""
+    sample_rate: int
+    length: int
+    """Bytes."""
+
+    @property
+    def samples(self) -> int:
+        """Samples in a frame."""
+        return self.length // 2 if self.encoding == "slin16" else self.length
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in a frame."""
+        return self.samples / self.sample_rate
+
+
 class StageAccumulator:
     """Levels of one call at one stage, measured frame by frame."""
 
     __slots__ = (
         "_clipped", "_dc", "_energy", "_flatness", "_group_energy", "_group_n", "_groups",
-        "_noise_energy", "_noise_n", "active", "active_seconds", "agent", "format", "frames",
-        "seen",
+        "_noise_energy", "_noise_n", "active", "active_seconds", "agent", "encoding", "format",
+        "frames", "length", "sample_rate", "skip", "step",
     )  # fmt: skip
 
     def __init__(self, *, agent: bool) -> None:
         self.agent = agent
-        self.seen = 0
-        """Raw frames that came, measured or not: the sampler's counter."""
-        self.format: tuple[object, object, int] | None = None
-        """Encoding, rate and length of the last raw frame that was found valid."""
+        self.encoding: object = None
+        """As given with the last raw frame that was found valid; so are its rate and length."""
+        self.sample_rate: object = None
+        self.length = -1
+        self.format: FrameFormat | None = None
+        """How that frame is read."""
+        self.skip = 0
+        """Raw frames that pass unmeasured before the next one that is."""
+        self.step = 0
+        """Where the stage is in the sampler's pattern."""
         self.frames = 0
         self.active = 0
         self.active_seconds = 0.0
@@ -117,7 +144,7 @@ class CallAccumulator:
     """Everything observed of one call so far."""
 
     __slots__ = (
-        "_fillers_of_unknown_runs", "_known_runs", "_worst_turns", "barge_ins", "call_id",
+        "_fillers_of_known_runs", "_known_runs", "_worst_turns", "barge_ins", "call_id",
         "codec_checks", "codec_details", "codec_misaligned", "fallback_reasons", "fallbacks",
         "frames_sent", "pipeline", "provider", "reactions", "stages", "started", "started_at",
         "turns", "underflows", "waits",
@@ -143,7 +170,7 @@ class CallAccumulator:
         self.frames_sent: int | None = None
         self.underflows: int | None = None
         self._known_runs: int | None = None
-        self._fillers_of_unknown_runs = 0
+        self._fillers_of_known_runs = 0
         self.fallbacks: int | None = None
         self.fallback_reasons: dict[str, int] | None = None
         self.barge_ins: int | None = None
@@ -178,10 +205,9 @@ class CallAccumulator:
         if episodes is not None and episodes > count:
             raise Rejected(DropReason.OUT_OF_RANGE)
         self.underflows = count + (self.underflows or 0)
-        if episodes is None:
-            self._fillers_of_unknown_runs += count
-        else:
+        if episodes is not None:
             self._known_runs = episodes + (self._known_runs or 0)
+            self._fillers_of_known_runs += count
 
     def fallback(self, reason: str) -> None:
         """Take a fall from streaming to playing a file."""
@@ -260,9 +286,9 @@ class CallAccumulator:
 
     def _runs(self) -> int | None:
         """Return in how many runs the fillers came; None where no report said so."""
-        return (
-            None if self._known_runs is None else self._known_runs + self._fillers_of_unknown_runs
-        )
+        if self._known_runs is None or self.underflows is None:
+            return None
+        return self._known_runs + self.underflows - self._fillers_of_known_runs
 
 
 def _count_reason(counts: dict[str, int], reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ai_engine_quality.policy import held
+from ai_engine_quality.policy import held, raw_score
 from ai_engine_quality.wording import plural
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def _changes(call: CallScore) -> list[str]:
     """Return what would have changed the score: the slowest turn first, then whole factors."""
     turn = call.without_slowest_turn
     found = [f"{turn.without}: {turn.score}, {turn.band}"] if turn else []
-    factors = [(_without(call, factor.name), factor.name) for factor in call.factors]
+    observed = [factor.name for factor in call.factors if factor.observed]
+    factors = [(_without(call, name), name) for name in observed]
     better = [change for change in factors if change[0] > (call.score or 0)]
     return found + [f"{name}: {points}" for points, name in sorted(better, reverse=True)]
 
@@ -45,7 +46,8 @@ def _changes(call: CallScore) -> list[str]:
 def _without(call: CallScore, name: str) -> int:
     """Return the score as if a factor had cost nothing and held nothing."""
     tops = [gate.ceiling for gate in call.gates if gate.factor != name]
-    return held(call.raw + call.factor(name).penalty, tops)
+    raw = raw_score(factor.penalty for factor in call.factors if factor.name != name)
+    return held(raw, tops)
 
 
 def in_full(call: CallScore) -> str:

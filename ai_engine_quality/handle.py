@@ -11,17 +11,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ai_engine_quality import observations
-from ai_engine_quality.audio import FrameBatch, FrameFormat, Sampling, check_frame
+from ai_engine_quality.audio import FrameBatch, check_frame
 from ai_engine_quality.call import CallAccumulator, StageAccumulator
 from ai_engine_quality.distribution import EXACT_LIMIT
-from ai_engine_quality.observations import FRAME_SECONDS, MAX_SECONDS, DropReason, Rejected
+from ai_engine_quality.observations import (
+    FRAME_SECONDS,
+    MAX_COUNT,
+    MAX_SECONDS,
+    DropReason,
+    Rejected,
+)
 from ai_engine_quality.result import CallScore
 
 
 class CallOwner(Protocol):
     """What a handle asks of the monitor that made it."""
 
-    sampling: Sampling
     frames: FrameBatch
 
     def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
@@ -123,6 +128,10 @@ class CallHandle:
             count: Filler frames; 0 is a report too.
             episodes: Runs that they came in; None: unknown, and each counts as a run.
         """
+        call = self._call
+        if call is not None and episodes is None and type(count) is int and 0 <= count <= MAX_COUNT:
+            call.underflows = count + (call.underflows or 0)  # each is a run of its own
+            return
         self._take(_underflow, count, episodes)
 
     def fallback(self, reason: str = "") -> None:
@@ -158,39 +167,41 @@ class CallHandle:
             sample_rate: 8000, 16000 or 24000 Hz.
         """
         call = self._call
-        stages = call.stages if call is not None else None
-        found = stages.get(stage) if stages and type(stage) is str else None
-        if (
-            found is not None
-            and type(frame) is bytes
-            and type(encoding) is str
-            and type(sample_rate) is int
-            and found.format == (encoding, sample_rate, len(frame))
-        ):
-            sampling = self._monitor.sampling
-            if found.seen % sampling.level_every and found.seen % sampling.noise_every:
-                found.seen += 1
+        if call is not None and type(stage) is str and call.stages is not None:
+            found = call.stages.get(stage)
+            if (
+                found is not None
+                and type(frame) is bytes
+                and len(frame) == found.length
+                and encoding is found.encoding
+                and type(sample_rate) is int
+                and sample_rate == found.sample_rate
+            ):
+                # As valid as the frame before it.
+                if found.skip:
+                    found.skip -= 1
+                else:
+                    self._measure(found, frame)
                 return
-        self._take(self._slow_audio, stage, frame, encoding, sample_rate)
+        self._take(self._audio, stage, frame, encoding, sample_rate)
 
-    def _slow_audio(
+    def _audio(
         self, call: CallAccumulator, stage: object, frame: object, encoding: object, rate: object
     ) -> None:
-        name = observations.stage(stage)
         data, form = check_frame(frame, encoding, rate)
-        found = call.stage(name)
-        found.format = (encoding, rate, len(data))
-        self._sample(found, data, form)
+        found = call.stage(observations.stage(stage))
+        found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
+        found.format = form
+        if found.skip:
+            found.skip -= 1
+        else:
+            self._measure(found, data)
 
-    def _sample(self, found: StageAccumulator, data: bytes, form: FrameFormat) -> None:
-        """Hand a frame to be measured, where it is its turn."""
-        sampling = self._monitor.sampling
-        number, found.seen = found.seen, found.seen + 1
-        level = number % sampling.level_every == 0
-        noise = found.agent and number % sampling.noise_every == 0
-        if level or noise:
-            stands_for = form.seconds * sampling.level_every if level else 0.0
-            self._monitor.frames.add(found, data, form, stands_for=stands_for, noise_check=noise)
+    def _measure(self, stage: StageAccumulator, frame: bytes) -> None:
+        try:
+            self._monitor.frames.take(stage, frame)
+        except Exception as error:  # of other calls' frames, measured with it
+            self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
     def call_updated(self, provider: str | None = None, pipeline: str | None = None) -> None:
         """Report the provider or the pipeline when they become known; None leaves it as it is."""

@@ -28,13 +28,14 @@ class LiveCalls:
         self._max_calls = max_calls
         self._expire_after = expire_after
         self._lock = RLock()  # re-entered when a hook asks the monitor something
-        self._live: OrderedDict[str, CallHandle] = OrderedDict()  # oldest first
+        self.handles: OrderedDict[str, CallHandle] = OrderedDict()
+        """By call id, oldest first; read without a lock by every observation."""
         self._to_rescore: OrderedDict[str, CallHandle] = OrderedDict()  # longest untouched first
         self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
         self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
 
     def __len__(self) -> int:
-        return len(self._live)
+        return len(self.handles)
 
     def add(self, handle: CallHandle) -> None:
         """Take a call that has started.
@@ -43,18 +44,14 @@ class LiveCalls:
             Rejected: it is live, has ended lately, or there are too many.
         """
         with self._lock:
-            if handle.call_id in self._live:
+            if handle.call_id in self.handles:
                 raise Rejected(DropReason.ALREADY_STARTED)
             if handle.call_id in self._ended:
                 raise Rejected(DropReason.CALL_ENDED)
-            if len(self._live) >= self._max_calls:
+            if len(self.handles) >= self._max_calls:
                 raise Rejected(DropReason.TOO_MANY_CALLS)
-            self._live[handle.call_id] = self._to_rescore[handle.call_id] = handle
+            self.handles[handle.call_id] = self._to_rescore[handle.call_id] = handle
             self._set_band(handle, NOT_SCORED)
-
-    def find(self, call_id: str) -> CallHandle | None:
-        """Return a live call's handle. No lock: this is the path of every observation by id."""
-        return self._live.get(call_id)
 
     def ended_lately(self, call_id: str) -> bool:
         """Return whether a call has ended within the last 15 minutes."""
@@ -65,7 +62,7 @@ class LiveCalls:
         with self._lock:
             call = handle.close(DropReason.CALL_ENDED)
             if call is not None:
-                self._live.pop(handle.call_id, None)
+                self.handles.pop(handle.call_id, None)
                 self._to_rescore.pop(handle.call_id, None)
                 self._set_band(handle, None)
                 self._ended[handle.call_id] = now
@@ -74,21 +71,21 @@ class LiveCalls:
     def all(self) -> list[CallHandle]:
         """Return the live calls' handles, oldest first."""
         with self._lock:
-            return list(self._live.values())
+            return list(self.handles.values())
 
     def clear(self) -> None:
         """Forget every live call; their handles drop from now on."""
         with self._lock:
-            for handle in self._live.values():
+            for handle in self.handles.values():
                 handle.close(DropReason.UNKNOWN_CALL)
                 self._set_band(handle, None)
-            self._live.clear()
+            self.handles.clear()
             self._to_rescore.clear()
 
     def oldest_overdue(self, now: float) -> CallHandle | None:
         """Return the oldest call, where it has been live for longer than a call may be."""
         with self._lock:
-            handle = next(iter(self._live.values()), None)
+            handle = next(iter(self.handles.values()), None)
             call = handle.accumulator if handle else None
             overdue = call is not None and now - call.started >= self._expire_after
             return handle if overdue else None
@@ -114,7 +111,7 @@ class LiveCalls:
     def count(self) -> LiveCount:
         """Return how many calls are live, by provisional band."""
         with self._lock:
-            return LiveCount(len(self._live), dict(self._bands))
+            return LiveCount(len(self.handles), dict(self._bands))
 
     def _set_band(self, handle: CallHandle, band: str | None) -> None:
         if handle.band is not None:

@@ -100,8 +100,7 @@ class QualityMonitor:
         """
         _check_arguments(policy, clock, wall_clock, max_live_calls, expire_after)
         self.policy = policy
-        self.sampling = _checked_sampling(sampling or Sampling())
-        self.frames = FrameBatch()
+        self.frames = FrameBatch(_checked_sampling(sampling or Sampling()))
         self._clock = clock
         self._wall_clock = wall_clock
         self._expire_after = expire_after
@@ -226,16 +225,17 @@ class QualityMonitor:
     def _find(self, call_id: object) -> CallHandle:
         """Return the live handle, or the one that drops for unknown or for ended calls."""
         try:
-            found = self._live.find(call_id)  # type: ignore[arg-type]  # whatever it is
+            found = self._live.handles.get(call_id)  # type: ignore[call-overload]  # whatever it is
             if found is not None:
-                return found
+                return found  # type: ignore[no-any-return]  # as above
             return self._late if self._live.ended_lately(call_id) else self._unknown  # type: ignore[arg-type]  # as above
         except Exception:  # unhashable, or a foreign __eq__
             return self._unknown
 
     def turn_response(self, call_id: str, seconds: float) -> None:
         """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
-        self._find(call_id).turn_response(seconds)
+        found = self._live.handles.get(call_id) if type(call_id) is str else None
+        (found or self._find(call_id)).turn_response(seconds)
 
     def unanswered(self, call_id: str, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""

@@ -238,6 +238,11 @@ def step(steps: Steps, value: float) -> tuple[float, int] | None:
     return reached
 
 
+def raw_score(penalties: Iterable[float]) -> float:
+    """Return 100 less the penalties, without the dust of adding floats in one order or another."""
+    return round(100 - math.fsum(penalties), 9)
+
+
 def held(raw: float, ceilings: Iterable[int]) -> int:
     """Return the integer score: the lowest of raw and the ceilings, half up, 0 to 100."""
     return max(0, min(100, math.floor(min([raw, *ceilings]) + 0.5)))

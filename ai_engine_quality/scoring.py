@@ -18,7 +18,16 @@ from ai_engine_quality.observations import (
     TRANSPORT_OUT,
     is_agent_stage,
 )
-from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Policy, Steps, held, ramp, step
+from ai_engine_quality.policy import (
+    DEFAULT_POLICY,
+    FACTORS,
+    Policy,
+    Steps,
+    held,
+    ramp,
+    raw_score,
+    step,
+)
 from ai_engine_quality.result import CallScore, Counterfactual, FactorScore, Gate
 from ai_engine_quality.summary import CallSummary, StageLevels
 from ai_engine_quality.wording import percent, plural, seconds
@@ -34,7 +43,7 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
     gates = tuple(sorted(_gates(summary, policy, observed), key=lambda gate: gate.ceiling))
     weight = sum(factor.weight for factor in observed.values())
     reason = _unscored_reason(summary, policy, weight, gates)
-    raw = round(100 - sum(factor.penalty for factor in factors), 9)
+    raw = raw_score(factor.penalty for factor in factors)
     points = None if reason else held(raw, (gate.ceiling for gate in gates))
     return CallScore(
         call_id=summary.call_id,
@@ -50,32 +59,32 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
         summary=summary,
         without_slowest_turn=None
         if points is None
-        else _without_slowest_turn(
-            summary, policy, points=points, raw=raw, latency=factors[0], gates=gates
-        ),
+        else _without_slowest_turn(summary, policy, points, factors, gates),
     )
 
 
 def _without_slowest_turn(
     summary: CallSummary,
     policy: Policy,
-    *,
     points: int,
-    raw: float,
-    latency: FactorScore,
+    factors: tuple[FactorScore, ...],
     gates: tuple[Gate, ...],
 ) -> Counterfactual | None:
-    """Return the score without the slowest turn, where that is higher; only latency changes."""
-    worst = _worst_turn(summary)
-    if not worst.startswith("turn") or latency.n < 2 or not (latency.penalty or gates):
+    """Return the score without the slowest measured turn, where that is higher."""
+    worst = summary.slowest_turn()
+    if worst is None or factors[0].n < 2 or not factors[0].penalty:
         return None
-    again = _factor("latency", summary.without_slowest_turn(), policy)
-    tops = [gate.ceiling for gate in gates if gate.rule != "latency"]
-    tops += [gate.ceiling for gate in _latency_gates(again, policy)]
-    better = held(raw + latency.penalty - again.penalty, tops)
-    if better <= points:
+    shorter = summary.without_slowest_turn()
+    if _measured_turns(summary) == 1:  # whether any turn was measured decides other ceilings too
+        better = score(shorter, policy).score
+    else:
+        latency = _factor("latency", shorter, policy)
+        tops = [gate.ceiling for gate in gates if gate.rule != "latency"]
+        tops += [gate.ceiling for gate in _latency_gates(latency, policy)]
+        better = held(raw_score(f.penalty for f in (latency, *factors[1:])), tops)
+    if better is None or better <= points:
         return None
-    return Counterfactual(worst.split(",")[0], better, policy.band(better))
+    return Counterfactual(f"turn {worst[0]}", better, policy.band(better))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +123,11 @@ def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
 
 def _worst_turn(summary: CallSummary) -> str:
     """Return the slowest turn in words: which one, and how slow."""
-    slowest = summary.slowest_turns(1)
-    longest_wait = max(summary.unanswered or (), default=None)
-    if slowest and (longest_wait is None or slowest[0][1] >= longest_wait):
-        return f"turn {slowest[0][0]}, {seconds(slowest[0][1])}"
-    return f"an unanswered turn, {seconds(longest_wait or 0.0)}"
+    slowest = summary.slowest_turn()
+    longest_wait = max(summary.unanswered or (), default=0.0)
+    if slowest and slowest[1] >= longest_wait:
+        return f"turn {slowest[0]}, {seconds(slowest[1])}"
+    return f"an unanswered turn, {seconds(longest_wait)}"
 
 
 def _underflow(summary: CallSummary, policy: Policy) -> _Finding | None:
@@ -148,7 +157,7 @@ def _agent_frames(summary: CallSummary, policy: Policy) -> tuple[float, str]:
 
 def _fallback(summary: CallSummary, policy: Policy) -> _Finding | None:
     count = summary.fallbacks or 0
-    if not count and summary.fallbacks is None and not _agent_audio(summary, policy):
+    if not count and not _agent_audio(summary, policy):
         return None
     why = ", ".join(sorted(summary.fallback_reasons))
     evidence = f"{plural(count, 'fallback')}{f': {why}' if why else ''}"
@@ -195,10 +204,10 @@ def _noise(summary: CallSummary, policy: Policy) -> str | None:
         checked = [levels for levels in stages if levels.flatness is not None]
         if not checked:
             continue
-        track = max(checked, key=lambda levels: (levels.active, levels.flatness))
-        level = track.noise_rms if track.noise_rms is not None else track.rms
+        track = max(checked, key=lambda levels: (levels.active, levels.flatness, levels.loudness))
+        level = track.loudness
         flat = track.flatness is not None and track.flatness >= policy.noise.flatness
-        if flat and level is not None and level >= policy.noise.rms:
+        if flat and level >= policy.noise.rms:
             return f"noise instead of speech: flatness {track.flatness:.2f}, RMS {level:.0f}"
         return None
     return None

@@ -45,6 +45,11 @@ class StageLevels:
         return self.active * FRAME_SECONDS if self.active_seconds is None else self.active_seconds
 
     @property
+    def loudness(self) -> float:
+        """Energy-mean RMS that the noise check goes by; 0 where nothing was active."""
+        return (self.rms if self.noise_rms is None else self.noise_rms) or 0.0
+
+    @property
     def active_share(self) -> float:
         """Share (0 to 1) of the measured frames that held speech."""
         return self.active / self.frames if self.frames else 0.0
@@ -109,6 +114,15 @@ class CallSummary:
     def distribution(self, name: str) -> Distribution:
         """Return the values of ``turn_latencies``, ``barge_in_reactions`` or ``unanswered``."""
         return Distribution.of(getattr(self, name) or (), self.binned.get(name, ()))
+
+    def slowest_turn(self) -> tuple[int, float] | None:
+        """Return (turn, seconds) of the slowest measured turn; turns count from 1."""
+        if self.worst_turns:
+            return self.worst_turns[0]
+        if not self.turn_latencies:
+            return None
+        slowest = max(self.turn_latencies)
+        return self.turn_latencies.index(slowest) + 1, slowest
 
     def slowest_turns(self, most: int = 3) -> tuple[tuple[int, float], ...]:
         """Return (turn, seconds) of the slowest measured turns; turns count from 1."""

@@ -165,6 +165,29 @@ class TestCounterfactuals:
         assert "ithout" not in call.explain() + call.explain(full=True)
         assert call.without_slowest_turn is None
 
+    @pytest.mark.parametrize(
+        "facts",
+        [
+            # Without turn 1 nobody was answered who spoke for 3 s: 59 at most.
+            {"audio": {"transport_in": aeq.StageLevels(frames=300, active=200, rms=2_000.0)}},
+            # Without turn 1 the agent, who sent no frame, was never heard: 0.
+            {"frames_sent": 0},
+            # Without turn 1 there are exactly 86.5 points left, which is 87.
+            {"fallbacks": 4, "unanswered": (0.412109375,)},
+        ],
+        ids=["caller ignored", "never heard", "half a point"],
+    )
+    def test_without_its_only_answered_turn_a_call_is_what_it_would_be(self, facts):
+        """The score without a turn is what the call without it scores, ceilings included."""
+        summary = aeq.CallSummary(
+            **{"call_id": "1.1", "duration": 60.0, "turn_latencies": (2.0,),
+               "unanswered": (0.4,), **facts}
+        )  # fmt: skip
+        call = aeq.score(summary)
+        again = aeq.score(replace(summary, turn_latencies=None, turn_count=None))
+        named = call.score if call.without_slowest_turn is None else call.without_slowest_turn.score
+        assert named == max(call.score, again.score)
+
     def test_the_only_turn_of_a_call_is_not_left_out(self):
         """Without its only turn nothing would be left to score, so that isn't named."""
         line = aeq.score(replace(SLOW, turn_latencies=(3.1,), turn_count=1)).explain()

@@ -94,10 +94,12 @@ class TestSameMethods:
         handle.barge_in()
         handle.fallback()
         handle.codec_alignment(True)
+        handle.codec_alignment(False)
         call = handle.call_ended().summary
         assert (call.underflows, call.underflow_episodes) == (1, None)
         assert (call.barge_ins, call.barge_in_reactions) == (1, None)
-        assert (call.fallbacks, call.codec_checks, call.codec_misaligned) == (1, 1, 0)
+        assert (call.fallbacks, call.codec_checks, call.codec_misaligned) == (1, 2, 1)
+        assert call.codec_details == {}
 
 
 class TestLife:

@@ -230,7 +230,7 @@ class TestFailingHooks:
         end_calls(quality, first=3)
         assert len(logger.calls) == 1
         assert "broken" in logger.calls[0].kwargs["subject"]
-        assert logger.calls[0].kwargs["exc_info"] is error
+        assert "RuntimeError: broken" in logger.calls[0].kwargs["traceback"]
         clock.advance(1)
         end_calls(quality, first=4)
         assert len(logger.calls) == 2

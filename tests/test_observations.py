@@ -175,6 +175,27 @@ class TestName:
         assert name is None or re.fullmatch(r"[a-z0-9_]{1,64}", name)
 
 
+class TestOutcome:
+    @pytest.mark.parametrize(
+        ("value", "outcome"),
+        [("completed", "completed"), ("Completed", "completed"), ("caller_hangup", "caller_hangup"),
+         ("sip-486", "sip-486"), (None, None)],
+    )  # fmt: skip
+    def test_a_code_word_is_kept_in_lower_case(self, value, outcome):
+        """What the engine calls a call's end is kept, and None where it doesn't say."""
+        assert observations.outcome(value) == outcome
+
+    @pytest.mark.parametrize("value", ["+49 170 1234567", "he said his name is John", "491701"])
+    def test_free_text_and_numbers_are_not_kept(self, value):
+        """What may be a caller's words or number becomes ``other``."""
+        assert observations.outcome(value) == "other"
+
+    @pytest.mark.parametrize("value", [7, b"completed", True, Treacherous()])
+    def test_what_is_no_text_is_refused(self, value):
+        """Anything but text or None is of a wrong type."""
+        assert reason(observations.outcome, value) == DropReason.WRONG_TYPE
+
+
 class TestStage:
     @pytest.mark.parametrize(
         "value",

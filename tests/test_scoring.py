@@ -289,6 +289,12 @@ class TestUnderflow:
         assert "estimate" in scored(frames_sent=None, underflows=1).factor("underflow").evidence
         assert "estimate" not in scored(underflows=1).factor("underflow").evidence
 
+    def test_the_evidence_names_runs_only_where_they_are_known(self):
+        """Known runs stand beside the fillers; unknown ones aren't made up."""
+        known = scored(underflows=20, underflow_episodes=5).factor("underflow").evidence
+        assert "20 fillers in 5 runs" in known
+        assert "run" not in scored(underflows=20).factor("underflow").evidence
+
     @pytest.mark.parametrize(
         ("frames", "fillers", "observed"),
         [(None, None, False), (0, None, True), (None, 0, True), (1_000, None, True)],
@@ -370,6 +376,15 @@ class TestBargeIn:
         assert call.factor("barge_in").observed is False
         assert (call.score, call.coverage) == (100, 0.85)
 
+    @pytest.mark.parametrize(
+        ("barge_ins", "words"),
+        [(1, "1 barge-in"), (None, "1 barge-in"), (5, "1 of 5 barge-ins")],
+    )
+    def test_the_evidence_says_how_many_of_them_were_timed(self, barge_ins, words):
+        """A reaction of one barge-in out of five is told as such."""
+        factor = scored(barge_ins=barge_ins, barge_in_reactions=(0.2,)).factor("barge_in")
+        assert factor.evidence.endswith(f"over {words}")
+
     def test_untimed_barge_ins_do_not_dilute_the_timed_ones(self):
         """One slow reaction among nine that nobody timed costs what it costs alone."""
         assert penalty("barge_in", barge_ins=10, barge_in_reactions=(0.8,)) == pytest.approx(9)
@@ -443,6 +458,14 @@ class TestNoise:
         clean = Levels(frames=300, active=280, rms=2_600.0, flatness=0.012)
         first = scored(audio={"transport_out:file": NOISE, "transport_out:stream": clean})
         second = scored(audio={"transport_out:stream": clean, "transport_out:file": NOISE})
+        assert first.score == second.score
+
+    def test_the_order_of_equally_flat_stages_does_not_matter(self):
+        """Two equally flat ways to the caller, a loud and a quiet one, score alike in any order."""
+        loud = Levels(frames=300, active=280, rms=9_000.0, flatness=0.3)
+        quiet = Levels(frames=300, active=280, rms=3_000.0, flatness=0.3)
+        first = scored(audio={"transport_out:file": loud, "transport_out:stream": quiet})
+        second = scored(audio={"transport_out:stream": quiet, "transport_out:file": loud})
         assert first.score == second.score
 
 

@@ -340,6 +340,13 @@ class TestStored:
         with pytest.raises(aeq.SummaryError, match=field):
             aeq.CallSummary.from_dict({**CALL, field: huge})
 
+    def test_a_stage_may_be_stored_in_part(self):
+        """What is missing or null of a stage's levels was not measured."""
+        stage = {"frames": None, "active": None, "rms": None}
+        call = aeq.CallSummary.from_dict({**CALL, "audio": {"provider_out": stage}})
+        assert call.audio == {"provider_out": aeq.StageLevels()}
+        assert (call.audio["provider_out"].frames, call.audio["provider_out"].active) == (0, 0)
+
     def test_null_is_not_reported(self):
         """A field stored as null reads as one that nobody reported."""
         data = {field.name: None for field in fields(aeq.CallSummary) if field.name != "call_id"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,11 @@ class LogSink:
         )
 
 
+def _traceback(error: BaseException | None) -> str | None:
+    """Return a traceback as text: a renderer's pretty one can hold the loop for 100 ms."""
+    return None if error is None else "".join(traceback.format_exception(error))
+
+
 class Warnings:
     """Warnings of the library about itself: once per event, subject and minute."""
 
@@ -62,7 +68,7 @@ class Warnings:
                 event,
                 subject=subject,
                 since_last_warning=self._suppressed.pop(key, 0) + 1,
-                exc_info=error,
+                traceback=_traceback(error),
                 **fields,
             )
         except Exception:
