@@ -4,7 +4,14 @@ import re
 from collections import Counter
 from itertools import islice
 
-from ai_engine_quality.reference_engine import TEST_MATRIX, call_ids, endless_calls, plan_calls
+from ai_engine_quality.reference_engine import (
+    PROVIDERS,
+    TEST_MATRIX,
+    TRAFFIC_MIX,
+    call_ids,
+    endless_calls,
+    plan_calls,
+)
 
 
 def test_the_matrix_has_twenty_calls_in_six_rows():
@@ -37,6 +44,8 @@ def test_endless_traffic_mixes_the_rows_and_repeats_no_call():
     """Traffic after the matrix has every kind of call, in new calls, the same for the same seed."""
     calls = list(islice(endless_calls(), 500))
     kinds = Counter((call.provider.name, call.scenario.name) for call in calls)
-    assert len(kinds) == 6
+    assert len(kinds) == len(TRAFFIC_MIX)
+    assert {call.provider.name for call in calls[: len(TRAFFIC_MIX)]} == PROVIDERS.keys()
+    assert {call.pipeline for call in calls} == {None, "local_hybrid", "local_only"}
     assert not {call.call_id for call in calls} & {call.call_id for call in plan_calls()}
     assert calls == list(islice(endless_calls(), 500))

@@ -57,13 +57,24 @@ def test_the_share_of_fillers_in_bad_calls_is_the_recorded_one():
 
 
 def test_calls_take_after_calls_of_their_own_provider(bench):
-    """A Deepgram call behaves as a Deepgram call did, an OpenAI call as an OpenAI call."""
-    for name in PROVIDERS:
+    """A Deepgram call behaves as a Deepgram call did; a provider never recorded, as any did."""
+    timed = {call.provider for call in measured_calls() if call.has_latency}
+    for name in timed & {"deepgram", "openai_realtime"}:
         plan = bench.plan(provider=name)
         for seed in range(200):
             drawn = MEASURED.behaviour(plan, chance(seed))
             assert drawn.latency_source.provider == name
             assert drawn.delivery_source.provider == name
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_every_provider_has_a_measured_behaviour(bench, name):
+    """Whatever was recorded of a provider, and if it was nothing, its calls can be answered."""
+    for pipeline in (None, "local_hybrid"):
+        for seed in range(50):
+            drawn = MEASURED.behaviour(bench.plan(provider=name, pipeline=pipeline), chance(seed))
+            assert drawn.response_latency() > 0
+            assert drawn.delivery().pace > 0
 
 
 def test_the_profiles_are_never_mixed(bench):
