@@ -110,9 +110,15 @@ class RecordFile:
         self._pid = os.getpid()
 
     def adopt(self, policy: Policy, on_lost: Lost) -> None:
-        """Take a monitor's policy, and tell it of lost records; a monitor does so with its file."""
+        """Take a monitor's policy, and tell it of lost records too; a monitor does so."""
+        told = self.on_lost
+
+        def tell_both(lost: int, error: BaseException | None) -> None:
+            on_lost(lost, error)
+            told(lost, error)
+
         self._policy = policy
-        self.on_lost = on_lost
+        self.on_lost = tell_both
 
     def __call__(self, score: CallScore) -> None:
         """Queue a score to be written; never waits."""
@@ -139,9 +145,23 @@ class RecordFile:
         return done.wait(max(0.0, end - time.monotonic()))
 
     def close(self) -> None:
-        """Write what waits and close the file. It opens again should another score come."""
-        self.flush()
+        """Write what waits, and count as lost what a stuck disk doesn't take in time.
+
+        The file opens again should another score come.
+        """
+        if not self.flush() and (lost := self._drain()):
+            self.on_lost(lost, None)
         atexit.unregister(self.flush)
+
+    def _drain(self) -> int:
+        """Take out what waits; return how many records that were."""
+        lost = 0
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return lost
+            lost += isinstance(item, CallScore)
 
     def _ensure_thread(self) -> None:
         if self._thread is not None and self._thread.is_alive():

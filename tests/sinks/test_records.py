@@ -961,3 +961,35 @@ class TestTheWriter:
         """)
         assert (done.returncode, done.stderr) == (0, "")
         assert sorted(ids(path)) == ["before", "child", "parent"]
+
+
+class TestAFileOfItsOwn:
+    def test_its_own_listener_is_told_beside_the_monitor(self, registry, path, monkeypatch):
+        """A listener given to a file still hears of lost records when a monitor uses the file."""
+        told = []
+        file = aeq.RecordFile(path, on_lost=lambda lost, _: told.append(lost))
+        monitor = aeq.QualityMonitor(registry=registry, log=False, records=file)
+        monkeypatch.setattr(file, "_write", lambda _: os.read(-1, 1))
+        monitor.call_started("call")
+        monitor.call_ended("call", duration=60.0)
+        file.flush()
+        lost = registry.get_sample_value(
+            "ai_agent_quality_dropped_total", {"reason": "record_not_written"}
+        )
+        monitor.close()
+        assert (told, lost) == ([1], 1.0)
+
+    def test_what_a_stuck_disk_does_not_take_is_counted_as_lost(self, path, monkeypatch):
+        """Records that still wait when the file is closed are told as lost, not forgotten."""
+        told = []
+        file = aeq.RecordFile(path, on_lost=lambda lost, _: told.append(lost))
+        stuck, taken = threading.Event(), threading.Event()
+        monkeypatch.setattr(file, "_write", lambda _: taken.set() or stuck.wait(30))
+        score = aeq.score(aeq.CallSummary(call_id="call", failed=True))
+        for _ in range(4):
+            file(score)
+        taken.wait(30)
+        monkeypatch.setattr(file, "flush", lambda: False)
+        file.close()
+        stuck.set()
+        assert told == [3]
