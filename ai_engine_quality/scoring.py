@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ai_engine_quality.distribution import Distribution
 from ai_engine_quality.observations import (
     FRAME_SECONDS,
     PROVIDER_OUT,
@@ -74,14 +75,14 @@ def _without_slowest_turn(
     worst = summary.slowest_turn()
     if worst is None or factors[0].n < 2 or not factors[0].penalty:
         return None
-    shorter = summary.without_slowest_turn()
     if _measured_turns(summary) == 1:  # whether any turn was measured decides other ceilings too
-        better = score(shorter, policy).score
+        better = score(summary.without_slowest_turn(), policy).score
     else:
-        latency = _factor("latency", shorter, policy)
+        value = _turns(summary, leave_out=worst[1]).percentile(policy.percentile)
+        penalties = [_latency_points(value, policy), *(factor.penalty for factor in factors[1:])]
         tops = [gate.ceiling for gate in gates if gate.rule != "latency"]
-        tops += [gate.ceiling for gate in _latency_gates(latency, policy)]
-        better = held(raw_score(f.penalty for f in (latency, *factors[1:])), tops)
+        reached = step(policy.ceilings.latency, value)
+        better = held(raw_score(penalties), [*tops, reached[1]] if reached else tops)
     if better is None or better <= points:
         return None
     return Counterfactual(f"turn {worst[0]}", better, policy.band(better))
@@ -107,18 +108,30 @@ def _factor(name: str, summary: CallSummary, policy: Policy) -> FactorScore:
 
 
 def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
-    measured = summary.distribution("turn_latencies")
-    unanswered = summary.distribution("unanswered")
-    turns = measured.plus(unanswered)
+    turns = _turns(summary)
     n = turns.n
     if not n:
         return None
     value = turns.percentile(policy.percentile)
     evidence = f"p{policy.percentile:g} {seconds(value)} over {plural(n, 'turn')}"
     evidence += f"; worst: {_worst_turn(summary)}"
-    if unanswered.exact:
-        evidence += f"; {unanswered.n} unanswered"
-    return _Finding(value, ramp(policy.knees.latency, value), n, evidence)
+    if summary.unanswered:
+        evidence += f"; {summary.distribution('unanswered').n} unanswered"
+    return _Finding(value, _latency_points(value, policy), n, evidence)
+
+
+def _turns(summary: CallSummary, leave_out: float | None = None) -> Distribution:
+    """Return how long each turn of the caller waited, without one of ``leave_out`` seconds."""
+    measured = summary.distribution("turn_latencies")
+    if leave_out is not None:
+        others = list(measured.exact)
+        others.remove(leave_out)
+        measured = Distribution(tuple(others), measured.others)
+    return measured.plus(summary.distribution("unanswered")) if summary.unanswered else measured
+
+
+def _latency_points(value: float, policy: Policy) -> float:
+    return min(policy.weights["latency"], ramp(policy.knees.latency, value))
 
 
 def _worst_turn(summary: CallSummary) -> str:
@@ -200,6 +213,8 @@ def _codec(summary: CallSummary, policy: Policy) -> _Finding | None:
 
 def _noise(summary: CallSummary, policy: Policy) -> str | None:
     """Return the evidence that the agent's audio is noise instead of speech, or None."""
+    if not summary.audio:
+        return None
     for stages in _agent_stages(summary):
         checked = [levels for levels in stages if levels.flatness is not None]
         if not checked:
@@ -285,16 +300,12 @@ def _gates(
 ) -> Iterator[Gate]:
     """Yield every ceiling that applies: of what was measured, then of the whole call."""
     tops = policy.ceilings
-    if "latency" in observed:
-        yield from _latency_gates(observed["latency"], policy)
+    percentile = f"p{policy.percentile:g}"
     for name, steps, text in (
+        ("latency", tops.latency, lambda at: f"{percentile} >= {seconds(at)}"),
         ("underflow", tops.underflow, lambda at: f"underflow >= {percent(at)}"),
         ("fallback", tops.fallback, lambda at: f"{at:g} fallbacks or more"),
-        (
-            "barge_in",
-            tops.barge_in,
-            lambda at: f"barge-in p{policy.percentile:g} >= {seconds(at)}",
-        ),
+        ("barge_in", tops.barge_in, lambda at: f"barge-in {percentile} >= {seconds(at)}"),
     ):
         if name in observed:
             yield from _step_gate(name, steps, observed[name].value, text)
@@ -328,13 +339,6 @@ def _call_gates(summary: CallSummary, policy: Policy) -> Iterator[Gate]:
 
 def _unanswered_for(wait: float) -> str:
     return f"a turn unanswered for {seconds(wait)} or more"
-
-
-def _latency_gates(latency: FactorScore, policy: Policy) -> Iterator[Gate]:
-    def text(at: float) -> str:
-        return f"p{policy.percentile:g} >= {seconds(at)}"
-
-    yield from _step_gate("latency", policy.ceilings.latency, latency.value, text)
 
 
 def _step_gate(
