@@ -33,7 +33,12 @@ from ai_engine_quality.cli.output import (
 from ai_engine_quality.monitor import QualityMonitor
 
 if TYPE_CHECKING:
-    from ai_engine_quality.reference_engine import CallResult, EngineLoop, ReferenceEngine
+    from ai_engine_quality.reference_engine import (
+        CallResult,
+        EngineLoop,
+        Generation,
+        ReferenceEngine,
+    )
 
 UNEXPECTED = 1
 """Exit code: a call of the healthy profile missed what the matrix expects."""
@@ -47,12 +52,34 @@ UNEXPECTED = 1
     show_default=True,
     help="healthy: an engine that meets the test matrix. measured: latencies of real calls.",
 )
-@click.option(
-    "--serve", is_flag=True, help="Keep running, with traffic in real time, until Ctrl-C."
-)
+@click.option("--serve", is_flag=True, help="Keep running, with traffic, until Ctrl-C.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=15000, show_default=True, help="0 takes any free port.")
 @click.option("--seed", type=int, default=None, help="Other calls than the usual ones.")
+@click.option("--speed", default="1", show_default=True, help="Of --serve: 1, 10, or virtual.")
+@click.option("--calls-per-hour", default=240.0, show_default=True, help="Traffic of --serve.")
+@click.option("--concurrent", default=20, show_default=True, help="Calls of --serve at most.")
+@click.option("--daily", is_flag=True, help="Let the traffic follow the time of the day (UTC).")
+@click.option(
+    "--generation",
+    type=click.Choice(["2026-08", "2025-10"]),
+    default="2026-08",
+    show_default=True,
+    help="The form of the engine's metrics; 2025-10 has call ids in them.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[:FOR][@AFTER]",
+    help="A fault of --serve, e.g. jitter, jitter:3m or jitter:3m@1m; may be repeated.",
+)
+@click.option(
+    "--audiosocket-port",
+    type=int,
+    default=None,
+    help="With --serve: take calls over AudioSocket, from Asterisk say, on this port too.",
+)
 @records_option
 @json_option
 def demo(*, serve: bool, **options: Any) -> None:
@@ -66,7 +93,11 @@ def demo(*, serve: bool, **options: Any) -> None:
     except ImportError as error:
         raise click.ClickException(str(error)) from error
     loop = reference_engine.EngineLoop(reference_engine.VIRTUAL)
-    run = _Demo(loop, _Options(**options))
+    try:
+        run = _Demo(loop, _Options(**options))
+    except ValueError as error:
+        loop.close()
+        raise click.UsageError(str(error)) from error
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         try:
             met = runner.run(run.run(serve=serve))
@@ -74,8 +105,8 @@ def demo(*, serve: bool, **options: Any) -> None:
             return
         except OSError as error:
             raise click.ClickException(
-                f"can't listen on {options['host']}:{options['port']} ({error.strerror}); "
-                "choose another --port"
+                f"can't listen on {options['host']}:{options['port']}, or on the "
+                f"--audiosocket-port ({error.strerror}); choose another --port"
             ) from error
     if not met:
         raise click.exceptions.Exit(UNEXPECTED)
@@ -91,6 +122,13 @@ class _Options:
     port: int
     records: Path
     as_json: bool
+    speed: str
+    calls_per_hour: float
+    concurrent: int
+    daily: bool
+    generation: Generation
+    faults: tuple[str, ...]
+    audiosocket_port: int | None
 
 
 class _Demo:
@@ -105,6 +143,14 @@ class _Demo:
         self._profile = self._ref.PROFILES[options.profile]
         self._seed = self._ref.DEFAULT_SEED if options.seed is None else options.seed
         self._out = console(stderr=options.as_json)
+        self._speed = self._ref.parse_speed(options.speed)
+        self._faults = [self._ref.PlannedFault.parse(text) for text in options.faults]
+        self._load = self._ref.Load(
+            options.calls_per_hour,
+            options.concurrent,
+            options.daily,
+            opening=len(self._ref.TRAFFIC_MIX),
+        )
         registry = CollectorRegistry()
         self._quality = QualityMonitor(
             registry=registry,
@@ -120,6 +166,7 @@ class _Demo:
             seed=self._seed,
             host=options.host,
             port=options.port,
+            generation=options.generation,
         )
 
     async def run(self, *, serve: bool) -> bool:
@@ -188,12 +235,17 @@ class _Demo:
         self._out.print(command, soft_wrap=True)
 
     async def _serve(self) -> None:
-        self._loop.set_speed(self._ref.REAL)
+        self._loop.set_speed(self._speed)
         self._loop.set_wall_time(time.time())  # virtual time has run ahead
-        self._out.print(
-            f"\nServing {self._engine.url}/metrics with calls in real time; Ctrl-C ends."
-        )
-        await self._ref.traffic(self._engine, self._ref.endless_calls(seed=self._seed))
+        pace = "real time" if self._speed == self._ref.REAL else f"time at speed {self._speed:g}"
+        self._out.print(f"\nServing {self._engine.url}/metrics with calls in {pace}; Ctrl-C ends.")
+        if self._options.audiosocket_port is not None:
+            settings = self._ref.AudioSocketSettings(port=self._options.audiosocket_port)
+            server = await self._engine.listen(settings)
+            self._out.print(f"AudioSocket on 127.0.0.1:{server.port}.")
+        self._engine.faults.schedule(self._faults)
+        calls = self._ref.endless_calls(seed=self._seed)
+        await self._ref.offer(self._engine, calls, self._load)
 
 
 def points_of(result: CallResult) -> str:

@@ -28,13 +28,33 @@ except ImportError as error:
     ) from error
 
 from ai_engine_quality.reference_engine.audio_formats import AudioFormat
+from ai_engine_quality.reference_engine.audiosocket_client import (
+    AudioSocketClient,
+    HeardCall,
+    call_engine,
+)
+from ai_engine_quality.reference_engine.audiosocket_connection import AudioSocketSettings, Ending
+from ai_engine_quality.reference_engine.audiosocket_protocol import Kind, Packet
+from ai_engine_quality.reference_engine.audiosocket_server import AudioSocketServer
 from ai_engine_quality.reference_engine.engine import CallResult, ReferenceEngine
 from ai_engine_quality.reference_engine.events import SegmentEnded
+from ai_engine_quality.reference_engine.faults import (
+    FAULTS,
+    Conditions,
+    Fault,
+    FaultBoard,
+    FaultError,
+    PlannedFault,
+    parse_duration,
+)
+from ai_engine_quality.reference_engine.inventory import GENERATIONS, Generation
 from ai_engine_quality.reference_engine.listening import BargeInSettings, TurnSettings
+from ai_engine_quality.reference_engine.load import Load, parse_speed
 from ai_engine_quality.reference_engine.matrix import (
     DEFAULT_SEED,
     SCENARIOS,
     TEST_MATRIX,
+    TRAFFIC_MIX,
     MatrixRow,
     PlannedCall,
     Scenario,
@@ -50,8 +70,8 @@ from ai_engine_quality.reference_engine.provider import (
     Delivery,
     ProviderModel,
 )
-from ai_engine_quality.reference_engine.runs import Progress, run_matrix, traffic
-from ai_engine_quality.reference_engine.session import EngineSettings
+from ai_engine_quality.reference_engine.runs import Progress, offer, run_matrix, traffic
+from ai_engine_quality.reference_engine.settings import EngineSettings
 from ai_engine_quality.reference_engine.speech import SpeechLibrary, load_speech, synthesise_speech
 from ai_engine_quality.reference_engine.tally import CallTally
 from ai_engine_quality.reference_engine.time_loop import REAL, VIRTUAL, EngineLoop
@@ -59,6 +79,8 @@ from ai_engine_quality.reference_engine.transport import Loopback, Transport, Tr
 
 __all__ = [
     "DEFAULT_SEED",
+    "FAULTS",
+    "GENERATIONS",
     "HEALTHY",
     "MEASURED",
     "PROFILES",
@@ -66,18 +88,33 @@ __all__ = [
     "REAL",
     "SCENARIOS",
     "TEST_MATRIX",
+    "TRAFFIC_MIX",
     "VIRTUAL",
     "AudioFormat",
+    "AudioSocketClient",
+    "AudioSocketServer",
+    "AudioSocketSettings",
     "BargeInSettings",
     "Behaviour",
     "CallResult",
     "CallTally",
+    "Conditions",
     "Delivery",
+    "Ending",
     "EngineLoop",
     "EngineSettings",
+    "Fault",
+    "FaultBoard",
+    "FaultError",
+    "Generation",
+    "HeardCall",
+    "Kind",
+    "Load",
     "Loopback",
     "MatrixRow",
+    "Packet",
     "PlannedCall",
+    "PlannedFault",
     "PlaybackSettings",
     "Profile",
     "Progress",
@@ -89,9 +126,13 @@ __all__ = [
     "Transport",
     "TransportError",
     "TurnSettings",
+    "call_engine",
     "call_ids",
     "endless_calls",
     "load_speech",
+    "offer",
+    "parse_duration",
+    "parse_speed",
     "plan_calls",
     "run_matrix",
     "synthesise_speech",

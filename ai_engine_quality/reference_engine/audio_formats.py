@@ -21,6 +21,7 @@ LINEAR_RATE: Final = 8_000
 
 _ULAW_BIAS: Final = 132
 _ULAW_CLIP: Final = 32_635
+_SMOOTHER: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,28 @@ def rms(linear: bytes) -> float:
     """16-bit RMS of linear audio; 0 for nothing."""
     samples = samples_of(linear).astype(np.float32)
     return float(np.sqrt(samples @ samples / samples.size)) if samples.size else 0.0
+
+
+def amplified(linear: bytes, gain: float) -> bytes:
+    """Linear audio, so many times as loud; what is too loud is clipped."""
+    louder = samples_of(linear).astype(np.float32) * gain
+    return np.clip(np.round(louder), -32_768, 32_767).astype("<i2").tobytes()
+
+
+def swapped(data: bytes) -> bytes:
+    """16-bit audio with the two bytes of every sample in the other order."""
+    return np.frombuffer(data, dtype=np.uint16).byteswap().tobytes()
+
+
+def in_wrong_order(data: bytes) -> bool:
+    """Whether 16-bit audio is speech only in the other byte order: far smoother that way."""
+    return _roughness(swapped(data)) < _SMOOTHER * _roughness(data)
+
+
+def _roughness(linear: bytes) -> float:
+    """The mean step from a sample to the next."""
+    samples = samples_of(linear).astype(np.float32)
+    return float(np.abs(np.diff(samples)).mean()) if samples.size > 1 else 0.0
 
 
 def encode(linear: bytes, target: AudioFormat) -> bytes:

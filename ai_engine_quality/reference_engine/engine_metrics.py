@@ -1,144 +1,263 @@
 """The engine's own Prometheus metrics, moved by the mechanism they stand for.
 
-Names, types, labels and buckets are the real engine's. Its counters count frames and segments, not
-calls; its `frames_sent` includes the fillers; its turn histogram sees modular pipelines only.
+Its counters count frames and segments, not calls; its `frames_sent` includes the fillers; its turn
+histogram sees modular pipelines only. All of this is as in the real engine.
 """
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
+from typing import Final
 
+from prometheus_client import CollectorRegistry
+
+from ai_engine_quality.reference_engine.audio_formats import decode, rms, samples_of
+from ai_engine_quality.reference_engine.config_metrics import expose_settings
 from ai_engine_quality.reference_engine.events import (
     AudioHeard,
     BargedIn,
+    BufferSampled,
+    BurstArrived,
+    ByteOrderCorrected,
     CallEnded,
     CallEvent,
+    CallStarted,
     CodecChecked,
+    ConnectionChanged,
     FellBack,
     FrameSent,
+    KeptAlive,
+    NoInputNoticed,
     Observer,
     SegmentEnded,
+    SegmentHeard,
     SegmentStarted,
+    SpeechSynthesised,
+    StateChanged,
+    ToolCalled,
     TurnAnswered,
+    VoiceJudged,
+    WatchdogChanged,
+    tell_all,
 )
+from ai_engine_quality.reference_engine.inventory import GENERATIONS, Generation
 from ai_engine_quality.reference_engine.matrix import PlannedCall
+from ai_engine_quality.reference_engine.metric_store import CallLedger, MetricStore
+from ai_engine_quality.reference_engine.provider_metrics import ProviderMetrics
+from ai_engine_quality.reference_engine.settings import EngineSettings
+from ai_engine_quality.reference_engine.tools import TOOL_SERVER
+from ai_engine_quality.reference_engine.wire_metrics import WireMetrics
 
-_SEGMENT_BUCKETS = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0)
-_TURN_BUCKETS = (0.2, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
-_REACTION_BUCKETS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0)
-_CALL_BUCKETS = (10, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600)
+NEWEST: Final = GENERATIONS[-1]
+STATES: Final = ("greeting", "listening", "processing")
+DIAGNOSED_FRAMES: Final = 5
+"""Of so many frames of a stage one is measured: the gauge shows the last one anyway."""
 
 
 class EngineMetrics:
     """All calls' metrics on one registry."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-        self._registered: list[MetricWrapperBase] = []
-        self.streaming_active = self._gauge("streaming_active", "Segments being played")
-        self.fallbacks = self._counter("streaming_fallbacks", "Falls back from streaming to a file")
-        self.tx_bytes = self._counter("stream_tx_bytes", "Bytes sent to callers")
-        self.rx_bytes = self._counter("stream_rx_bytes", "Bytes received from callers")
-        self.frames_sent = self._counter("stream_frames_sent", "Frames sent, fillers included")
-        self.underflows = self._counter("stream_underflow_events", "20 ms fillers inserted")
-        self.filler_bytes = self._counter("stream_filler_bytes", "Bytes of fillers")
-        self.started = self._counter("stream_started", "Segments started", "playback_type")
-        self.end_reason = self._counter("stream_end_reason", "Segments ended", "reason")
-        self.segment_duration = self._histogram(
-            "stream_segment_duration_seconds",
-            "Length of segments",
-            _SEGMENT_BUCKETS,
-            "playback_type",
-        )
-        self.barge_ins = self._counter("barge_in_events", "Times a caller interrupted the agent")
-        self.barge_in_reaction = self._histogram(
-            "barge_in_reaction_seconds", "Caller's onset until the agent stopped", _REACTION_BUCKETS
-        )
-        self.codec_alignment = self._gauge(
-            "codec_alignment", "1 where formats match, 0 where not", "provider"
-        )
-        self.turn_response = self._histogram(
-            "turn_response_seconds",
-            "End of turn to first audio, pipelines only",
-            _TURN_BUCKETS,
-            "pipeline",
-            "provider",
-        )
-        self.call_duration = self._histogram(
-            "call_duration_seconds", "Length of calls", _CALL_BUCKETS, "pipeline", "provider"
-        )
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        generation: Generation = NEWEST,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        self._store = MetricStore(registry, generation)
+        self._settings = settings or EngineSettings()
+        self._store.set_for_all("mcp_server_up", 1, TOOL_SERVER)
+
+    @property
+    def generation(self) -> Generation:
+        """Which form of the engine they are those of."""
+        return self._store.generation
 
     def observe(self, plan: PlannedCall) -> Observer:
         """An observer that moves the metrics by what happens in one call."""
-        return _CallMetrics(self, plan)
+        ledger = self._store.ledger(plan.call_id)
+        return tell_all(
+            (
+                _CallMetrics(ledger, plan, self._settings),
+                _TurnMetrics(ledger, plan),
+                _StreamMetrics(ledger),
+                _CallerMetrics(ledger),
+                WireMetrics(ledger),
+                ProviderMetrics(ledger, plan.provider.name),
+                _Closing(ledger),
+            )
+        )
 
     def close(self) -> None:
         """Take the metrics off the registry."""
-        while self._registered:
-            self._registry.unregister(self._registered.pop())
-
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        counter = Counter(f"ai_agent_{name}", text, labels, registry=self._registry)
-        self._registered.append(counter)
-        return counter
-
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        gauge = Gauge(f"ai_agent_{name}", text, labels, registry=self._registry)
-        self._registered.append(gauge)
-        return gauge
-
-    def _histogram(
-        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
-    ) -> Histogram:
-        histogram = Histogram(
-            f"ai_agent_{name}", text, labels, registry=self._registry, buckets=buckets
-        )
-        self._registered.append(histogram)
-        return histogram
+        self._store.close()
 
 
 class _CallMetrics:
-    """An observer that moves the metrics by one call's events."""
+    """The call as a whole."""
 
-    def __init__(self, metrics: EngineMetrics, plan: PlannedCall) -> None:
-        self._metrics = metrics
-        self._provider = plan.provider.name
-        self._pipeline = plan.pipeline
+    def __init__(self, ledger: CallLedger, plan: PlannedCall, settings: EngineSettings) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._model = plan.provider
+        self._agent = _agent(plan)
 
     def __call__(self, event: CallEvent) -> None:
-        metrics = self._metrics
+        ledger = self._ledger
         match event:
-            case AudioHeard("transport_in", frame):
-                metrics.rx_bytes.inc(len(frame))
-            case FrameSent():
-                self._sent(event)
-            case SegmentStarted(kind):
-                metrics.started.labels(kind).inc()
-                metrics.streaming_active.inc()
-            case SegmentEnded():
-                metrics.streaming_active.dec()
-                metrics.segment_duration.labels(event.kind).observe(event.seconds)
-                metrics.end_reason.labels(event.end_reason).inc()
-            case TurnAnswered(seconds) if self._pipeline is not None:
-                metrics.turn_response.labels(self._pipeline, self._provider).observe(seconds)
-            case BargedIn(reaction):
-                metrics.barge_in_reaction.observe(reaction)
-                metrics.barge_ins.inc()
-            case FellBack():
-                metrics.fallbacks.inc()
+            case CallStarted():
+                self._begin()
+            case ConnectionChanged(connected):
+                ledger.set("audiosocket_active_connections", connected)
+            case StateChanged(state):
+                for known in STATES:
+                    ledger.set("conversation_state", known == state, known)
+            case WatchdogChanged(active):
+                ledger.set("no_input_watchdogs_active", active)
             case CodecChecked(aligned):
-                metrics.codec_alignment.labels(self._provider).set(aligned)
+                ledger.set("codec_alignment", aligned, self._model.name)
             case CallEnded():
-                pipeline = self._pipeline or "none"
-                metrics.call_duration.labels(pipeline, self._provider).observe(event.duration)
+                ledger.observe("call_duration_seconds", event.duration, *self._agent)
             case _:
                 pass
 
+    def _begin(self) -> None:
+        self._ledger.set("tts_gating_active", 0)
+        self._ledger.set("audio_capture_enabled", 1)
+        expose_settings(self._ledger, self._settings, self._model)
+
+
+class _TurnMetrics:
+    """What happens in turns. Full agents have no stages that could be timed."""
+
+    def __init__(self, ledger: CallLedger, plan: PlannedCall) -> None:
+        self._ledger = ledger
+        self._piped = plan.pipeline is not None
+        self._agent = _agent(plan)
+
+    def __call__(self, event: CallEvent) -> None:
+        ledger = self._ledger
+        match event:
+            case TurnAnswered(seconds) if self._piped:
+                ledger.observe("turn_response_seconds", seconds, *self._agent)
+            case SpeechSynthesised(seconds) if self._piped:
+                ledger.observe("stt_to_tts_seconds", seconds, *self._agent)
+            case ToolCalled():
+                self._tool(event)
+            case NoInputNoticed(action):
+                ledger.add("no_input_events_total", 1, action)
+            case _:
+                pass
+
+    def _tool(self, event: ToolCalled) -> None:
+        status = "success" if event.succeeded else "error"
+        where = (event.server, event.tool)
+        self._ledger.add("mcp_tool_calls_total", 1, *where, status)
+        self._ledger.observe("mcp_tool_latency_seconds", event.seconds, *where)
+
+
+def _agent(plan: PlannedCall) -> tuple[str, str]:
+    """The labels of pipeline and provider."""
+    return plan.pipeline or "default", plan.provider.name
+
+
+class _StreamMetrics:
+    """What goes to the caller."""
+
+    def __init__(self, ledger: CallLedger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, event: CallEvent) -> None:
+        ledger = self._ledger
+        match event:
+            case FrameSent():
+                self._sent(event)
+            case BufferSampled(frames, age):
+                ledger.set("streaming_jitter_buffer_depth", frames)
+                ledger.set("streaming_last_chunk_age_seconds", age)
+            case KeptAlive(timed_out):
+                self._kept_alive(timed_out=timed_out)
+            case SegmentStarted(kind):
+                ledger.add("stream_started_total", 1, kind)
+                self._streaming(active=True)
+            case SegmentHeard(kind, seconds):
+                ledger.observe("stream_first_frame_seconds", seconds, kind)
+            case SegmentEnded():
+                self._ended(event)
+            case BurstArrived(_, queued):
+                ledger.add("streaming_bytes_total", queued)
+            case ByteOrderCorrected(mode):
+                ledger.add("stream_endian_corrections_total", 1, mode)
+            case FellBack():
+                ledger.add("streaming_fallbacks_total")
+            case _:
+                pass
+
+    def _kept_alive(self, *, timed_out: bool) -> None:
+        self._ledger.add("streaming_keepalives_sent_total")
+        if timed_out:
+            self._ledger.add("streaming_keepalive_timeouts_total")
+
+    def _ended(self, event: SegmentEnded) -> None:
+        self._ledger.observe("stream_segment_duration_seconds", event.seconds, event.kind)
+        self._ledger.add("stream_end_reason_total", 1, event.end_reason)
+        self._streaming(active=False)
+
+    def _streaming(self, *, active: bool) -> None:
+        """A segment gates the caller's audio; after it the buffer is gone and its gauges are 0."""
+        ledger = self._ledger
+        ledger.set("streaming_active", active)
+        ledger.set("tts_gating_active", active)
+        ledger.set("audio_capture_enabled", not active)
+        ledger.set("streaming_jitter_buffer_depth", 0)
+        ledger.set("streaming_last_chunk_age_seconds", 0)
+
     def _sent(self, event: FrameSent) -> None:
-        size = len(event.frame)
-        self._metrics.frames_sent.inc()
-        self._metrics.tx_bytes.inc(size)
+        ledger, size = self._ledger, len(event.frame)
+        ledger.add("stream_frames_sent_total")
+        ledger.add("stream_tx_bytes_total", size)
         if event.filler:
-            self._metrics.underflows.inc()
-            self._metrics.filler_bytes.inc(size)
+            ledger.add("stream_underflow_events_total")
+            ledger.add("stream_filler_bytes_total", size)
+
+
+class _CallerMetrics:
+    """What is heard of the caller, and of every stage."""
+
+    def __init__(self, ledger: CallLedger) -> None:
+        self._ledger = ledger
+        self._frames: dict[str, int] = {}
+
+    def __call__(self, event: CallEvent) -> None:
+        ledger = self._ledger
+        match event:
+            case AudioHeard():
+                self._heard(event)
+            case VoiceJudged(speech, confidence, threshold):
+                ledger.add("vad_frames_total", 1, "speech" if speech else "silence")
+                ledger.observe("vad_confidence", confidence)
+                ledger.set("vad_adaptive_threshold", threshold)
+            case BargedIn(reaction):
+                ledger.observe("barge_in_reaction_seconds", reaction)
+                ledger.add("barge_in_events_total")
+            case _:
+                pass
+
+    def _heard(self, event: AudioHeard) -> None:
+        stage = event.stage
+        if stage == "transport_in":
+            self._ledger.add("stream_rx_bytes_total", len(event.frame))
+        seen = self._frames[stage] = self._frames.get(stage, 0) + 1
+        if seen % DIAGNOSED_FRAMES == 1:
+            linear = decode(event.frame, event.audio_format)
+            self._ledger.set("audio_rms", rms(linear), stage)
+            self._ledger.set("audio_dc_offset", float(samples_of(linear).mean()), stage)
+
+
+class _Closing:
+    """Comes last: once the call is over, nothing of it moves a metric any more."""
+
+    def __init__(self, ledger: CallLedger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, event: CallEvent) -> None:
+        if isinstance(event, CallEnded):
+            self._ledger.close()

@@ -6,17 +6,21 @@ the quality library, the engine's own metrics and a call's result all read the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ai_engine_quality.reference_engine.audio_formats import AudioFormat
 
-SegmentKind = Literal["greeting", "response"]
+SegmentKind = Literal["greeting", "response", "announcement"]
+ConversationState = Literal["greeting", "listening", "processing"]
 EndReason = Literal["end-of-stream", "barge-in", "hang-up", "transport-failure", "provider-timeout"]
 Stage = Literal["transport_in", "provider_out", "transport_out"]
-Outcome = Literal["caller_hangup", "engine_stopped", "failed"]
+Outcome = Literal[
+    "caller_hangup", "agent_hangup", "engine_stopped", "no_input", "connection_lost", "failed"
+]
+NoInputAction = Literal["caller_activity", "check_in", "caller_resumed", "hangup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class SegmentHeard:
     """The first frame of a segment is on the wire, or the file that replaces it begins."""
 
     kind: SegmentKind
+    seconds: float
+    """Since the segment was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,130 @@ class CallEnded:
     duration: float
 
 
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The conversation is in another state."""
+
+    state: ConversationState
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """The call's audio connection is there, or is lost."""
+
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WireRateChanged:
+    """The caller's side carries so many samples per second; until told otherwise, 8,000."""
+
+    sample_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """The caller pressed a key of the telephone."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceJudged:
+    """A frame of the caller's was judged by the voice detector; `threshold` is a 16-bit RMS."""
+
+    speech: bool
+    confidence: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFed:
+    """So many bytes of the caller's audio went to the provider."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """The provider's session began; the formats that were agreed, in its own words."""
+
+    input_rate: int
+    output_rate: int
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsAcknowledged:
+    """The provider took the session's settings, and declared its output's rate in Hz."""
+
+    seconds: float
+    output_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class BurstArrived:
+    """A burst of the provider's: its bytes, those queued for the caller, and the measured rate."""
+
+    size: int
+    queued: int
+    samples_per_second: float | None
+    """Over the utterance so far; None for its first burst."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByteOrderCorrected:
+    """An utterance came in the other byte order, which was noticed and set right."""
+
+    mode: Literal["auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSynthesised:
+    """A pipeline's first audio of an answer, so many seconds after the transcript."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BufferSampled:
+    """The pacer looked at its buffer: frames that wait, seconds since the last burst."""
+
+    frames: int
+    chunk_age: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAlive:
+    """A keepalive of an open segment; whether the provider has been silent for too long."""
+
+    timed_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The agent used a tool; `seconds` until it answered."""
+
+    server: str
+    tool: str
+    succeeded: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogChanged:
+    """The watchdog for silent callers began or ended."""
+
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoInputNoticed:
+    """What the watchdog for silent callers did, or saw."""
+
+    action: NoInputAction
+
+
 CallEvent = (
     AudioHeard
     | FrameSent
@@ -124,6 +254,22 @@ CallEvent = (
     | BargedIn
     | FellBack
     | CodecChecked
+    | StateChanged
+    | ConnectionChanged
+    | WireRateChanged
+    | DigitPressed
+    | VoiceJudged
+    | ProviderFed
+    | SessionOpened
+    | SettingsAcknowledged
+    | BurstArrived
+    | ByteOrderCorrected
+    | SpeechSynthesised
+    | BufferSampled
+    | KeptAlive
+    | ToolCalled
+    | WatchdogChanged
+    | NoInputNoticed
     | CallStarted
     | CallEnded
 )

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from ai_engine_quality.reference_engine.chance import chance
-from ai_engine_quality.reference_engine.provider import DEEPGRAM, OPENAI_REALTIME, ProviderModel
+from ai_engine_quality.reference_engine.provider import (
+    DEEPGRAM,
+    ELEVENLABS,
+    GOOGLE_LIVE,
+    GROK,
+    LOCAL,
+    OPENAI_REALTIME,
+    ProviderModel,
+)
 
 
 @dataclass(frozen=True)
@@ -70,8 +78,10 @@ class MatrixRow:
     provider: ProviderModel
     duration: float
     scenario: Scenario
-    expected_above: int
+    expected_above: int | None
     calls: int
+    pipeline: str | None = None
+    """Of a modular pipeline, its name; full agents have none."""
 
 
 TEST_MATRIX: Final = (
@@ -82,6 +92,16 @@ TEST_MATRIX: Final = (
     MatrixRow(DEEPGRAM, 30.0, NOISY, expected_above=75, calls=2),
     MatrixRow(OPENAI_REALTIME, 30.0, BARGE_IN, expected_above=80, calls=3),
 )
+
+TRAFFIC_MIX: Final = (
+    *TEST_MATRIX,
+    MatrixRow(GOOGLE_LIVE, 60.0, COMPLEX, expected_above=None, calls=3),
+    MatrixRow(GROK, 60.0, COMPLEX, expected_above=None, calls=2),
+    MatrixRow(ELEVENLABS, 30.0, SIMPLE_QA, expected_above=None, calls=2),
+    MatrixRow(LOCAL, 60.0, COMPLEX, expected_above=None, calls=3, pipeline="local_hybrid"),
+    MatrixRow(LOCAL, 30.0, SIMPLE_QA, expected_above=None, calls=2, pipeline="local_only"),
+)
+"""The calls of endless traffic, each kind as often as it has calls: all providers and pipelines."""
 
 
 @dataclass(frozen=True)
@@ -118,22 +138,29 @@ def plan_calls(
 ) -> list[PlannedCall]:
     """The calls of some rows, in their order; by default the twenty of the test matrix."""
     ids = call_ids(seed)
-    return [
-        PlannedCall(next(ids), row.provider, row.scenario, row.duration, row.expected_above)
-        for row in rows
-        for _ in range(row.calls)
-    ]
+    return [_planned(row, next(ids)) for row in rows for _ in range(row.calls)]
 
 
 def endless_calls(
-    rows: Iterable[MatrixRow] = TEST_MATRIX, seed: int = DEFAULT_SEED
+    rows: Iterable[MatrixRow] = TRAFFIC_MIX, seed: int = DEFAULT_SEED
 ) -> Iterator[PlannedCall]:
-    """A random mix of the rows' calls, without end; no id is one of `plan_calls` with that seed."""
+    """A random mix of the rows' calls, without end, and every row once at first.
+
+    No id is one of `plan_calls` with that seed.
+    """
+    rows = tuple(rows)
     mix = [row for row in rows for _ in range(row.calls)]
     rng = chance("endless", seed)
     ids = call_ids(seed)
     for _ in mix:
         next(ids)
+    for row in rng.sample(rows, len(rows)):
+        yield _planned(row, next(ids))
     while True:
-        row = rng.choice(mix)
-        yield PlannedCall(next(ids), row.provider, row.scenario, row.duration, row.expected_above)
+        yield _planned(rng.choice(mix), next(ids))
+
+
+def _planned(row: MatrixRow, call_id: str) -> PlannedCall:
+    return PlannedCall(
+        call_id, row.provider, row.scenario, row.duration, row.expected_above, row.pipeline
+    )

@@ -10,14 +10,17 @@ from a file, which is a fallback.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from ai_engine_quality.reference_engine.audio_formats import FRAME_BYTES, FRAME_SECONDS, SILENCE
 from ai_engine_quality.reference_engine.events import (
+    BufferSampled,
     EndReason,
     FellBack,
     FrameSent,
+    KeptAlive,
     Observer,
     SegmentEnded,
     SegmentHeard,
@@ -37,6 +40,12 @@ class PlaybackSettings:
     """Fillers in a row at most; a longer gap is left to the line's own comfort noise."""
     provider_timeout_seconds: float = 8.0
     """Without audio for so long inside a segment the provider is given up: a fallback."""
+    keepalive_seconds: float = 1.0
+    """Between two keepalives of an open segment."""
+    keepalive_timeout_seconds: float = 2.5
+    """A provider that is silent for longer inside a segment is noticed by the keepalive."""
+    sample_seconds: float = 0.1
+    """Between two looks at the buffer's depth."""
 
 
 class JitterBuffer:
@@ -87,7 +96,7 @@ class Segment:
         self.fillers = 0
         self.filler_runs = 0
         self._settings = settings
-        self._opened_at = now
+        self.opened_at = now
         self._fed_at = now
         self._run = 0
         self._warm = False
@@ -122,10 +131,14 @@ class Segment:
 
     def report(self, end_reason: EndReason, now: float) -> SegmentEnded:
         """What became of it, at `now`."""
-        lasted = now - self._opened_at
+        lasted = now - self.opened_at
         return SegmentEnded(
             self.kind, self.frames_sent, self.fillers, self.filler_runs, lasted, end_reason
         )
+
+    def chunk_age(self, now: float) -> float:
+        """Seconds since the provider's last burst; 0 once it has no more to give."""
+        return 0.0 if self.buffer.closed else now - self._fed_at
 
     def _warmed_up(self) -> bool:
         buffered = self.buffer.frames * FRAME_SECONDS
@@ -143,13 +156,48 @@ class Segment:
         return _Step.FILLER
 
 
-class Playback:
-    """The agent's voice in one call: at most one segment at a time."""
+class _Monitor:
+    """Looks at an open segment now and then: its buffer's depth, and keepalives."""
 
-    def __init__(self, transport: Transport, settings: PlaybackSettings, emit: Observer) -> None:
+    def __init__(self, segment: Segment, settings: PlaybackSettings, emit: Observer) -> None:
+        self._segment = segment
+        self._settings = settings
+        self._emit = emit
+        self._sample_at = segment.opened_at
+        self._keepalive_at = segment.opened_at + settings.keepalive_seconds
+
+    def tick(self, now: float) -> None:
+        """The pacer is at `now`."""
+        age = self._segment.chunk_age(now)
+        if now >= self._sample_at:
+            self._sample_at = now + self._settings.sample_seconds
+            self._emit(BufferSampled(self._segment.buffer.frames, age))
+        if now >= self._keepalive_at:
+            self._keepalive_at = now + self._settings.keepalive_seconds
+            self._emit(KeptAlive(timed_out=age > self._settings.keepalive_timeout_seconds))
+
+
+def _as_it_is(frame: bytes) -> bytes:
+    return frame
+
+
+class Playback:
+    """The agent's voice in one call: at most one segment at a time.
+
+    `lay_out` puts a frame of speech into the order in which the wire carries it.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        settings: PlaybackSettings,
+        emit: Observer,
+        lay_out: Callable[[bytes], bytes] = _as_it_is,
+    ) -> None:
         self._transport = transport
         self._settings = settings
         self._emit = emit
+        self._lay_out = lay_out
         self._segment: Segment | None = None
         self._pacer: asyncio.Task[None] | None = None
         self._filing = False
@@ -192,14 +240,16 @@ class Playback:
     async def _pace(self, segment: Segment) -> None:
         loop = asyncio.get_running_loop()
         tick = loop.time()
+        monitor = _Monitor(segment, self._settings, self._emit)
         while True:
+            monitor.tick(loop.time())
             step = segment.next_step(loop.time())
             if step is _Step.FINISHED:
                 return self._end(segment, "end-of-stream")
             if step is _Step.GIVE_UP:
                 return await self._fall_back(segment, "provider-timeout", b"")
             if step is not _Step.WAIT:
-                frame = step if isinstance(step, bytes) else SILENCE
+                frame = self._lay_out(step) if isinstance(step, bytes) else SILENCE
                 try:
                     await self._transport.send(frame)
                 except OSError:
@@ -213,14 +263,17 @@ class Playback:
         first = not filler and segment.frames_sent == 0
         segment.count(filler=filler)
         if first:
-            self._emit(SegmentHeard(segment.kind))
+            self._emit(self._heard(segment))
         self._emit(FrameSent(frame, filler))
+
+    def _heard(self, segment: Segment) -> SegmentHeard:
+        return SegmentHeard(segment.kind, asyncio.get_running_loop().time() - segment.opened_at)
 
     async def _fall_back(self, segment: Segment, reason: EndReason, unsent: bytes) -> None:
         self._emit(FellBack(reason))
         self._filing = True
         if segment.frames_sent == 0:
-            self._emit(SegmentHeard(segment.kind))
+            self._emit(self._heard(segment))
         if reason == "provider-timeout":
             segment.close()
         try:

@@ -97,8 +97,9 @@ class MeasuredBehaviour:
 class MeasuredProfile:
     """Every call does as a real call of the same provider did, drawn at random.
 
-    Where the record of the drawn call lacks latencies, they come from another call of the provider;
-    where it lacks underflows, it had none.
+    A provider that was never recorded takes after any call. Where the record of the drawn call
+    lacks latencies, they come from another call of the provider; where it lacks underflows, it had
+    none.
     """
 
     name: str = "measured"
@@ -107,9 +108,11 @@ class MeasuredProfile:
     def behaviour(self, plan: PlannedCall, rng: random.Random) -> Behaviour:
         """As in one real call."""
         records = self.calls or measured_calls()
-        mine = [call for call in records if call.provider == plan.provider.name] or list(records)
+        names = {plan.provider.name, plan.pipeline or plan.provider.name}
+        mine = [call for call in records if call.provider in names] or list(records)
         drawn = rng.choice(mine)
         timed = [drawn] if drawn.has_latency else [call for call in mine if call.has_latency]
+        timed = timed or [call for call in records if call.has_latency]
         return MeasuredBehaviour(rng, rng.choice(timed), drawn, starving_share(records))
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ai_engine_quality.reference_engine.chance import chance
 from ai_engine_quality.reference_engine.engine import CallResult, ReferenceEngine
+from ai_engine_quality.reference_engine.load import OPENING_GAP_SECONDS, Load
 from ai_engine_quality.reference_engine.matrix import PlannedCall
+from ai_engine_quality.reference_engine.time_loop import EngineLoop
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,23 @@ async def traffic(
     calls_per_hour: float = 240.0,
     concurrent: int = 20,
 ) -> None:
+    """Place calls at random times; `offer` with the load that two numbers say."""
+    await offer(engine, calls, Load(calls_per_hour, concurrent), on_result)
+
+
+async def offer(
+    engine: ReferenceEngine,
+    calls: Iterable[PlannedCall],
+    load: Load,
+    on_result: Callable[[CallResult], None] | None = None,
+) -> None:
     """Place calls at random times, as independent callers would, until cancelled.
 
-    `calls` may be endless (`endless_calls()`); once they are used up, this returns. While
-    `concurrent` calls are in progress the next one waits.
+    `calls` may be endless (`endless_calls()`); once they are used up, this returns. While the
+    engine doesn't answer, or has all the calls of the load in progress, the next one waits.
     """
     rng = chance("traffic", engine.seed)
-    free = asyncio.Semaphore(concurrent)
+    free = asyncio.Semaphore(load.concurrent)
 
     async def place(plan: PlannedCall) -> None:
         try:
@@ -74,7 +87,17 @@ async def traffic(
             on_result(result)
 
     async with asyncio.TaskGroup() as group:
-        for plan in calls:
+        for number, plan in enumerate(calls, 1):
+            await engine.answering()
             await free.acquire()
             group.create_task(place(plan))
-            await asyncio.sleep(rng.expovariate(calls_per_hour / 3_600))
+            if number <= load.opening:
+                await asyncio.sleep(OPENING_GAP_SECONDS)
+            else:
+                await asyncio.sleep(rng.expovariate(load.calls_per_second(_unix_now())))
+
+
+def _unix_now() -> float:
+    """The loop's own wall clock, where it has one."""
+    loop = asyncio.get_running_loop()
+    return loop.wall_time() if isinstance(loop, EngineLoop) else time.time()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -21,12 +21,15 @@ class MetricsServer:
         ready: Callable[[], bool],
         host: str,
         port: int,
+        *,
+        more_routes: Iterable[web.AbstractRouteDef] = (),
     ) -> None:
         self._registry = registry
         self._health = health
         self._ready = ready
         self._host = host
         self._port = port
+        self._more_routes = tuple(more_routes)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -41,7 +44,9 @@ class MetricsServer:
         return f"http://{host}:{self._port}"
 
     async def start(self) -> None:
-        """Listen; raises `OSError` when the port is taken."""
+        """Listen, if it doesn't; raises `OSError` when the port is taken."""
+        if self._runner is not None:
+            return
         # No idle connections: their timers would run in the loop's time, and where that flies they
         # would close a connection before its client has said a word.
         runner = web.AppRunner(
@@ -71,6 +76,7 @@ class MetricsServer:
                 web.get("/health", self._get_health),
                 web.get("/ready", self._get_ready),
                 web.get("/live", self._get_live),
+                *self._more_routes,
             ]
         )
         return app

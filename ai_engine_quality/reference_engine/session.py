@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncGenerator, Coroutine
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Final
 
-from ai_engine_quality.reference_engine.audio_formats import LINEAR, decode, rms
+from ai_engine_quality.reference_engine.audio_formats import FRAME_SECONDS, LINEAR, AudioFormat, rms
+from ai_engine_quality.reference_engine.chance import chance
+from ai_engine_quality.reference_engine.disturbance import DisturbedLine, DisturbedTransport
 from ai_engine_quality.reference_engine.events import (
     AudioHeard,
     BargedIn,
@@ -18,41 +20,44 @@ from ai_engine_quality.reference_engine.events import (
     CallEvent,
     CallStarted,
     CodecChecked,
+    ConnectionChanged,
+    ConversationState,
+    DigitPressed,
     EndReason,
     FrameSent,
     Observer,
     Outcome,
+    ProviderFed,
+    SegmentEnded,
     SegmentHeard,
     SegmentKind,
+    SegmentStarted,
+    SessionOpened,
+    SettingsAcknowledged,
+    SpeechSynthesised,
+    StateChanged,
     TurnAnswered,
     TurnUnanswered,
+    WireRateChanged,
 )
-from ai_engine_quality.reference_engine.listening import (
-    BargeInDetector,
-    BargeInSettings,
-    TurnDetector,
-    TurnEvent,
-    TurnSettings,
-)
+from ai_engine_quality.reference_engine.faults import CLEAR, Conditions
+from ai_engine_quality.reference_engine.listening import BargeInDetector, TurnDetector, TurnEvent
 from ai_engine_quality.reference_engine.matrix import PlannedCall
-from ai_engine_quality.reference_engine.playback import Playback, PlaybackSettings
+from ai_engine_quality.reference_engine.playback import Playback
 from ai_engine_quality.reference_engine.provider import Provider
+from ai_engine_quality.reference_engine.receiving import Reception
+from ai_engine_quality.reference_engine.settings import EngineSettings
+from ai_engine_quality.reference_engine.tools import ToolDesk
 from ai_engine_quality.reference_engine.transport import Transport
+from ai_engine_quality.reference_engine.voice import VoiceDetector
+from ai_engine_quality.reference_engine.watchdog import SilenceWatchdog
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """How the engine is set up; durations in seconds."""
-
-    turns: TurnSettings = field(default_factory=TurnSettings)
-    barge_in: BargeInSettings = field(default_factory=BargeInSettings)
-    playback: PlaybackSettings = field(default_factory=PlaybackSettings)
-    answer_timeout_seconds: float = 15.0
-    """A provider that has not begun to answer by then is given up for this turn."""
-    same_turn_seconds: float = 2.0
-    """Who speaks again this soon has only paused; later, the turn before went unanswered."""
+_CHECK_IN_SECONDS: Final = 1.5
+"""The length of the question to a silent caller."""
+_ACKNOWLEDGED_AFTER: Final = (0.04, 0.18)
+"""Seconds until a provider has taken its settings."""
 
 
 class CallSession:
@@ -70,17 +75,31 @@ class CallSession:
         observer: Observer,
         settings: EngineSettings,
         rng: random.Random,
+        conditions: Callable[[], Conditions] = lambda: CLEAR,
     ) -> None:
         self._plan = plan
         self._provider = provider
         self._emit = observer
         self._settings = settings
         self._rng = rng
-        self._turns = TurnDetector(
-            replace(settings.turns, end_silence_seconds=provider.model.end_silence_seconds)
+        self._conditions = conditions
+        self._line = DisturbedLine(conditions)
+        self._connected = False
+        self._fed_bytes = 2 * round(provider.model.input_rate * FRAME_SECONDS)
+        self._codec_checked: tuple[AudioFormat, AudioFormat] | None = None
+        self._voice = VoiceDetector(settings.voice)
+        self._tools = ToolDesk(chance(plan.call_id, "tools"))
+        self._watchdog = SilenceWatchdog(
+            settings.watchdog, observer, self._check_in, lambda: self.hang_up("no_input")
         )
+        self._turns = self._turn_detector()
         self._barge_in = BargeInDetector(settings.barge_in)
-        self._playback = Playback(transport, settings.playback, self._played)
+        self._playback = Playback(
+            DisturbedTransport(transport, conditions),
+            settings.playback,
+            self._played,
+            self._line.to_caller,
+        )
         self._ended: asyncio.Future[tuple[Outcome, bool]] = (
             asyncio.get_running_loop().create_future()
         )
@@ -97,7 +116,12 @@ class CallSession:
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._emit(CallStarted())
+        self._mind_connection()
+        self._enter("greeting")
+        self._spawn(self._open_provider())
+        self._provider.negotiate()
         self._check_codec()
+        self._watchdog.start()
         self._utter("greeting", self._provider.greet(self._plan.scenario.greeting_seconds))
         outcome: Outcome = "engine_stopped"  # unless someone says otherwise before it is cancelled
         failed = False
@@ -105,6 +129,9 @@ class CallSession:
             outcome, failed = await self._ended
         finally:
             await self._leave()
+            self._watchdog.stop()
+            if self._connected:
+                self._emit(ConnectionChanged(connected=False))
             end = CallEnded(outcome, failed, loop.time() - began)
             self._emit(end)
         return end
@@ -116,20 +143,34 @@ class CallSession:
 
     def hear(self, frame: bytes) -> None:
         """A linear 20 ms frame of the caller's arrived."""
-        if self._ended.done():
+        self._mind_connection()
+        if self._ended.done() or not self._connected:
             return
+        frame = self._line.from_caller(frame)
         self._emit(AudioHeard("transport_in", frame, LINEAR))
         level, now = rms(frame), asyncio.get_running_loop().time()
+        self._emit(self._voice.judge(frame, level))
         if self._playback.speaking:
             onset = self._barge_in.hear(level, now)
             if onset is not None:
                 self._spawn(self._give_way(onset))
             return
+        self._emit(ProviderFed(self._fed_bytes))
         event = self._turns.hear(level)
         if event is TurnEvent.STARTED:
             self._turn_started(now)
         elif event is not None:
             self._turn_over(now, words=event is TurnEvent.ENDED)
+
+    def press(self, digit: str) -> None:
+        """The caller pressed a key."""
+        if not self._ended.done():
+            self._emit(DigitPressed(digit))
+
+    def wire_rate(self, sample_rate: int) -> None:
+        """The caller's side carries so many samples per second from now on."""
+        if not self._ended.done():
+            self._emit(WireRateChanged(sample_rate))
 
     def _played(self, event: CallEvent) -> None:
         """Pass on what the playback tells, and mark what it means for the turn."""
@@ -139,8 +180,18 @@ class CallSession:
                 self._emit(AudioHeard("transport_out", frame, LINEAR))
             case SegmentHeard(kind):
                 self._agent_heard(kind)
+            case SegmentStarted():
+                self._watchdog.pause()
+            case SegmentEnded():
+                self._agent_done()
             case _:
                 pass
+
+    def _agent_done(self) -> None:
+        """The agent has finished, or was stopped: unless a turn waits, it is the caller's turn."""
+        if self._turn_ended is None:
+            self._enter("listening")
+            self._watchdog.callers_turn()
 
     def _agent_heard(self, kind: SegmentKind) -> None:
         """The agent is heard: the pending turn has its answer."""
@@ -156,6 +207,7 @@ class CallSession:
         """The caller speaks, or seems to: an answer that has not been heard yet must wait."""
         self._turn_began = now
         self._quiet.clear()
+        self._watchdog.caller_speaks()
 
     def _turn_over(self, now: float, *, words: bool) -> None:
         """The caller is silent again. After a mere noise the answer that waits is given."""
@@ -164,12 +216,20 @@ class CallSession:
             if self._utterance is not None:
                 self._utterance.cancel()
             self._spawn(self._answer())
+        elif self._turn_ended is None:
+            self._watchdog.callers_turn()
         self._quiet.set()
 
     async def _answer(self) -> None:
         await self._silence("barge-in")
         seconds = self._rng.uniform(*self._plan.scenario.reply_seconds)
-        self._utter("response", self._provider.respond(seconds))
+        tool = self._use_tool if self._plan.scenario.demanding else None
+        self._utter("response", self._provider.respond(seconds, tool))
+
+    async def _use_tool(self) -> None:
+        used = await self._tools.use()
+        if used is not None:
+            self._emit(used)
 
     def _open_turn(self, now: float) -> None:
         if self._turn_ended is not None:
@@ -178,6 +238,8 @@ class CallSession:
                 self._emit(TurnUnanswered(waited))
             self._close_turn()
         self._turn_ended = now
+        self._enter("processing")
+        self._watchdog.pause()
         timeout = self._settings.answer_timeout_seconds
         self._answer_timer = asyncio.get_running_loop().call_later(timeout, self._give_up)
 
@@ -191,19 +253,23 @@ class CallSession:
         if self._turn_ended is not None:
             self._emit(TurnUnanswered(asyncio.get_running_loop().time() - self._turn_ended))
             self._close_turn()
+            self._agent_done()
             self._spawn(self._silence("provider-timeout"))
+
+    def _check_in(self) -> None:
+        """The caller has been silent for long: ask whether they are there."""
+        self._utter("announcement", self._provider.announce(_CHECK_IN_SECONDS))
 
     async def _give_way(self, onset: float) -> None:
         """The caller talks over the agent: stop, and listen."""
-        await asyncio.sleep(self._settings.barge_in.stop_seconds)
+        await asyncio.sleep(self._settings.barge_in.stop_seconds + self._conditions().stop_seconds)
         if not self._playback.speaking:
             return
         await self._silence("barge-in")
         now = asyncio.get_running_loop().time()
         self._emit(BargedIn(now - onset))
-        self._turn_began = onset
         self._turns.begin()
-        self._quiet.clear()
+        self._turn_started(onset)
 
     # The agent's utterances.
 
@@ -212,23 +278,26 @@ class CallSession:
 
     async def _play(self, kind: SegmentKind, bursts: AsyncGenerator[bytes, None]) -> None:
         loop = asyncio.get_running_loop()
-        segment = None
+        segment, reception = None, Reception(self._provider, self._emit)
         async with contextlib.aclosing(bursts):
             async for burst in bursts:
-                self._heard_from_provider(burst)
+                if not reception.begun:
+                    self._first_audio(kind)
+                linear = reception.take(burst, loop.time())
                 if segment is None:
                     await self._quiet.wait()
                     segment = self._playback.open(kind)
-                segment.feed(decode(burst, self._provider.model.audio_format), loop.time())
+                segment.feed(linear, loop.time())
         if segment is not None:
             segment.close()
             await self._playback.finished()
 
-    def _heard_from_provider(self, burst: bytes) -> None:
-        """Pass on a burst frame by frame, read as the engine believes it to be."""
-        believed = self._provider.model.audio_format
-        for at in range(0, len(burst), believed.frame_bytes):
-            self._emit(AudioHeard("provider_out", burst[at : at + believed.frame_bytes], believed))
+    def _first_audio(self, kind: SegmentKind) -> None:
+        """An utterance of the provider's begins to arrive."""
+        self._check_codec()
+        transcribed_at = self._provider.transcribed_at
+        if kind == "response" and transcribed_at is not None:
+            self._emit(SpeechSynthesised(asyncio.get_running_loop().time() - transcribed_at))
 
     async def _silence(self, reason: EndReason) -> None:
         """Stop what the agent says or is about to say."""
@@ -239,8 +308,45 @@ class CallSession:
 
     # The call.
 
+    def _enter(self, state: ConversationState) -> None:
+        self._emit(StateChanged(state))
+
+    def _turn_detector(self) -> TurnDetector:
+        silence = self._provider.model.end_silence_seconds
+        return TurnDetector(replace(self._settings.turns, end_silence_seconds=silence))
+
+    def _mind_connection(self) -> None:
+        """Notice that the audio connection is there, or lost; with it goes what was being said."""
+        if self._line.connected == self._connected:
+            return
+        self._connected = self._line.connected
+        self._emit(ConnectionChanged(self._connected))
+        if not self._connected:
+            self._turns = self._turn_detector()
+            self._quiet.set()
+            self._watchdog.callers_turn()
+
+    async def _open_provider(self) -> None:
+        """Open the provider's session, and wait for it to take the settings."""
+        model = self._provider.model
+        output = model.audio_format
+        facts = {
+            "input_encoding": "slin16",
+            "input_sample_rate_hz": str(model.input_rate),
+            "output_encoding": output.encoding,
+            "output_sample_rate_hz": str(output.sample_rate),
+        }
+        self._emit(SessionOpened(model.input_rate, output.sample_rate, facts))
+        seconds = chance(self._plan.call_id, "session").uniform(*_ACKNOWLEDGED_AFTER)
+        await asyncio.sleep(seconds)
+        self._emit(SettingsAcknowledged(seconds, self._provider.declared.sample_rate))
+
     def _check_codec(self) -> None:
-        declared, expected = self._provider.audio_format, self._provider.model.audio_format
+        """Check the formats, once at the start and again whenever they are others."""
+        declared, expected = formats = self._provider.declared, self._provider.believed
+        if formats == self._codec_checked:
+            return
+        self._codec_checked = formats
         detail = f"{declared} declared, {expected} expected"
         self._emit(CodecChecked(declared == expected, detail))
 

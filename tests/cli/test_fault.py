@@ -1,0 +1,106 @@
+"""``fault``: a running reference engine is broken, asked, and mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """Run ``demo --serve`` with a fault from its start; return where it serves."""
+    command = [
+        sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve",
+        "--fault", "quiet_agent:1h", "--fault", "jitter:1h@1h",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path_factory.mktemp("engine"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "220"},
+    ) as demo:
+        serving = next(line for line in iter(demo.stdout.readline, "") if "Serving " in line)
+        yield serving.split()[1].removesuffix("/metrics")
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(20) == 0
+
+
+def active(run, url):
+    """Return the faults that are on, and the seconds that they have left."""
+    done = run("fault", "--list", "--json", "--url", url)
+    assert done.exit_code == 0, done.output
+    faults = json.loads(done.stdout)["faults"]
+    return {fault["name"]: fault["seconds_left"] for fault in faults if fault["active"]}
+
+
+def test_a_fault_is_on_from_the_start(run, url):
+    """What `demo --fault` was told is on once it serves; what is for later is not."""
+    assert active(run, url).keys() == {"quiet_agent"}
+
+
+def test_a_fault_is_injected_for_a_time_and_taken_back(run, url):
+    """With --for it says how long it is on; --clear takes back the one that is named."""
+    done = run("fault", "slow-provider", "--for", "3m", "--url", url)
+    assert done.exit_code == 0
+    assert "slow_provider: Every answer takes" in done.output
+    assert "s left)" in done.output
+    assert 170 < active(run, url)["slow_provider"] <= 180
+    assert run("fault", "slow_provider", "--clear", "--url", url).exit_code == 0
+    assert "slow_provider" not in active(run, url)
+
+
+def test_a_fault_without_a_time_stays_until_all_are_cleared(run, url):
+    """Without --for nothing ends it; --clear alone takes all of them back, and says so."""
+    run("fault", "byte_swapped", "--url", url)
+    assert active(run, url)["byte_swapped"] is None
+    done = run("fault", "--clear", "--url", url)
+    assert (done.exit_code, done.output) == (0, "No fault is on.\n")
+    assert active(run, url) == {}
+
+
+def test_the_list_has_every_fault_and_its_state(run, url):
+    """The list is for people: names, what they do, the factor, and whether they are on."""
+    done = run("fault", "--list", "--url", url)
+    for text in ("low_vad_confidence", "barge_in", "none", "off", "what it does"):
+        assert text in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["nonsense"], 1, "choose one of slow_provider"),
+        (["jitter", "--clear"], 1, "jitter is not on"),
+        (["engine_stop"], 1, "engine_stop needs a duration"),
+        (["../metrics", "--clear"], 1, "choose one of"),
+        (["jitter", "--for", "soon"], 2, "write 90s, 3m or 1h"),
+        (["jitter", "--for", "-1"], 2, "write 90s, 3m or 1h"),
+        ([], 2, "--list shows them"),
+        (["--list", "--clear"], 2, "--clear goes with a NAME"),
+        (["jitter", "--list"], 2, "--list goes alone"),
+        (["jitter", "--url", "ftp://127.0.0.1"], 2, "no http URL"),
+        (["jitter", "--url", "http://127.0.0.1:port"], 2, "no http URL"),
+    ],
+)
+def test_an_error_names_the_mend(run, url, arguments, code, told):
+    """What the engine refuses is exit code 1, wrong use is 2; each says what to do instead."""
+    where = [] if "--url" in arguments else ["--url", url]
+    done = run("fault", *arguments, *where)
+    assert done.exit_code == code, done.output
+    assert told in done.output.replace("\n", " ")
+
+
+def test_no_engine_is_an_error_that_says_how_to_start_one(run):
+    """Where nothing listens, it says which command starts an engine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        done = run("fault", "jitter", "--url", f"http://127.0.0.1:{probe.getsockname()[1]}")
+    assert done.exit_code == 1
+    assert "demo --serve" in done.output
+    assert "Traceback" not in done.output
