@@ -107,6 +107,14 @@ class EngineLoop(asyncio.SelectorEventLoop):
         """Change the speed from now on; the clock goes on where it is. Call it inside the loop."""
         self._pace.change(speed)
 
+    async def shutdown_default_executor(self, *limit: float | None) -> None:
+        """Wait for the executor's threads in real time: virtually, any limit would be over at once.
+
+        Python 3.12 and newer give a `limit`, in seconds.
+        """
+        self.set_speed(REAL)
+        await super().shutdown_default_executor(*limit)
+
     def set_wall_time(self, unix_seconds: float) -> None:
         """Say what the unix time is now: the true one, when virtual time has run ahead of it."""
         self._epoch = unix_seconds - self.time()
