@@ -248,6 +248,20 @@ class CallAccumulator:
         """Take a level that was measured elsewhere."""
         self.stage(stage).add_level(rms, seconds)
 
+    def progress(self) -> tuple[object, ...]:
+        """Return what changes whenever something more was observed."""
+        return (
+            self.turns.n,
+            self.waits.n if self.waits else 0,
+            self.frames_sent,
+            self.underflows,
+            self._known_runs,
+            self.fallbacks,
+            self.barge_ins,
+            self.codec_checks,
+            sum(stage.frames for stage in self.stages.values()) if self.stages else 0,
+        )
+
     def freeze(
         self, *, duration: float | None, outcome: str | None = None, failed: bool = False
     ) -> CallSummary:

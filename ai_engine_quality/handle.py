@@ -61,7 +61,7 @@ class CallHandle:
     counted.
     """
 
-    __slots__ = ("_call", "_gone", "_monitor", "band", "call_id", "published_turns")
+    __slots__ = ("_call", "_gone", "_monitor", "band", "call_id", "progress", "published_turns")
 
     def __init__(
         self, monitor: CallOwner, call: CallAccumulator | None, call_id: str, gone: DropReason
@@ -72,6 +72,8 @@ class CallHandle:
         self.call_id = call_id
         self.band: str | None = None
         """Band that the call would have if it ended now; kept by the monitor."""
+        self.progress: tuple[object, ...] | None = None
+        """What had been observed when that band was made; kept by the monitor."""
         self.published_turns = 0
         """How many of its turns the latency histogram has; kept by the monitor."""
 

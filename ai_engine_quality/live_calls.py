@@ -20,6 +20,9 @@ MAX_TOMBSTONES = 100_000
 MAX_RESCORED = 50
 """Live calls whose provisional band is made anew at once."""
 
+MAX_LOOKED_AT = 200
+"""Live calls that are looked at for changes at once."""
+
 
 class LiveCalls:
     """Handles of live calls by call id, tombstones of ended ones, and a count by band."""
@@ -99,14 +102,22 @@ class LiveCalls:
                     return
                 del self._ended[call_id]
 
-    def rescore_some(self, band_of: Callable[[CallAccumulator], str]) -> None:
-        """Make some calls' provisional bands anew, those first that waited longest for it."""
+    def rescore_some(self, band_of: Callable[[CallHandle], str | None]) -> None:
+        """Make some calls' provisional bands anew, those first that waited longest for it.
+
+        ``band_of`` gives None for a call in which nothing has changed.
+        """
+        rescored = 0
         with self._lock:
-            for _ in range(min(MAX_RESCORED, len(self._to_rescore))):
+            for _ in range(min(MAX_LOOKED_AT, len(self._to_rescore))):
                 call_id, handle = self._to_rescore.popitem(last=False)
                 self._to_rescore[call_id] = handle
-                if handle.accumulator is not None:
-                    self._set_band(handle, band_of(handle.accumulator))
+                band = band_of(handle)
+                if band is not None:
+                    self._set_band(handle, band)
+                    rescored += 1
+                if rescored == MAX_RESCORED:
+                    return
 
     def count(self) -> LiveCount:
         """Return how many calls are live, by provisional band."""

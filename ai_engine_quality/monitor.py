@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
@@ -100,6 +101,7 @@ class QualityMonitor:
         """
         _check_arguments(policy, clock, wall_clock, max_live_calls, expire_after)
         self.policy = policy
+        self._milestones = policy.milestones()
         self.frames = FrameBatch(_checked_sampling(sampling or Sampling()))
         self._clock = clock
         self._wall_clock = wall_clock
@@ -383,9 +385,17 @@ class QualityMonitor:
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
 
-    def _provisional_band(self, call: CallAccumulator) -> str:
-        """Return the band that a call would have if it ended now."""
-        result = score(call.freeze(duration=self._clock() - call.started), self.policy)
+    def _provisional_band(self, handle: CallHandle) -> str | None:
+        """Return the band that a call would have if it ended now; None: nothing has changed."""
+        call = handle.accumulator
+        if call is None:
+            return None
+        duration = self._clock() - call.started
+        progress = (*call.progress(), bisect(self._milestones, duration))
+        if progress == handle.progress:
+            return None
+        handle.progress = progress
+        result = score(call.freeze(duration=duration), self.policy)
         return result.band.value if result.band else NOT_SCORED
 
     def _publish_live(self) -> None:

@@ -205,6 +205,17 @@ class Policy:
                 out[f.name] = value
         return out
 
+    def milestones(self) -> list[float]:
+        """Return the lengths of a call, in seconds, at which its score can change by itself."""
+        return sorted(
+            {
+                self.not_scored.abandoned_seconds,
+                self.not_scored.no_conversation_seconds,
+                self.never_heard.call_seconds,
+                self.caller_ignored.call_seconds,
+            }
+        )
+
     def band(self, score: int) -> Band:
         """Return the band that an integer score lies in."""
         return next(band for band in Band if score >= self.bands[band])
