@@ -11,6 +11,7 @@ Nothing is registered, read or started at import::
 """
 
 from ai_engine_quality._version import __version__
+from ai_engine_quality.adapters import Attachment, FactorReport, attach
 from ai_engine_quality.audio import Sampling
 from ai_engine_quality.handle import CallHandle
 from ai_engine_quality.hooks import CallEndHook
@@ -27,6 +28,7 @@ from ai_engine_quality.summary import CallSummary, StageLevels
 
 __all__ = [
     "DEFAULT_POLICY",
+    "Attachment",
     "Band",
     "CallCost",
     "CallEndHook",
@@ -34,6 +36,7 @@ __all__ = [
     "CallScore",
     "CallSummary",
     "DropReason",
+    "FactorReport",
     "FactorScore",
     "Gate",
     "Policy",
@@ -48,6 +51,7 @@ __all__ = [
     "SummaryError",
     "Unreadable",
     "__version__",
+    "attach",
     "load_settings",
     "read_records",
     "score",

@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command line, or say what it needs: the engine itself doesn't carry it."""
+    if sys.argv[1:2] == ["run"]:  # an engine is started where the command line's extras aren't
+        from ai_engine_quality.adapters import launch  # noqa: PLC0415  # the others don't need it
+
+        launch.main(sys.argv[2:])
     try:
         from ai_engine_quality.cli import cli  # noqa: PLC0415  # its parts are an extra
     except ModuleNotFoundError as error:

@@ -7,6 +7,7 @@ from ai_engine_quality.cli.demo import demo
 from ai_engine_quality.cli.explain import explain
 from ai_engine_quality.cli.fault import fault
 from ai_engine_quality.cli.rescore import rescore
+from ai_engine_quality.cli.run import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +20,6 @@ cli.add_command(demo)
 cli.add_command(explain)
 cli.add_command(fault)
 cli.add_command(rescore)
+cli.add_command(run)
 
 __all__ = ["cli"]

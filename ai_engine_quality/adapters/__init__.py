@@ -1,0 +1,7 @@
+"""Engines that are observed without editing them."""
+
+from ai_engine_quality.adapters.ava import Attachment, attach
+from ai_engine_quality.adapters.report import FactorReport
+from ai_engine_quality.adapters.wraps import Left
+
+__all__ = ["Attachment", "FactorReport", "Left", "attach"]

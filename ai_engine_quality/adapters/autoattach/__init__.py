@@ -1,0 +1,1 @@
+"""A folder that ``run`` puts on ``PYTHONPATH`` for the sake of its ``sitecustomize``."""

@@ -1,0 +1,37 @@
+"""What an attachment can tell of an engine: factor by factor, how it is observed or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ai_engine_quality.adapters.wraps import CannotWrap
+
+CALLS = "calls"
+"""The factor on which all others rest: when a call starts and ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactorReport:
+    """Whether the engine delivers what a factor is scored on."""
+
+    live: bool
+    how: str
+    """Where it is read, and what is known to be missing; empty where it isn't live."""
+    why_not: str = ""
+    """Empty where it is live."""
+
+    def __str__(self) -> str:
+        return f"live: {self.how}" if self.live else f"not live: {self.why_not}"
+
+
+def tried(how: str, *steps: Callable[[], object]) -> FactorReport:
+    """Take some steps, each of which may find that it can't be taken, and report."""
+    try:
+        for step in steps:
+            step()
+    except CannotWrap as reason:
+        return FactorReport(live=False, how="", why_not=str(reason))
+    except Exception as error:  # an engine's own attribute may raise when it is looked at
+        return FactorReport(live=False, how="", why_not=repr(error))
+    return FactorReport(live=True, how=how)

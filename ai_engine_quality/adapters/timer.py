@@ -1,0 +1,85 @@
+"""One asyncio task for all calls, which looks a few times a second for as long as there are any."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+SECONDS_BETWEEN_LOOKS = 0.187
+"""No multiple of the 20 ms in which audio is cut: else every look could fall at the same place."""
+
+CALLS_AT_ONCE = 50
+"""Calls looked at before the loop has its turn: it paces the audio every 20 ms."""
+
+
+class Timer:
+    """Runs in the engine's loop, from the first call's start until no call is left.
+
+    An idle engine has no task of ours, so that there is nothing for its shutdown to wait for.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[Any, float], object],
+        calls: Callable[[], Iterable[Any]],
+        on_error: Callable[[Exception], None],
+        seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
+    ) -> None:
+        """Begin without a task.
+
+        Args:
+            look: Called with each call, and the seconds since the look before, at most twice the
+                usual ones: a loop that stood still has heard nothing meanwhile.
+            calls: Returns the live calls.
+            on_error: Told what a look raised.
+            seconds_between_looks: Seconds.
+        """
+        self._look = look
+        self._calls = calls
+        self._on_error = on_error
+        self._between = seconds_between_looks
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its task is alive."""
+        return self._task is not None and not self._task.done()
+
+    def ensure_running(self) -> None:
+        """Start the task in the running loop, unless it is there. Called when a call starts."""
+        loop = asyncio.get_running_loop()
+        if self._task is not None and self._task.get_loop() is loop and not self._task.done():
+            return
+        # A context of its own: else its log lines would carry the first call's fields.
+        self._task = loop.create_task(
+            self._run(), name="ai-engine-quality-timer", context=contextvars.Context()
+        )
+
+    def cancel(self) -> None:
+        """Stop the task, from whichever thread."""
+        task, self._task = self._task, None
+        if task is None or task.done():
+            return
+        loop = task.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        before = clock()
+        while calls := list(self._calls()):
+            await asyncio.sleep(self._between)
+            now = clock()
+            seconds, before = min(now - before, 2 * self._between), now
+            for first in range(0, len(calls), CALLS_AT_ONCE):
+                self._look_at(calls[first : first + CALLS_AT_ONCE], seconds)
+                await asyncio.sleep(0)
+
+    def _look_at(self, calls: Sequence[Any], seconds: float) -> None:
+        for call in calls:
+            try:
+                self._look(call, seconds)
+            except Exception as error:
+                self._on_error(error)

@@ -1,0 +1,216 @@
+"""Wraps attributes of single objects, and takes every wrap back. Knows nothing of any engine.
+
+Rule: the wrapped method can't tell. Its result, exception or cancellation passes unchanged, and an
+asynchronous wrapper awaits the original and nothing else. What an observer raises is reported, and
+goes no further.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Before = Callable[..., Any]
+"""Called with the named leading arguments; what it returns is handed to the other observer."""
+
+After = Callable[..., object]
+"""Called with what ``Before`` returned, the result, and the named leading arguments; not called
+where the original raised or was cancelled."""
+
+_NOTHING: Any = object()
+
+
+class CannotWrap(Exception):  # noqa: N818  # an answer to a probe, which the report repeats
+    """An attribute isn't what it should be; the message says how it differs."""
+
+
+class _Wrap:
+    """One wrapped attribute: what stood there before, and what watches it now."""
+
+    def __init__(
+        self,
+        owner: Any,
+        name: str,
+        arguments: Sequence[str] | None,
+        observers: tuple[Before | None, After | None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self.owner = owner
+        self.name = name
+        self.own_before = vars(owner).get(name, _NOTHING)
+        self.wrapper: Callable[..., Any] = _NOTHING
+        self._arguments = None if arguments is None else tuple(arguments)
+        self._count = -1 if self._arguments is None else len(self._arguments)
+        self._before, self._after = observers
+        self._on_error = on_error
+
+    def mute(self) -> None:
+        """Go on passing calls through, and observe no more."""
+        self._before = self._after = None
+
+    def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Observe a call that is about to happen."""
+        observe = self._before
+        if observe is None:
+            return None
+        try:
+            # The usual case, written out: a provider's audio comes this way.
+            leading = args if len(args) == self._count else self._leading(args, kwargs)
+            return observe(*leading)
+        except Exception as error:
+            self._on_error(error)
+            return None
+
+    def after(
+        self, note: Any, result: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """Observe a call that has returned."""
+        if self._after is None:
+            return
+        try:
+            self._after(note, result, *self._leading(args, kwargs))
+        except Exception as error:
+            self._on_error(error)
+
+    def _leading(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sequence[Any]:
+        if self._arguments is None:
+            return args, kwargs
+        given = len(args)
+        return [
+            args[index] if index < given else kwargs[name]
+            for index, name in enumerate(self._arguments)
+        ]
+
+    def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the original with this watching it."""
+        before, after = self.before, self.after
+
+        @functools.wraps(original)
+        async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+            note = before(args, kwargs)
+            result = await original(*args, **kwargs)
+            after(note, result, args, kwargs)
+            return result
+
+        @functools.wraps(original)
+        def synchronous(*args: Any, **kwargs: Any) -> Any:
+            note = before(args, kwargs)
+            result = original(*args, **kwargs)
+            after(note, result, args, kwargs)
+            return result
+
+        return asynchronous if inspect.iscoroutinefunction(original) else synchronous
+
+
+class Left(NamedTuple):
+    """A wrap that could not be taken back, because somebody wrapped it in turn."""
+
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}.{self.name}"
+
+
+class Wraps:
+    """Every wrap of one attachment, in the order in which they were set."""
+
+    def __init__(self, on_error: Callable[[Exception], None]) -> None:
+        """Begin without a wrap; ``on_error`` is told what an observer raised."""
+        self._on_error = on_error
+        self._wraps: list[_Wrap] = []
+
+    def set(
+        self,
+        owner: Any,
+        name: str,
+        arguments: Sequence[str] | None,
+        *,
+        coroutine: bool,
+        before: Before | None = None,
+        after: After | None = None,
+    ) -> None:
+        """Watch a method of one object.
+
+        Args:
+            owner: The object; its class is left alone.
+            name: The method's name.
+            arguments: Names of the leading arguments, which the observers get; None hands them
+                all positional arguments as a tuple, and the others as a mapping.
+            coroutine: Whether it should be an ``async def``.
+            before: Called when it is called.
+            after: Called when it has returned.
+
+        Raises:
+            CannotWrap: it isn't there, isn't what it should be, or can't be replaced.
+        """
+        original = _probed(owner, name, arguments, coroutine=coroutine)
+        wrap = _Wrap(owner, name, arguments, (before, after), self._on_error)
+        wrap.wrapper = wrap.around(original)
+        try:
+            setattr(owner, name, wrap.wrapper)
+        except Exception as error:
+            raise CannotWrap(f"{_named(owner, name)} can't be replaced: {error}") from error
+        self._wraps.append(wrap)
+
+    def has(self, owner: Any, name: str) -> bool:
+        """Return whether a method of an object is watched already."""
+        return any(wrap.owner is owner and wrap.name == name for wrap in self._wraps)
+
+    def restore(self) -> tuple[Left, ...]:
+        """Take every wrap back, the latest first; return those that stay, muted.
+
+        A wrap that somebody has wrapped since stays in place, since taking it away would take
+        theirs with it. It only passes calls through from now on.
+        """
+        left = []
+        while self._wraps:
+            wrap = self._wraps.pop()
+            wrap.mute()
+            if vars(wrap.owner).get(wrap.name, _NOTHING) is not wrap.wrapper:
+                left.append(Left(type(wrap.owner).__name__, wrap.name))
+            elif wrap.own_before is _NOTHING:
+                delattr(wrap.owner, wrap.name)
+            else:
+                setattr(wrap.owner, wrap.name, wrap.own_before)
+        return tuple(left)
+
+
+def _named(owner: Any, name: str) -> str:
+    return f"{type(owner).__name__}.{name}"
+
+
+def _probed(
+    owner: Any, name: str, arguments: Sequence[str] | None, *, coroutine: bool
+) -> Callable[..., Any]:
+    """Return the method, where it is what it should be."""
+    if not hasattr(owner, "__dict__"):
+        raise CannotWrap(f"{type(owner).__name__} has no attributes of its own")
+    original = getattr(owner, name, None)
+    if original is None:
+        raise CannotWrap(f"{type(owner).__name__} has no {name}")
+    if not callable(original):
+        raise CannotWrap(f"{_named(owner, name)} is not a method")
+    if inspect.iscoroutinefunction(original) is not coroutine:
+        kind = "an async" if coroutine else "a plain"
+        raise CannotWrap(f"{_named(owner, name)} is not {kind} method")
+    if arguments is not None:
+        _check_arguments(owner, name, original, arguments)
+    return original  # type: ignore[no-any-return]  # callable, as asked above
+
+
+def _check_arguments(
+    owner: Any, name: str, original: Callable[..., Any], arguments: Sequence[str]
+) -> None:
+    try:
+        parameters = list(inspect.signature(original).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise CannotWrap(f"{_named(owner, name)} has no signature to check: {error}") from error
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    found = [parameter.name for parameter in parameters if parameter.kind in positional]
+    if found[: len(arguments)] != list(arguments):
+        raise CannotWrap(
+            f"{_named(owner, name)} takes ({', '.join(found)}), not ({', '.join(arguments)}, ...)"
+        )

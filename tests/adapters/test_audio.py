@@ -1,0 +1,285 @@
+"""Frames, fillers, levels, noise and formats: read from what the engine has recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ai_engine_quality as aeq
+
+AUDIO = {"data": b"\xff" * 160, "encoding": "mulaw", "sample_rate": 8000}
+
+
+def test_the_engines_frames_include_its_fillers_and_ours_do_not(
+    generation: ModuleType, attached: Any
+) -> None:
+    """Each frame is reported once, however often the timer and the clean-up ask."""
+
+    async def main() -> aeq.CallScore:
+        double = attached(generation.Engine())
+        session = await double.call()
+        info = double.stream(frames_sent=100, underflow_events=4)
+        double.look()
+        info.update(frames_sent=150, underflow_events=6)
+        double.look()
+        double.look()
+        manager = double.engine.streaming_playback_manager
+        await asyncio.gather(
+            *(manager._cleanup_stream(session.call_id, info["stream_id"]) for _ in range(3))
+        )
+        double.look()
+        return await double.hang_up()
+
+    summary = asyncio.run(main()).summary
+    assert (summary.frames_sent, summary.underflows) == (144, 6)
+    assert summary.underflow_episodes is None
+
+
+def test_the_last_frames_of_a_stream_count_although_it_is_gone(
+    generation: ModuleType, attached: Any
+) -> None:
+    """What the engine sends while it cleans up, and a stream that only the timer saw, count."""
+
+    async def main() -> aeq.CallScore:
+        double = attached(generation.Engine())
+        session = await double.call()
+        first = double.stream(frames_sent=50)
+        double.look()
+        first["frames_sent"] = 60
+        double.stream(stream_id="stream:second", frames_sent=20)
+        double.look()
+        manager = double.engine.streaming_playback_manager
+        last = manager.active_streams[session.call_id]
+        ending = asyncio.ensure_future(manager._cleanup_stream(session.call_id, "stream:second"))
+        await asyncio.sleep(0)
+        last["frames_sent"] = 25
+        await ending
+        return await double.hang_up()
+
+    assert asyncio.run(main()).summary.frames_sent == 85
+
+
+def test_a_cleanup_of_another_stream_counts_nothing_twice(
+    generation: ModuleType, attached: Any
+) -> None:
+    """An old producer that cleans up late gives another stream's id; counts stay as they are."""
+
+    async def main() -> aeq.CallScore:
+        double = attached(generation.Engine())
+        session = await double.call()
+        double.stream(stream_id="stream:new", frames_sent=30)
+        manager = double.engine.streaming_playback_manager
+        await manager._cleanup_stream(session.call_id, "stream:old")
+        return await double.hang_up()
+
+    assert asyncio.run(main()).summary.frames_sent == 30
+
+
+def test_fillers_between_answers_are_idle_and_those_within_are_not(
+    generation: ModuleType, attached: Any
+) -> None:
+    """From an answer's end to the first frame of the next, a continuous stream fills for nobody."""
+
+    async def main() -> tuple[aeq.CallScore, list[int]]:
+        double = attached(generation.Engine())
+        await double.call()
+        seen = []
+
+        def progress(own: int, fillers: int) -> None:
+            info["frames_sent"] += own + fillers
+            info["underflow_events"] += fillers
+            double.look()
+            seen.append(double.so_far().underflows or 0)
+
+        await double.said("AgentAudio", **AUDIO)
+        info = double.stream()
+        progress(own=40, fillers=0)
+        progress(own=0, fillers=2)  # starved
+        await double.said("AgentAudio", **AUDIO)
+        progress(own=10, fillers=0)
+        await double.said("AgentAudioDone")
+        progress(own=0, fillers=7)  # idle
+        await double.said("AgentAudio", **AUDIO)
+        progress(own=0, fillers=1)  # still idle: nothing of this answer was played yet
+        progress(own=20, fillers=0)
+        progress(own=0, fillers=3)  # starved again
+        await double.said("AgentAudioDone")
+        progress(own=0, fillers=9)
+        return await double.hang_up(), seen
+
+    score, seen = asyncio.run(main())
+    assert seen == [0, 2, 2, 2, 2, 2, 5, 5]
+    assert (score.summary.frames_sent, score.summary.underflows) == (70, 5)
+
+
+def test_a_pipelines_fillers_all_count(generation: ModuleType, attached: Any) -> None:
+    """Its stream holds one answer, and no provider tells where it begins or ends."""
+
+    async def main() -> aeq.CallScore:
+        double = attached(generation.Engine())
+        await double.call()
+        double.stream(playback_type="pipeline-tts", frames_sent=90, underflow_events=5)
+        return await double.hang_up()
+
+    assert asyncio.run(main()).summary.underflows == 5
+
+
+def test_a_stream_that_sent_nothing_is_a_count_of_nothing(
+    generation: ModuleType, attached: Any
+) -> None:
+    """Frames that were counted and are 0 differ from frames that nobody counted."""
+
+    async def main(streams: int) -> aeq.CallScore:
+        double = attached(generation.Engine())
+        session = await double.call(f"{streams}.1")
+        if streams:
+            info = double.stream(session.call_id)
+            manager = double.engine.streaming_playback_manager
+            await manager._cleanup_stream(session.call_id, info["stream_id"])
+        score = await double.hang_up(session.call_id)
+        double.attachment.detach()
+        return score
+
+    assert asyncio.run(main(1)).summary.frames_sent == 0
+    assert asyncio.run(main(0)).summary.frames_sent is None
+
+
+def test_each_segment_is_logged_with_its_kind(
+    generation: ModuleType, attached: Any, logged: list[Any]
+) -> None:
+    """A greeting is told from an answer, so that one can see which of them starved."""
+
+    async def main() -> None:
+        double = attached(generation.Engine())
+        session = await double.call()
+        manager = double.engine.streaming_playback_manager
+        for kind, fillers in (("greeting", 0), ("streaming-response", 3)):
+            info = double.stream(playback_type=kind, frames_sent=50, underflow_events=fillers)
+            await manager._cleanup_stream(session.call_id, info["stream_id"])
+
+    asyncio.run(main())
+    segments = [
+        (entry["kind"], entry["frames"], entry["fillers"])
+        for entry in logged
+        if entry["event"] == "quality_segment_ended"
+    ]
+    assert segments == [("greeting", 50, 0), ("streaming-response", 47, 3)]
+
+
+def test_a_fallback_is_counted_by_reason(generation: ModuleType, attached: Any) -> None:
+    """Reasons that a program chose are kept."""
+
+    async def main() -> aeq.CallScore:
+        double = attached(generation.Engine())
+        session = await double.call()
+        for reason in ("transport-failure", "timeout>8.0s", "transport-failure"):
+            await double.engine.streaming_playback_manager._record_fallback(session.call_id, reason)
+        return await double.hang_up()
+
+    summary = asyncio.run(main()).summary
+    assert summary.fallback_reasons == {"transport-failure": 2, "timeout>8.0s": 1}
+
+
+def test_a_level_is_taken_once_and_stands_for_the_time_between_looks(
+    generation: ModuleType, attached: Any, dropped: Callable[[str], float]
+) -> None:
+    """What the engine measured anew counts; what stands there since isn't heard again."""
+
+    async def main() -> aeq.CallSummary:
+        double = attached(generation.Engine())
+        session = await double.call()
+        for rms in (1_800, 2_200, None, None):
+            if rms is not None:
+                for stage in ("transport_out:streaming-response", "transport_in", "nowhere"):
+                    session.audio_diagnostics[stage] = {"rms": rms, "updated": 0.0}
+            session.audio_diagnostics["transport_in_first_sample_logged"] = True
+            double.look(seconds=0.2)
+        return double.so_far()
+
+    audio = asyncio.run(main()).audio
+    assert set(audio) == {"transport_out:streaming-response", "transport_in"}
+    caller = audio["transport_in"]
+    assert (caller.frames, caller.active) == (2, 2)
+    assert caller.speech_seconds == pytest.approx(0.4)
+    assert caller.rms == pytest.approx(np.sqrt((1_800**2 + 2_200**2) / 2))
+    assert dropped("unknown_stage") == 0
+
+
+def hiss(seconds: float, rms: float = 9_000.0) -> bytes:
+    """Return white noise as 16-bit audio at 8 kHz."""
+    samples = np.random.default_rng(1).normal(0, rms, round(seconds * 8_000))
+    return np.clip(samples, -32_000, 32_000).astype("<i2").tobytes()
+
+
+def test_audio_that_waits_to_be_played_is_looked_at_for_noise(
+    generation: ModuleType, attached: Any
+) -> None:
+    """A frame at each look, in the form that is sent; the level stays the engine's own."""
+
+    async def main() -> aeq.CallSummary:
+        double = attached(generation.Engine())
+        session = await double.call()
+        info = double.stream(target_format="slin", target_sample_rate=8000)
+        waiting = double.engine.streaming_playback_manager.frame_remainders
+        for number in range(40):
+            stage = f"transport_out:{info['playback_type']}"
+            session.audio_diagnostics[stage] = {"rms": 2_000}
+            waiting[session.call_id] = hiss(0.04) if number % 2 else waiting.get(session.call_id)
+            double.look()
+        return (await double.hang_up()).summary
+
+    levels = asyncio.run(main()).audio["transport_out:streaming-response"]
+    assert (levels.frames, levels.rms) == (40, 2_000)
+    assert levels.flatness > 0.3
+    assert levels.noise_rms > 6_000
+
+
+def test_where_nothing_waits_the_providers_audio_is_looked_at(
+    generation: ModuleType, attached: Any
+) -> None:
+    """A chunk between two looks at most; one of unknown form is passed over."""
+
+    async def main() -> aeq.CallSummary:
+        double = attached(generation.Engine())
+        session = await double.call()
+        double.stream(frames_sent=1)
+        for number in range(50):
+            session.audio_diagnostics["provider_out"] = {"rms": 2_000}
+            double.look()
+            form = "opus" if number % 2 else "linear16"
+            for _ in range(5):
+                await double.said("AgentAudio", data=hiss(0.02), encoding=form, sample_rate=8000)
+        return (await double.hang_up()).summary
+
+    levels = asyncio.run(main()).audio["provider_out"]
+    assert levels.flatness > 0.3
+    assert levels.frames == 50
+
+
+def test_a_verdict_on_formats_is_a_check_and_names_what_differs(
+    generation: ModuleType, attached: Any
+) -> None:
+    """Aligned by default means not checked: only the engine's own check counts."""
+
+    async def main() -> tuple[aeq.CallSummary, aeq.CallSummary]:
+        double = attached(generation.Engine())
+        session = await double.call()
+        engine = double.engine
+        unchecked = double.so_far()
+        engine._resolve_stream_targets(session, "deepgram")
+        session.codec_alignment_ok = False
+        config = SimpleNamespace(target_encoding="mulaw", target_sample_rate_hz=8000)
+        engine.providers["deepgram"] = SimpleNamespace(config=config)
+        engine._resolve_stream_targets(session, "deepgram")
+        engine._resolve_stream_targets(session, "another")
+        return unchecked, (await double.hang_up()).summary
+
+    unchecked, summary = asyncio.run(main())
+    assert unchecked.codec_checks is None
+    assert (summary.codec_checks, summary.codec_misaligned) == (3, 2)
+    assert summary.codec_details == {"mulaw@8000>slin@8000": 1, "misaligned": 1}
