@@ -65,7 +65,7 @@ class EngineObserver:
         call = self.calls.by_channel(channel_or_call_id)
         if call is None or call.hang_up is not None:
             return None
-        self._look_for_turns(call)
+        self._each(call, self._look_for_turns)
         call.hang_up = self._hang_up(call)
         return call
 
@@ -87,14 +87,15 @@ class EngineObserver:
         if session is None or (call := self.calls.get(call_id)) is None:
             return
         call.session = session
-        self.cleanup_begins(call_id)
-        self._look_for_turns(call)
-        self._count_frames(call)
-        self.noise.measure()
-        self._report_unanswered(call)
-        if self.reads_fallback_count:
-            for _ in range(int(getattr(session, "streaming_fallback_count", 0) or 0)):
-                call.handle.fallback("unknown")
+        self._each(
+            call,
+            lambda call: self.cleanup_begins(call.call_id),
+            self._look_for_turns,
+            self._count_frames,
+            lambda _call: self.noise.measure(),
+            self._report_unanswered,
+            self._read_fallbacks,
+        )
         self._forget(call)
         ending = endings.ending(session)
         call.handle.call_ended(
@@ -104,6 +105,19 @@ class EngineObserver:
             failed=ending.failed,
             duration=call.duration(),
         )
+
+    def _each(self, call: LiveCall, *observations: Callable[[LiveCall], object]) -> None:
+        """Make several observations of a call; one that can't be made doesn't stop the others."""
+        for observe in observations:
+            try:
+                observe(call)
+            except Exception as error:
+                self.failed(error)
+
+    def _read_fallbacks(self, call: LiveCall) -> None:
+        if self.reads_fallback_count:
+            for _ in range(int(getattr(call.session, "streaming_fallback_count", 0) or 0)):
+                call.handle.fallback("unknown")
 
     def call_unregistered(self, call_id: str) -> None:
         """End a call where nothing tells that its session is gone, but that its metrics are."""
@@ -137,7 +151,7 @@ class EngineObserver:
         self, call: LiveCall | None, _result: object, call_id: str, _stream_id: str
     ) -> None:
         """Count what the engine sent while it cleaned the stream up."""
-        if call is None or self._stream(call_id) is not None:
+        if call is None or not call.handle.live or self._stream(call_id) is not None:
             return
         self._count_frames(call)
         segment = call.segments.stream_ended(call.handle)
@@ -233,7 +247,7 @@ class EngineObserver:
 
     def interrupted(self, applied: barge_ins.Applied | None, _result: object, call_id: str) -> None:
         """Report an interruption that the engine has acted on."""
-        call = self.calls.get(call_id)
+        call = self.calls.get(call_id)  # it may have ended meanwhile
         if call is not None and applied is not None and barge_ins.acted(call.session, applied):
             call.handle.barge_in(applied.reaction)
 
@@ -270,20 +284,31 @@ class EngineObserver:
         if not call.handle.live:  # it has expired: the engine never ended it
             self._forget(call)
             return
-        session = call.session
-        if getattr(session, "cleanup_in_progress", False) is True:
+        self._each(
+            call,
+            self._note_hang_up,
+            self._note_transfer,
+            self._note_names,
+            self._look_for_turns,
+            self._count_frames,
+            lambda call: self._listen(call, seconds),
+        )
+
+    def _listen(self, call: LiveCall, seconds: float) -> None:
+        """Take levels, and a frame to be looked at for noise, while the agent is in the call."""
+        if call.transferred_at is None and call.hang_up is None:
+            diagnostics = getattr(call.session, "audio_diagnostics", None)
+            call.levels.take_levels(diagnostics, call.handle, seconds)
+            self._look_at_waiting_audio(call)
+
+    def _note_hang_up(self, call: LiveCall) -> None:
+        if getattr(call.session, "cleanup_in_progress", False) is True:
             self.cleanup_begins(call.call_id)
-        self._note_transfer(call)
-        if (names := endings.names(session)) != call.names:
+
+    def _note_names(self, call: LiveCall) -> None:
+        if (names := endings.names(call.session)) != call.names:
             call.names = names
             call.handle.call_updated(*names)
-        self._look_for_turns(call)
-        self._count_frames(call)
-        if call.transferred_at is None and call.hang_up is None:
-            call.levels.take_levels(
-                getattr(session, "audio_diagnostics", None), call.handle, seconds
-            )
-            self._look_at_waiting_audio(call)
 
     def _note_transfer(self, call: LiveCall) -> None:
         if not endings.transferred(call.session):

@@ -64,6 +64,27 @@ def test_the_last_frames_of_a_stream_count_although_it_is_gone(
     assert asyncio.run(main()).summary.frames_sent == 85
 
 
+def test_a_stream_that_outlives_its_call_is_not_counted_late(
+    generation: ModuleType, attached: Any, dropped: Callable[[str], float]
+) -> None:
+    """A call that ends while its stream is cleaned up has been counted by then."""
+
+    async def main() -> aeq.CallScore:
+        double = attached(generation.Engine())
+        session = await double.call()
+        info = double.stream(frames_sent=40)
+        manager = double.engine.streaming_playback_manager
+        ending = manager._cleanup_stream(session.call_id, info["stream_id"])
+        ending.send(None)  # it waits for the last audio to be played
+        score = await double.hang_up()
+        with pytest.raises(StopIteration):
+            ending.send(None)
+        return score
+
+    assert asyncio.run(main()).summary.frames_sent == 40
+    assert dropped("call_ended") == 0
+
+
 def test_a_cleanup_of_another_stream_counts_nothing_twice(
     generation: ModuleType, attached: Any
 ) -> None:

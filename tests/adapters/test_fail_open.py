@@ -246,9 +246,9 @@ def test_a_histogram_is_observed_whatever_its_listeners_raise(
 def test_an_engine_whose_records_are_of_another_kind_is_not_harmed(
     today: ModuleType, attached: Any, dropped: Callable[[str], float]
 ) -> None:
-    """Whatever stands where numbers stood is counted, and every method returns all the same."""
+    """Whatever stands where numbers stood is counted, and the call ends with all the rest."""
 
-    async def main() -> None:
+    async def main() -> aeq.CallScore:
         double = attached(today.Engine())
         engine = double.engine
         session = await double.call()
@@ -261,9 +261,12 @@ def test_an_engine_whose_records_are_of_another_kind_is_not_harmed(
         await engine.on_provider_event({"type": ["AgentAudio"], "call_id": {}})
         engine._resolve_stream_targets(session, "deepgram")
         await engine._apply_barge_in_action(session.call_id, source="local_vad", reason="words")
-        await engine._cleanup_call(session.call_id)
+        double.look()
+        return await double.hang_up()
 
-    asyncio.run(main())
+    summary = asyncio.run(main()).summary
+    assert summary.barge_ins == 1
+    assert summary.codec_checks is None
     assert dropped("internal_error") >= 2
 
 
