@@ -1,0 +1,91 @@
+"""A fleet of reference engines in one process, each with calls that never end.
+
+`python engine_fleet.py SPEED NAME...` prints one line of JSON, name -> URL, and serves until it is
+ended. Faults come over HTTP (`/faults`). The engine `crawling` waits 4 s longer than others while
+`slow_provider` is on; `barging_in` has callers that interrupt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry
+
+import ai_engine_quality as aeq
+from ai_engine_quality.reference_engine import (
+    HEALTHY,
+    SCENARIOS,
+    EngineLoop,
+    ReferenceEngine,
+    endless_calls,
+)
+
+CONCURRENT = 3
+"""Calls in progress on each engine, always."""
+
+
+class _Crawling:
+    """A provider that takes 4 s more than a slow one."""
+
+    def __init__(self):
+        self.engine = None
+        self.name = "crawling"
+
+    def behaviour(self, plan, rng):
+        behaviour = HEALTHY.behaviour(plan, rng)
+        if any(injected.fault.name == "slow_provider" for injected in self.engine.faults.active):
+            low, high = behaviour.latency
+            behaviour.latency = (low + 4, high + 4)
+        return behaviour
+
+
+def _engine(name, loop):
+    registry = CollectorRegistry()
+    quality = aeq.QualityMonitor(
+        registry=registry, clock=loop.time, wall_clock=loop.wall_time, log=False
+    )
+    profile = _Crawling() if name == "crawling" else HEALTHY
+    engine = ReferenceEngine(quality=quality, registry=registry, port=0, profile=profile)
+    if name == "crawling":
+        profile.engine = engine
+    return engine
+
+
+async def _calls(engine, plans):
+    """One call after the other, each beginning when there is an engine to take it."""
+    for plan in plans:
+        await engine.answering()
+        await engine.place(plan)
+
+
+async def _serve(names, loop):
+    engines = {name: _engine(name, loop) for name in names}
+    for engine in engines.values():
+        await engine.start()
+    sys.stdout.write(json.dumps({name: engine.url for name, engine in engines.items()}) + "\n")
+    sys.stdout.flush()
+    async with asyncio.TaskGroup() as group:
+        for name, engine in engines.items():
+            # One provider: its alerts are per provider, and each would see a sixth of the turns.
+            plans = (plan for plan in endless_calls() if plan.provider.name == "deepgram")
+            if name == "barging_in":
+                plans = (
+                    replace(plan, scenario=SCENARIOS["barge_in"], duration=45.0) for plan in plans
+                )
+            for _ in range(CONCURRENT):
+                group.create_task(_calls(engine, plans))
+                await asyncio.sleep(3)
+
+
+def main():
+    speed, *names = sys.argv[1:]
+    loop = EngineLoop(float(speed))
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(_serve(names, loop))
+
+
+if __name__ == "__main__":
+    main()

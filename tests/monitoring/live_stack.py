@@ -1,0 +1,255 @@
+"""A real Prometheus and Alertmanager on loopback, with the project's own files sped up."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import yaml
+from rule_files import FILES, MONITORING, sped_up
+
+HERE = Path(__file__).parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get_json(url, **parameters):
+    query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+    with urllib.request.urlopen(url + query, timeout=10) as answer:
+        return json.load(answer)
+
+
+def eventually(check, seconds, what):
+    """Return the first truthy result of ``check``; fail with ``what()`` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what()}")
+        time.sleep(0.2)
+    return found
+
+
+class Webhook:
+    """What Alertmanager is told to call: remembers each notification, with the time it came."""
+
+    def __init__(self):
+        self.notifications = []
+        webhook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                webhook.notifications.append((time.monotonic(), body))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def told(self, status, since=0.0):
+        """Return {(alert, instance)} of all notifications with a status, since a moment."""
+        return {
+            (alert["labels"]["alertname"], alert["labels"].get("instance", ""))
+            for at, body in self.notifications
+            if at >= since
+            for alert in body["alerts"]
+            if alert["status"] == status
+        }
+
+    def groups(self, alertname, instance):
+        """Return the notifications about one alert of one engine that say it is firing."""
+        return [
+            body
+            for _, body in self.notifications
+            if body["groupLabels"].get("alertname") == alertname
+            and body["groupLabels"].get("instance") == instance
+            and body["status"] == "firing"
+        ]
+
+
+class Fleet:
+    """Reference engines in a process of their own."""
+
+    def __init__(self, speed, *names):
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "engine_fleet.py"), str(speed), *names],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.urls = json.loads(self._process.stdout.readline())
+
+    def instance(self, name):
+        """Return an engine's address as Prometheus has it."""
+        return self.urls[name].removeprefix("http://")
+
+    def fault(self, name, fault, seconds=None):
+        body = {"name": fault} if seconds is None else {"name": fault, "for": seconds}
+        self._ask(name, "POST", "/faults", body)
+
+    def mend(self, name):
+        self._ask(name, "DELETE", "/faults", None)
+
+    def _ask(self, name, method, path, body):
+        request = urllib.request.Request(
+            self.urls[name] + path,
+            method=method,
+            data=json.dumps(body).encode() if body else None,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.status == 200
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+class Fleets:
+    """Several fleets as one."""
+
+    def __init__(self, *fleets):
+        self._of = {name: fleet for fleet in fleets for name in fleet.urls}
+
+    def instance(self, name):
+        return self._of[name].instance(name)
+
+    def fault(self, name, fault):
+        self._of[name].fault(name, fault)
+
+    def mend(self, name):
+        self._of[name].mend(name)
+
+    def kill(self):
+        for fleet in set(self._of.values()):
+            fleet.kill()
+
+
+class Stack:
+    """Prometheus and Alertmanager with the project's files; every duration divided by a factor.
+
+    Scraping is not sped up beyond twice a second: rendering an engine's metrics costs some
+    milliseconds, and a dozen engines share a machine here.
+    """
+
+    def __init__(self, folder, factor, webhook, find, *, extra=None, scrape="500ms"):
+        self.folder, self.factor = Path(folder), factor
+        self.port, self.alertmanager_port = free_port(), free_port()
+        self._find, self._processes = find, []
+        self._write(webhook, scrape, extra or {})
+
+    def _write(self, webhook, scrape, extra):
+        for name in FILES:
+            target = self.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(sped_up((MONITORING / name).read_text(), self.factor))
+        config = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+        config["global"]["evaluation_interval"] = "500ms"
+        engines = config["scrape_configs"][0]
+        if self.factor > 1:
+            engines["scrape_interval"] = engines["scrape_timeout"] = scrape
+        for part in (*config["scrape_configs"], config["alerting"]["alertmanagers"][0]):
+            part["file_sd_configs"][0]["refresh_interval"] = "1s"
+        (self.folder / "prometheus.yml").write_text(yaml.safe_dump({**config, **extra}))
+        targets = self.folder / "targets"
+        targets.mkdir(exist_ok=True)
+        self.watch()
+        for name, port in (("alertmanager", self.alertmanager_port), ("prometheus", self.port)):
+            (targets / f"{name}.yml").write_text(
+                yaml.safe_dump([{"targets": [f"127.0.0.1:{port}"]}])
+            )
+        self._write_alertmanager(webhook)
+
+    def _write_alertmanager(self, webhook):
+        text = (MONITORING / "alertmanager.yml").read_text()
+        text = text.replace("127.0.0.1:9099", f"127.0.0.1:{webhook.port}")
+        config = yaml.safe_load(text)
+        if self.factor > 1:
+            for route in (config["route"], *config["route"]["routes"]):
+                route.update(group_wait="1s", group_interval="1s", repeat_interval="1h")
+        config["global"]["smtp_auth_password_file"] = str(self.folder / "none")
+        (self.folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
+
+    def watch(self, *instances):
+        """Write the list of engines, as an operator would."""
+        path = self.folder / "targets" / "engines.yml"
+        path.write_text(yaml.safe_dump([{"targets": list(instances)}] if instances else []))
+
+    def start(self):
+        self._run(
+            "prometheus-alertmanager",
+            f"--config.file={self.folder}/alertmanager.yml",
+            f"--storage.path={self.folder}/am",
+            f"--web.listen-address=127.0.0.1:{self.alertmanager_port}",
+            "--cluster.listen-address=",
+        )
+        self._run(
+            "prometheus",
+            f"--config.file={self.folder}/prometheus.yml",
+            f"--storage.tsdb.path={self.folder}/tsdb",
+            "--storage.tsdb.retention.time=30d",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        )
+        for port in (self.alertmanager_port, self.port):
+            eventually(lambda port=port: _answers(port), 30, self.log)
+
+    def _run(self, name, *arguments):
+        with (self.folder / f"{name}.log").open("w") as log:
+            self._processes.append(
+                subprocess.Popen([self._find(name), *arguments], stdout=log, stderr=log)
+            )
+
+    def log(self):
+        return "\n".join(path.read_text()[-800:] for path in self.folder.glob("*.log"))
+
+    def stop(self):
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.wait(20)
+        shutil.rmtree(self.folder / "tsdb", ignore_errors=True)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def query(self, expression):
+        """Return the series of an instant query."""
+        return get_json(f"{self.url}/api/v1/query", query=expression)["data"]["result"]
+
+    def firing(self):
+        """Return {(alert, instance)} that Prometheus says fire now, the Watchdog left out."""
+        return {
+            (series["metric"]["alertname"], series["metric"].get("instance", ""))
+            for series in self.query('ALERTS{alertstate="firing", alertname!="Watchdog"}')
+        }
+
+
+def _answers(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False

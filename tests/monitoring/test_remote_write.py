@@ -1,0 +1,84 @@
+"""Past one machine: a real VictoriaMetrics receives what Prometheus stores, call ids if wanted."""
+
+from __future__ import annotations
+
+import subprocess
+import urllib.error
+
+import pytest
+import yaml
+from live_stack import Fleet, Stack, Webhook, eventually, free_port, get_json
+from rule_files import MONITORING
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, program):
+    """Return the URL of a VictoriaMetrics."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("store")
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                program("victoria-metrics"), f"-storageDataPath={folder}/data",
+                f"-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=1y",
+            ],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(20)
+
+
+def written(store, expression):
+    """Return a query's series in the store; none while it can't be asked yet."""
+    try:
+        answer = get_json(f"{store}/api/v1/query", query=expression, nocache="1")
+    except (urllib.error.URLError, OSError):
+        return []
+    return answer["data"]["result"]
+
+
+@pytest.mark.parametrize("keep_call_ids", [True, False], ids=["with call ids", "without"])
+def test_the_store_receives_samples_and_recorded_rules(keep_call_ids, store, tmp_path, program):
+    """The engine's metrics and what is recorded of them arrive; call ids only where wanted."""
+    text = (MONITORING / "storage" / "prometheus.remote-write.yml").read_text()
+    if not keep_call_ids:
+        text = _with_the_lines_taken_in(text)
+    remote = yaml.safe_load(text)["remote_write"]
+    remote[0]["url"] = f"{store}/api/v1/write"
+    remote[0]["queue_config"]["batch_send_deadline"] = "500ms"
+    site = f"kept-{keep_call_ids}".lower()
+    webhook, fleet = Webhook(), Fleet(20, "any")
+    stack = Stack(tmp_path, 20, webhook, program, extra={"remote_write": remote})
+    stack.watch(fleet.instance("any"))
+    targets = tmp_path / "targets" / "engines.yml"
+    targets.write_text(
+        yaml.safe_dump([{"targets": [fleet.instance("any")], "labels": {"site": site}}])
+    )
+    here = f'{{instance="{fleet.instance("any")}"}}'
+    try:
+        stack.start()
+        eventually(lambda: stack.query(f"ai_agent_call_quality_score{here}"), 60, stack.log)
+        for name in ("ai_agent_calls_active", "job_instance:ai_agent_calls:active"):
+            eventually(lambda name=name: written(store, f"{name}{here}"), 60, stack.log)
+        scores = f'last_over_time(ai_agent_call_quality_score{{site="{site}"}}[1h])'
+        if keep_call_ids:
+            eventually(lambda: written(store, scores), 60, stack.log)
+        else:
+            eventually(
+                lambda: written(store, f"ai_agent_calls_scored_total{here} > 1"), 60, stack.log
+            )
+            assert written(store, scores) == []
+    finally:
+        stack.stop()
+        fleet.kill()
+        webhook.close()
+
+
+def _with_the_lines_taken_in(text):
+    """Take the commented lines of write_relabel_configs in, as the file says."""
+    lines = text.splitlines()
+    start = next(i for i, line in enumerate(lines) if "# write_relabel_configs:" in line)
+    for index in range(start, start + 4):
+        lines[index] = lines[index].replace("# ", "", 1)
+    return "\n".join(lines)
