@@ -25,8 +25,8 @@ def in_one_line(call: CallScore) -> str:
     latency = call.factor("latency")
     if latency.observed and not latency.penalty:
         parts.append(f"no points lost to latency ({latency.evidence})")
-    if held := call.held_by:
-        parts.append(f"held to {held.ceiling} by {held.reason}")
+    if gate := call.held_by:
+        parts.append(f"held to {gate.ceiling} by {gate.reason}")
     line = f"{call.score}, {call.band}: {', '.join(parts) or 'nothing lost'}."
     for change in _changes(call)[:1]:
         line += f" Without {change}."
@@ -75,8 +75,8 @@ def _lines(call: CallScore) -> Iterator[str]:
     for gate in call.gates:
         yield f"  at most {gate.ceiling}: {gate.reason}"
     if call.score is not None:
-        held = f", held to {call.held_by.ceiling}" if call.held_by else ""
-        yield f"  100 - {_points(100 - call.raw)} = {_points(call.raw)}{held}"
+        ceiling = f", held to {call.held_by.ceiling}" if call.held_by else ""
+        yield f"  100 - {_points(100 - call.raw)} = {_points(call.raw)}{ceiling}"
     for change in _changes(call) if call.score is not None else []:
         yield f"  without {change}"
 

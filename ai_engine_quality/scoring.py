@@ -79,7 +79,8 @@ def _without_slowest_turn(
         better = score(summary.without_slowest_turn(), policy).score
     else:
         value = _turns(summary, leave_out=worst[1]).percentile(policy.percentile)
-        penalties = [_latency_points(value, policy), *(factor.penalty for factor in factors[1:])]
+        latency = ramp(policy.knees.latency, value)
+        penalties = [latency, *(factor.penalty for factor in factors[1:])]
         tops = [gate.ceiling for gate in gates if gate.rule != "latency"]
         reached = step(policy.ceilings.latency, value)
         better = held(raw_score(penalties), [*tops, reached[1]] if reached else tops)
@@ -117,7 +118,7 @@ def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
     evidence += f"; worst: {_worst_turn(summary)}"
     if summary.unanswered:
         evidence += f"; {summary.distribution('unanswered').n} unanswered"
-    return _Finding(value, _latency_points(value, policy), n, evidence)
+    return _Finding(value, ramp(policy.knees.latency, value), n, evidence)
 
 
 def _turns(summary: CallSummary, leave_out: float | None = None) -> Distribution:
@@ -128,10 +129,6 @@ def _turns(summary: CallSummary, leave_out: float | None = None) -> Distribution
         others.remove(leave_out)
         measured = Distribution(tuple(others), measured.others)
     return measured.plus(summary.distribution("unanswered")) if summary.unanswered else measured
-
-
-def _latency_points(value: float, policy: Policy) -> float:
-    return min(policy.weights["latency"], ramp(policy.knees.latency, value))
 
 
 def _worst_turn(summary: CallSummary) -> str:

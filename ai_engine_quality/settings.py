@@ -86,14 +86,6 @@ def load_settings(
     return _settings(_with_variables(data, environ, source), source)
 
 
-def parse_settings(text: str, source: str = "settings") -> Settings:
-    """Return the settings in a TOML text; ``source`` is what errors call it."""
-    try:
-        return _settings(tomllib.loads(text), _Source(source))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{source}: not TOML: {error}") from error
-
-
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:

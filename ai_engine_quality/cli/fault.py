@@ -12,12 +12,12 @@ from rich import box
 from rich.table import Table
 
 from ai_engine_quality.cli.output import console, json_option, print_json, printable
+from ai_engine_quality.durations import parse_duration
 
 DEFAULT_URL = "http://127.0.0.1:15000"
 PATIENCE_SECONDS = 10.0
 
 # As the engine's own; it can't be asked, since this command must do without the engine's packages.
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0}
 
 
 @click.command()
@@ -58,16 +58,10 @@ def _check_use(name: str | None, lasting: str | None, *, clear: bool, listing: b
 
 
 def _seconds(text: str) -> float:
-    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1.0)
     try:
-        seconds = float(number) * unit
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise click.BadParameter(
-            f"{text!r} is no duration; write 90s, 3m or 1h", param_hint="--for"
-        )
-    return seconds
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--for") from error
 
 
 def _ask(url: str, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:

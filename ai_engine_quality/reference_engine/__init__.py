@@ -27,6 +27,7 @@ except ImportError as error:
         "the reference engine needs aiohttp: pip install 'ai_engine_quality[demo]'", name="aiohttp"
     ) from error
 
+from ai_engine_quality.durations import parse_duration
 from ai_engine_quality.reference_engine.audio_formats import AudioFormat
 from ai_engine_quality.reference_engine.audiosocket_client import (
     AudioSocketClient,
@@ -45,7 +46,6 @@ from ai_engine_quality.reference_engine.faults import (
     FaultBoard,
     FaultError,
     PlannedFault,
-    parse_duration,
 )
 from ai_engine_quality.reference_engine.inventory import GENERATIONS, Generation
 from ai_engine_quality.reference_engine.listening import BargeInSettings, TurnSettings

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from ai_engine_quality.durations import parse_duration
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -260,22 +262,14 @@ class PlannedFault:
         before, _, after = text.partition("@")
         name, _, lasting = before.partition(":")
         fault = fault_named(name)
-        seconds = parse_duration(lasting) if lasting else None
+        seconds = _duration(lasting) if lasting else None
         if seconds is None and fault.needs_duration:
             raise FaultError(f"{fault.name} needs a duration: {fault.name}:1m")
-        return cls(fault.name, seconds, parse_duration(after) if after else 0.0)
+        return cls(fault.name, seconds, _duration(after) if after else 0.0)
 
 
-_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0}
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of `90`, `90s`, `3m` or `1h`."""
-    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1.0)
+def _duration(text: str) -> float:
     try:
-        seconds = float(number) * unit
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise FaultError(f"no duration: {text!r}; write 90s, 3m or 1h")
-    return seconds
+        return parse_duration(text)
+    except ValueError as error:
+        raise FaultError(str(error)) from error

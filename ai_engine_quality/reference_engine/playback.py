@@ -208,11 +208,6 @@ class Playback:
         segment = self._segment
         return segment is not None and (segment.frames_sent > 0 or self._filing)
 
-    @property
-    def buffered_frames(self) -> int:
-        """Frames that wait in the open segment's buffer."""
-        return self._segment.buffer.frames if self._segment else 0
-
     def open(self, kind: SegmentKind) -> Segment:
         """Begin a segment and its pacer; the one before it must have ended."""
         if self._segment is not None:
