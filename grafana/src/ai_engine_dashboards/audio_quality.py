@@ -69,8 +69,8 @@ def _noise_calls(window: str) -> str:
 def noise() -> panels.Panel:
     """Calls in which the agent was noise."""
     about = About(
-        shows="Calls of this time range in which the agent's audio was measured to be noise: flat in "
-        "its spectrum, and loud.",
+        shows="Calls of this time range in which the agent's audio was measured to be noise: "
+        "flat in its spectrum, and loud.",
         good="0.",
         act="A wrong codec, byte order or sample rate: see Codec alignment. Misaligned names the "
         "provider; aligned all the same is the byte order.",
@@ -114,9 +114,11 @@ CLIPPED = {0.001: colours.ORANGE, 0.005: colours.BROKEN}
 def clipping() -> panels.Panel:
     """How much of the agent is clipped."""
     about = About(
-        shows="Share of the agent's samples that were at full scale, mean of this time range's calls.",
+        shows="Share of the agent's samples that were at full scale, mean of this time range's "
+        "calls.",
         good="0. Ordinary calls have none.",
-        act="Together with noise: the format. Alone: the provider's or a bridge's gain is too high.",
+        act="Together with noise: the format. Alone: the provider's or a bridge's gain is too "
+        "high.",
         empty="No agent audio was measured in calls that ended in this range",
     )
     return big_number(
@@ -132,8 +134,8 @@ def clipping() -> panels.Panel:
 def clipping_over_time() -> panels.Panel:
     """The same over time."""
     about = About(
-        shows="Share of the agent's samples at full scale, mean of the calls of the last minutes at "
-        "each point, by provider.",
+        shows="Share of the agent's samples at full scale, mean of the calls of the last minutes "
+        "at each point, by provider.",
         good="0.",
         act="When did it begin? A deployment or a provider's change is near.",
         empty="No agent audio was measured in calls that ended in this range",
@@ -162,8 +164,8 @@ def level_now() -> panels.Panel:
         shows="Level of the agent's speech over the last 5 minutes, 16-bit RMS: frames of 200 and "
         "more, the last of each second.",
         good=f"{level.low:g} to {level.high:g} (RFC 7874).",
-        act="Too quiet or too loud: the provider's voice settings or a gain between. Over 6,000 and "
-        "with noise: the format.",
+        act="Too quiet or too loud: the provider's voice settings or a gain between. Over 6,000 "
+        "and with noise: the format.",
         empty="The agent did not speak in the last 5 minutes",
     )
     heard = f"avg (avg_over_time(({_speech('provider_out|transport_out.*')})[5m:1s]))"
@@ -182,8 +184,8 @@ def rms_by_stage() -> panels.Panel:
     about = About(
         shows="Level of active speech (16-bit RMS of 200 and more) at each stage of the way. The "
         "engine shows each stage's last frame, of whichever call that was.",
-        good=f"provider_out and transport_out between {level.low:g} and {level.high:g}; the caller's "
-        "stages are the callers' own.",
+        good=f"provider_out and transport_out between {level.low:g} and {level.high:g}; the "
+        "caller's stages are the callers' own.",
         act="A jump between two stages: what lies between them. All too low or high: the provider.",
         empty="Nobody spoke in this range",
     )
@@ -207,7 +209,8 @@ def rms_by_stage() -> panels.Panel:
 def dc_offset() -> panels.Panel:
     """Mean sample by stage."""
     about = About(
-        shows="Mean sample of each stage's last frame (16-bit), during calls: the largest deviation.",
+        shows="Mean sample of each stage's last frame (16-bit), during calls: the largest "
+        "deviation.",
         good=f"Between -{LOUD_DC} and {LOUD_DC}.",
         act="Far off 0 on the agent's stages: the format is misread. On the caller's: the line.",
         empty="No call in this range",
@@ -234,7 +237,8 @@ def stream_bytes() -> panels.Panel:
         shows="Audio that the engine sends to callers (tx) and takes from them (rx), of all calls.",
         good="rx is level while there are calls; tx comes with the agent's speech.",
         act="rx at 0 during calls: the engine hears nobody. tx at 0: callers hear nothing.",
-        empty="No engine answers, or (October 2025) no call has begun: see Health on System Overview",
+        empty="No engine answers, or (October 2025) no call has begun: see Health on System "
+        "Overview",
     )
     return over_time(
         "Bytes tx/rx",
@@ -271,8 +275,8 @@ def wire_bytes() -> panels.Panel:
 def vad_confidence() -> panels.Panel:
     """How sure the detector is."""
     about = About(
-        shows="How sure the voice detector was that a frame of the caller's is speech: frames a second "
-        "by confidence.",
+        shows="How sure the voice detector was that a frame of the caller's is speech: frames a "
+        "second by confidence.",
         good="Bright at the bottom (silence) and at the top (speech), dark between.",
         act="Bright in the middle: noisy lines, or a threshold that doesn't suit them. See Sure of "
         "speech on Conversation Flow.",
@@ -287,8 +291,8 @@ def vad_confidence() -> panels.Panel:
 def points_for_level() -> panels.Panel:
     """What levels cost."""
     about = About(
-        shows="Points that calls lost for the agent's level, of the last 15 minutes at each point, by "
-        "provider: what AgentSpeechLevelOff rings by.",
+        shows="Points that calls lost for the agent's level, of the last 15 minutes at each "
+        "point, by provider: what AgentSpeechLevelOff rings by.",
         good="Under 4 of 10.",
         act="Agent level tells whether it is too quiet or too loud.",
         empty="No call lost points in this range",

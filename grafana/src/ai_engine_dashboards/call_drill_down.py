@@ -66,9 +66,9 @@ def _call_id() -> sdk.QueryVariable:
         )
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.ALPHABETICAL_DESC)
-        .multi(False)  # noqa: FBT003 - the SDK's
-        .include_all(False)  # noqa: FBT003
-        .allow_custom_value(True)  # noqa: FBT003
+        .multi(False)
+        .include_all(False)
+        .allow_custom_value(True)
     )
 
 
@@ -151,10 +151,9 @@ def explanation() -> panels.Panel:
         about,
         "On the engine's machine:\n\n"
         "```\nai-engine-quality explain ${call_id}\n```\n\n"
-        "It reads the record file and says what cost how many points, which turn was the slowest, and "
-        "what the score would be without it. Prometheus keeps the score only.\n\n"
-        "[Back to the worst calls](/d/ai-engine-call-quality?${__url_time_range}&${datasource:queryparam}"
-        "&${job:queryparam}&${instance:queryparam}&${provider:queryparam})",
+        "It reads the record file and says what cost how many points, which turn was the slowest, "
+        "and what the score would be without it. Prometheus keeps the score only.\n\n"
+        f"[Back to the worst calls](/d/ai-engine-call-quality?{quality.SAME_VIEW})",
     )
 
 

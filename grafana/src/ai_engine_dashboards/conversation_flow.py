@@ -55,8 +55,8 @@ def build() -> model.Dashboard:
 def states() -> panels.Panel:
     """Calls by state, over time."""
     about = About(
-        shows="How many calls are in each state: greeting, listening to the caller, processing (the "
-        "agent thinks or speaks).",
+        shows="How many calls are in each state: greeting, listening to the caller, processing "
+        "(the agent thinks or speaks).",
         good="Listening and processing take turns.",
         act="Processing that stays: the provider doesn't answer. Listening that stays: nobody is "
         "heard; see Audio capture, and Bytes tx/rx on Audio Quality.",
@@ -77,11 +77,12 @@ def time_by_state() -> panels.Panel:
         shows="What calls spend their time in: share of all call time of the last minutes at each "
         "point, by state.",
         good="Neither listening nor processing is near 100 %.",
-        act="All of it processing: the provider is slow or dead. All of it listening: callers are not "
-        "heard.",
+        act="All of it processing: the provider is slow or dead. All of it listening: callers "
+        "are not heard.",
         empty="No call in this range",
     )
-    state = f"sum by (state) (avg_over_time(ai_agent_conversation_state{{{ENGINES}}}[$__rate_interval]))"
+    state = "sum by (state) "
+    f"(avg_over_time(ai_agent_conversation_state{{{ENGINES}}}[$__rate_interval]))"
     return over_time(
         "Time by state",
         about,
@@ -114,7 +115,8 @@ def _beside_calls(title: str, about: About, gauge: str, legend: str) -> panels.P
 def gating() -> panels.Panel:
     """Calls whose caller is shut out."""
     about = About(
-        shows="Calls whose caller is not passed on because the agent speaks (gated), beside all calls.",
+        shows="Calls whose caller is not passed on because the agent speaks (gated), beside all "
+        "calls.",
         good="It comes and goes with the agent's speech.",
         act="Gated calls that stay gated: the agent can't be interrupted. Look for a segment that "
         "never ended; see End reasons.",
@@ -137,7 +139,8 @@ def capture() -> panels.Panel:
 def barge_ins() -> panels.Panel:
     """How often callers interrupt."""
     about = About(
-        shows="Times that a caller interrupted the agent, in the last minutes at each point, by engine.",
+        shows="Times that a caller interrupted the agent, in the last minutes at each point, by "
+        "engine.",
         good="Some. Callers interrupt long answers.",
         act="Many: answers are too long, or noise is taken for speech (see Sure of speech). None "
         "where there were some: the threshold is too high.",
@@ -163,8 +166,8 @@ def barge_ins() -> panels.Panel:
 def sure_of_speech() -> panels.Panel:
     """How sure the detector was of speech."""
     about = About(
-        shows="Of the frames that the voice detector took for speech, the share that it was sure of "
-        "(over 0.9), over the last 15 minutes at each point: what VADConfidenceLow rings by.",
+        shows="Of the frames that the voice detector took for speech, the share that it was sure "
+        "of (over 0.9), over the last 15 minutes at each point: what VADConfidenceLow rings by.",
         good="Over 40 %.",
         act="Noisy lines, or a threshold that doesn't suit them: turns and barge-ins suffer.",
         empty="No speech of a caller's in the last 15 minutes of this range",
@@ -181,7 +184,7 @@ def sure_of_speech() -> panels.Panel:
 
 
 def _setting(metric: str, group: str) -> str:
-    """One group of settings, its name in a label. 0 before the first call is no setting."""
+    """One group of settings, its name in a label."""
     series = f"max by (param) (last_over_time({metric}{{{ENGINES}}}[$__range]))"
     return f'label_replace({series}, "group", "{group}", "", "")'
 
@@ -213,6 +216,12 @@ def times() -> panels.Panel:
     )
 
 
+def _threshold(metric: str, group: str) -> str:
+    """One threshold. The engine exposes 0 until its first call sets it."""
+    series = f"max (last_over_time({metric}{{{ENGINES}}}[$__range]) > 0)"
+    return f'label_replace({series}, "group", "{group}", "", "")'
+
+
 def levels() -> panels.Panel:
     """Thresholds."""
     about = About(
@@ -226,11 +235,7 @@ def levels() -> panels.Panel:
         "ai_agent_config_barge_in_threshold": "barge-in",
         "ai_agent_config_turn_detection_threshold": "turn detection",
     }
-    together = "\nor\n".join(
-        # Exposed as 0 until the first call sets it.
-        f'label_replace(max (last_over_time({metric}{{{ENGINES}}}[$__range]) > 0), "group", "{of}", "", "")'
-        for metric, of in groups.items()
-    )
+    together = "\nor\n".join(_threshold(metric, of) for metric, of in groups.items())
     return listing(
         "Configuration values: thresholds",
         about,
@@ -283,8 +288,8 @@ def no_input() -> panels.Panel:
 def adaptive_threshold() -> panels.Panel:
     """From when on a frame is loud."""
     about = About(
-        shows="16-bit RMS from which the voice detector takes a frame for loud; it follows the line's "
-        "own noise. The last call's.",
+        shows="16-bit RMS from which the voice detector takes a frame for loud; it follows the "
+        "line's own noise. The last call's.",
         good="A few hundred, and level.",
         act="High: noisy lines. Quiet callers are then not heard.",
         empty="No call in this range",

@@ -46,8 +46,9 @@ def turn_response() -> panels.Panel:
 def stt_to_tts() -> panels.Panel:
     """How long a pipeline takes from words to sound."""
     about = About(
-        shows="From a transcript to the first synthesised audio. The engine measures this in modular "
-        "pipelines only; full agents (Deepgram, OpenAI Realtime, ...) have no such stages.",
+        shows="From a transcript to the first synthesised audio. The engine measures this in "
+        "modular pipelines only; full agents (Deepgram, OpenAI Realtime, ...) have no such "
+        "stages.",
         good="p95 well below the turn response, which contains it.",
         act="The language model or the synthesis is slow: see the pipeline's own logs.",
         empty="No pipeline call: only modular pipelines have these stages",
@@ -68,8 +69,8 @@ def barge_in_reaction() -> panels.Panel:
     """How long the agent talks on when interrupted."""
     knees = DEFAULT_POLICY.knees.barge_in
     about = About(
-        shows="From the caller's first sound until the agent is silent, over the last 30 minutes at "
-        "each point. Only barge-ins that the engine could time.",
+        shows="From the caller's first sound until the agent is silent, over the last 30 minutes "
+        "at each point. Only barge-ins that the engine could time.",
         good=f"p95 under {knees[1][0]:g} s. Over {knees[2][0]:g} s SlowBargeInReaction rings.",
         act="Compare min_ms and the thresholds in the configuration values on Conversation Flow; "
         "the reaction includes the configured window.",
@@ -91,7 +92,8 @@ def turn_response_by_provider() -> panels.Panel:
         shows="Turn response, p95 of the last 15 minutes at each point, by provider: what "
         "HighTurnResponseLatency rings by.",
         good=f"Every provider under {colours.SECONDS_UNTIL[1][0]:g} s.",
-        act="One line above the others: that provider or the network to it. All of them: the engine.",
+        act="One line above the others: that provider or the network to it. All of them: the "
+        "engine.",
         empty="No turn was answered in the last 15 minutes of this range",
     )
     by_provider = "job_instance_provider:ai_agent_turn_response_seconds:p95_15m"

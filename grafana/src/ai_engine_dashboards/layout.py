@@ -76,7 +76,7 @@ def _variables() -> list[cog.Builder[model.VariableModel]]:
         .label("Data source")
         .type("prometheus")
         .current(model.VariableOption(text="Prometheus", value=DATA_SOURCE_UID, selected=True))
-        .multi(False),  # noqa: FBT003
+        .multi(False),
         _choice("job", "Job", f'label_values(up{{job=~"{ENGINE_JOBS}"}}, job)', ENGINE_JOBS),
         _choice("instance", "Engine", 'label_values(up{job=~"$job"}, instance)', ".+"),
         _choice(
@@ -99,8 +99,8 @@ def _choice(name: str, label: str, query: str, everything: str) -> build.QueryVa
         )
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)  # noqa: FBT003
-        .include_all(True)  # noqa: FBT003
+        .multi(True)
+        .include_all(True)
         .all_value(everything)
         .current(model.VariableOption(text="All", value="$__all", selected=True))
     )
@@ -183,10 +183,10 @@ def _siblings() -> build.DashboardLink:
         build.DashboardLink("AI engine dashboards")
         .type(model.DashboardLinkType.DASHBOARDS)
         .tags([TAG])
-        .as_dropdown(False)  # noqa: FBT003
-        .keep_time(True)  # noqa: FBT003
-        .include_vars(True)  # noqa: FBT003
-        .target_blank(False)  # noqa: FBT003
+        .as_dropdown(False)
+        .keep_time(True)
+        .include_vars(True)
+        .target_blank(False)
         .icon("external link")
     )
 

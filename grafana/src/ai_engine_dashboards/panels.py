@@ -134,7 +134,7 @@ def _mode(mode: model.FieldColorModeId) -> build.FieldColor:
 
 
 def _last() -> common.ReduceDataOptions:
-    return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields("")  # noqa: FBT003
+    return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields("")
 
 
 def big_number(
@@ -191,8 +191,8 @@ def dial(
         .thresholds(steps)
         .color_scheme(_mode(model.FieldColorModeId.THRESHOLDS))
         .reduce_options(_last())
-        .show_threshold_markers(True)  # noqa: FBT003 - the SDK's
-        .show_threshold_labels(False)  # noqa: FBT003
+        .show_threshold_markers(True)
+        .show_threshold_labels(False)
     )
     return panel if highest is None else panel.max(highest)
 
@@ -213,7 +213,7 @@ def pie(
             piechart.PieChartLegendOptions()
             .display_mode(options.LegendDisplayMode.TABLE)
             .placement(options.LegendPlacement.RIGHT)
-            .show_legend(True)  # noqa: FBT003
+            .show_legend(True)
             .values([pie_model.PieChartLegendValues.VALUE, pie_model.PieChartLegendValues.PERCENT])
         )
         .tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.SINGLE))
@@ -242,7 +242,7 @@ def bars(
         .display_mode(options.BarGaugeDisplayMode.BASIC)
         .value_mode(options.BarGaugeValueMode.TEXT)
         .name_placement(options.BarGaugeNamePlacement.LEFT)
-        .show_unfilled(True)  # noqa: FBT003
+        .show_unfilled(True)
         .reduce_options(_last())
     )
     return _in_colours(panel, names or {})
@@ -314,7 +314,7 @@ def _legend() -> common.VizLegendOptions:
         common.VizLegendOptions()
         .display_mode(options.LegendDisplayMode.LIST)
         .placement(options.LegendPlacement.BOTTOM)
-        .show_legend(True)  # noqa: FBT003
+        .show_legend(True)
         .calcs(["lastNotNull"])
     )
 
@@ -334,7 +334,7 @@ def timeline(
         .decimals(0)
         .thresholds(steps)
         .color_scheme(_mode(model.FieldColorModeId.THRESHOLDS))
-        .merge_values(True)  # noqa: FBT003
+        .merge_values(True)
         .show_value(options.VisibilityMode.AUTO)
         .align_value(options.TimelineValueAlignment.CENTER)
         .row_height(0.85)
@@ -417,7 +417,7 @@ def listing(
         .align(options.FieldTextAlignment.AUTO)
         .cell_options(options.TableAutoCellOptions())
         .cell_height(options.TableCellHeight.SM)
-        .show_header(True)  # noqa: FBT003
+        .show_header(True)
         .sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
         .with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(model.DataTransformerConfig(id_val="organize", options=organise))

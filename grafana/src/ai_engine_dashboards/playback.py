@@ -30,9 +30,10 @@ def underflow_ratio() -> panels.Panel:
     """Fillers to frames."""
     first, _, last = (value for value, _ in colours.UNDERFLOW_RATIO)
     about = About(
-        shows="Share of the frames played that were fillers, over the last 5 minutes at each point, "
-        "by engine. Idle engines have none.",
-        good=f"Under {first:.1%}: from there on a call can't be excellent, from {last:.1%} on it is poor.",
+        shows="Share of the frames played that were fillers, over the last 5 minutes at each "
+        "point, by engine. Idle engines have none.",
+        good=f"Under {first:.1%}: from there on a call can't be excellent, from {last:.1%} on it "
+        "is poor.",
         act="If Jitter buffer depth is near 0 as well, the provider delivers late: see its row on "
         "Provider Performance. Else look at the engine's load.",
         empty="Nothing was played in the last 5 minutes of this range",
@@ -50,10 +51,10 @@ def underflow_ratio() -> panels.Panel:
 def streaming_fallbacks() -> panels.Panel:
     """Falls to files."""
     about = About(
-        shows="How often the agent's speech fell back from streaming to playing a file, in the last "
-        "15 minutes at each point, by engine.",
-        good=f"0. Each is a seam that the caller hears; a call with {colours.FALLBACKS[0][0]:g} can't "
-        "be excellent.",
+        shows="How often the agent's speech fell back from streaming to playing a file, in the "
+        "last 15 minutes at each point, by engine.",
+        good=f"0. Each is a seam that the caller hears; a call with {colours.FALLBACKS[0][0]:g} "
+        "can't be excellent.",
         act="See the end reasons of segments on Conversation Flow, and the AudioSocket connections "
         "on System Overview.",
         empty="No engine answers: see Health on System Overview",
@@ -75,8 +76,8 @@ def streaming_fallbacks() -> panels.Panel:
 def jitter_buffer_depth() -> panels.Panel:
     """How much audio is in hand."""
     about = About(
-        shows="Frames of 20 ms in the jitter buffer while the agent speaks. Today's engine shows the "
-        "fullest buffer of all calls, that of October 2025 each call's.",
+        shows="Frames of 20 ms in the jitter buffer while the agent speaks. Today's engine shows "
+        "the fullest buffer of all calls, that of October 2025 each call's.",
         good="Well above 0: 5 frames are 0.1 s in hand. It falls to 0 at each segment's end.",
         act="A bright bottom row: the provider delivers too slowly or in lumps. Raise "
         "jitter_buffer_ms, or see Provider Performance.",

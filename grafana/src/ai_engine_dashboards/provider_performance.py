@@ -125,11 +125,12 @@ def side_by_side() -> panels.Panel:
 def cost_per_call() -> panels.Panel:
     """What a call costs."""
     about = About(
-        shows="What a call of this time range cost on average, by provider and currency: its minutes "
-        "times the configured rate.",
+        shows="What a call of this time range cost on average, by provider and currency: its "
+        "minutes times the configured rate.",
         good="As budgeted.",
         act="Rates are in the settings file, [costs.PROVIDER] per_minute; longer calls cost more.",
-        empty="No call ended in this range, or no rate is configured: [costs.PROVIDER] in the settings",
+        empty="No call ended in this range, or no rate is configured: [costs.PROVIDER] in the "
+        "settings",
     )
     cost = f"increase(ai_agent_call_cost_total{{{PROVIDERS}}}[$__range])"
     ended = f"increase(ai_agent_calls_ended_total{{{PROVIDERS}}}[$__range])"
@@ -173,8 +174,8 @@ def failures() -> panels.Panel:
 def deepgram_rates() -> panels.Panel:
     """Deepgram's sample rates."""
     about = About(
-        shows="The sample rates that the engine asked Deepgram for: input is the caller, output the "
-        "agent. The last session's.",
+        shows="The sample rates that the engine asked Deepgram for: input is the caller, output "
+        "the agent. The last session's.",
         good="Both as configured, usually 8 or 16 kHz, and steady.",
         act="A rate that differs from the configuration: see the provider's section there.",
         empty="No call with Deepgram in this range",
@@ -201,7 +202,8 @@ def deepgram_rates() -> panels.Panel:
 def deepgram_acknowledgement() -> panels.Panel:
     """How long Deepgram takes to begin."""
     about = About(
-        shows="From sending Deepgram the session's settings to its acknowledgement; the last session's.",
+        shows="From sending Deepgram the session's settings to its acknowledgement; the last "
+        "session's.",
         good="Under 500 ms.",
         act="A slow start of every call: the network to Deepgram, or its region.",
         empty="No call with Deepgram in this range",
@@ -217,15 +219,20 @@ def deepgram_acknowledgement() -> panels.Panel:
     )
 
 
+def _rate_of(name: str, kind: str) -> str:
+    """A sample rate that the engine tells; 0 is none yet."""
+    return f"ai_agent_{name}_{kind}_output_sample_rate_hz{{{ENGINES}}} > 0"
+
+
 def rate_alignment(title: str, name: str) -> panels.Panel:
     """Expected, declared and measured rates of a provider whose rate the engine doubts."""
     about = About(
         shows=f"{title}'s output sample rate: what the engine expects, what the provider declares, "
         "and what was measured (bytes over time). The last session's.",
-        good="Expected and declared are equal. Measured lies above both: providers send faster than "
-        "they speak.",
-        act="Expected and declared differ: the agent sounds too fast or too slow. Set the provider's "
-        "output rate to the declared one.",
+        good="Expected and declared are equal. Measured lies above both: providers send faster "
+        "than they speak.",
+        act="Expected and declared differ: the agent sounds too fast or too slow. Set the "
+        "provider's output rate to the declared one.",
         empty=f"No call with {title} in this range (before 2026 the engine had OpenAI only)",
     )
     kinds = {"expected": "assumed", "declared": "provider", "measured": "measured"}
@@ -233,11 +240,7 @@ def rate_alignment(title: str, name: str) -> panels.Panel:
         f"{title} rate alignment",
         about,
         *(
-            Query(
-                f"max ({in_calls(f'ai_agent_{name}_{kind}_output_sample_rate_hz{{{ENGINES}}} > 0')})",
-                legend,
-                "15s",
-            )
+            Query(f"max ({in_calls(_rate_of(name, kind))})", legend, "15s")
             for legend, kind in kinds.items()
         ),
         unit="hertz",
@@ -253,13 +256,11 @@ def measured_against_expected(title: str, name: str) -> panels.Panel:
     about = About(
         shows=f"How fast {title} delivers: the measured rate over the expected one.",
         good="1 and more: audio comes at least as fast as it is played.",
-        act="Below 1 the buffer runs dry: see Jitter buffer depth on Call Quality. Exactly a half, a "
-        "third or double for long: a rate is configured wrongly.",
+        act="Below 1 the buffer runs dry: see Jitter buffer depth on Call Quality. Exactly a "
+        "half, a third or double for long: a rate is configured wrongly.",
         empty=f"No call with {title} in this range (before 2026 the engine had OpenAI only)",
     )
-    measured = f"ai_agent_{name}_measured_output_sample_rate_hz{{{ENGINES}}}"
-    expected = f"(ai_agent_{name}_assumed_output_sample_rate_hz{{{ENGINES}}} > 0)"
-    ratio = in_calls(f"({measured} > 0) / {expected}")
+    ratio = in_calls(f"({_rate_of(name, 'measured')}) / ({_rate_of(name, 'assumed')})")
     return over_time(
         f"{title}: measured against expected",
         about,
@@ -312,9 +313,9 @@ def google_sessions() -> panels.Panel:
 def failures_by_cause() -> panels.Panel:
     """Why calls were lost."""
     about = About(
-        shows="Calls of this time range to which a ceiling of a failed call applied, by provider and "
-        "rule: call_failed (the engine says so), never_heard, noise, unanswered (a turn went without "
-        "a reply), caller_ignored (the caller spoke and no turn was measured).",
+        shows="Calls of this time range to which a ceiling of a failed call applied, by provider "
+        "and rule: call_failed (the engine says so), never_heard, noise, unanswered (a turn went "
+        "without a reply), caller_ignored (the caller spoke and no turn was measured).",
         good="None.",
         act="unanswered, caller_ignored, never_heard: the provider is dead or its key is refused. "
         "noise: Codec alignment on Audio Quality.",

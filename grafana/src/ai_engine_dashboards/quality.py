@@ -6,10 +6,18 @@ from typing import Final
 
 from ai_engine_dashboards import colours, panels
 from ai_engine_dashboards.panels import About, Query, bars, big_number, listing, over_time
-from ai_engine_dashboards.queries import ENGINES, PROVIDERS, counted_calls, mean, per_call, rate
+from ai_engine_dashboards.queries import ENGINES, PROVIDERS, mean, per_call, rate
 from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Band
 
 DRILL_DOWN: Final = "ai-engine-call-drill-down"
+
+SAME_VIEW: Final = "&".join(
+    (
+        "${__url_time_range}",
+        *(f"${{{name}:queryparam}}" for name in ("datasource", "job", "instance", "provider")),
+    )
+)
+"""The part of a link that keeps the time range and the variables."""
 
 BANDS: Final = {band.value: colours.BANDS[band] for band in Band}
 _LOWEST = DEFAULT_POLICY.bands
@@ -150,9 +158,10 @@ def points_lost_over_time() -> panels.Panel:
 def coverage() -> panels.Panel:
     """How much of the score was observed."""
     about = About(
-        shows="Share of the score's 100 points of weight that was really observed, mean of the calls "
-        "that ended in this time range.",
-        good="0.65 and more: latency, underflow and fallback. Calls without a barge-in lack its 15 %.",
+        shows="Share of the score's 100 points of weight that was really observed, mean of the "
+        "calls that ended in this time range.",
+        good="0.65 and more: latency, underflow and fallback. Calls without a barge-in lack its "
+        "15 %.",
         act="Low: see Observations on System Overview. What isn't observed can't cost points.",
         empty="No call ended in this range",
     )
@@ -168,8 +177,8 @@ def coverage() -> panels.Panel:
 def live_calls() -> panels.Panel:
     """How the calls in progress do."""
     about = About(
-        shows="Calls in progress, by the band that they would have if they ended now. Calls with too "
-        "little evidence are not_scored yet.",
+        shows="Calls in progress, by the band that they would have if they ended now. Calls with "
+        "too little evidence are not_scored yet.",
         good="None poor.",
         act="Poor calls now: Turn response and Underflow ratio show which of the two it is.",
         empty="No engine answers: see Health on System Overview",
@@ -206,8 +215,9 @@ def held_down() -> panels.Panel:
 def worst_calls() -> panels.Panel:
     """The worst calls, with links."""
     about = About(
-        shows="The 20 worst calls of this time range and when they ended, to half a minute. Click a "
-        "call for more. Calls have no provider in Prometheus, so that variable does nothing here.",
+        shows="The 20 worst calls of this time range and when they ended, to half a minute. "
+        "Click a call for more. Calls have no provider in Prometheus, so that variable does "
+        "nothing here.",
         good="Nothing below fair.",
         act="Click a call: its page has the command that explains its score.",
         empty=NONE_SCORED,
@@ -218,10 +228,7 @@ def worst_calls() -> panels.Panel:
     ended = (
         f"1000 * min by (job, instance, call_id) (min_over_time(timestamp({scores})[$__range:30s]))"
     )
-    url = (
-        f"/d/{DRILL_DOWN}?var-call_id=${{__data.fields.Call:percentencode}}&${{__url_time_range}}"
-        "&${datasource:queryparam}&${job:queryparam}&${instance:queryparam}&${provider:queryparam}"
-    )
+    url = f"/d/{DRILL_DOWN}?var-call_id=${{__data.fields.Call:percentencode}}&{SAME_VIEW}"
     return (
         listing(
             "Worst calls",

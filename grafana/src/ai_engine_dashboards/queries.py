@@ -1,9 +1,10 @@
-"""The PromQL that more than one panel needs. Recording rules of `monitoring/rules` come first: where
-an alert rings by one, the panel shows the same.
+"""The PromQL that more than one panel needs.
 
-`ENGINES` and `PROVIDERS` are the label matchers of the dashboards' variables. Two generations of the
-engine have to be read by the same query. That of October 2025 labels its metrics with the call's id,
-and leaves most of a finished call's gauges behind; today's has neither.
+Recording rules of `monitoring/rules` come first: where an alert rings by one, the panel shows it.
+
+`ENGINES` and `PROVIDERS` are the label matchers of the dashboards' variables. Two generations of
+the engine have to be read by the same query. That of October 2025 labels its metrics with the
+call's id, and leaves most of a finished call's gauges behind; today's has neither.
 """
 
 from __future__ import annotations

@@ -155,16 +155,17 @@ def alerts_firing() -> panels.Panel:
 def transport_mode() -> panels.Panel:
     """AudioSocket or RTP."""
     about = About(
-        shows="How audio travels between Asterisk and the engines, and how many do it so. Told by the "
-        "engine where it can; else AudioSocket where there was a connection, RTP where audio was "
-        "played without one.",
+        shows="How audio travels between Asterisk and the engines, and how many do it so. Told "
+        "by the engine where it can; else AudioSocket where there was a connection, RTP where "
+        "audio was played without one.",
         good="The one that is configured, the same on all engines.",
         act="Another one than configured: see audio_transport in the engine's configuration.",
         empty="No call in this range yet: the first one shows it",
     )
     told = f"max by (job, instance, audio_transport) (ai_agent_engine_info{{{ENGINES}}})"
     peak = f"max_over_time(ai_agent_audiosocket_active_connections{{{ENGINES}}}[$__range])"
-    played = f"sum by (job, instance) (increase(ai_agent_stream_frames_sent_total{{{ENGINES}}}[$__range]))"
+    played = "sum by (job, instance) "
+    f"(increase(ai_agent_stream_frames_sent_total{{{ENGINES}}}[$__range]))"
     transport = f"""count by (audio_transport) (
   {told}
   or on (job, instance)
@@ -185,8 +186,8 @@ def transport_mode() -> panels.Panel:
 def budget_left() -> panels.Panel:
     """The quality objective."""
     about = About(
-        shows="What is left of the budget of poor calls over 30 days: 100 % is all of it, below 0 it "
-        "is overspent. The objective is set in monitoring/rules/ai-engine.yml.",
+        shows="What is left of the budget of poor calls over 30 days: 100 % is all of it, below "
+        "0 it is overspent. The objective is set in monitoring/rules/ai-engine.yml.",
         good="Above 0.",
         act="QualityBudgetBurn rings when it goes fast. Call Quality shows what costs the points.",
         empty="No call was scored in 30 days",
@@ -402,7 +403,8 @@ def scrape_samples() -> panels.Panel:
     about = About(
         shows="Samples in each engine's scrape. An engine with call ids in its labels grows with "
         "every call.",
-        good="Under 40,000. At 50,000 Prometheus refuses the scrape, and the engine counts as down.",
+        good="Under 40,000. At 50,000 Prometheus refuses the scrape, and the engine counts as "
+        "down.",
         act="Restart the engine, then update it. SeriesLimitNear rings at 40,000.",
         empty="Prometheus has no engine to watch: see targets/engines.yml",
     )
