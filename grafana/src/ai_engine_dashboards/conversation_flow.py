@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from ai_engine_dashboards import colours, latency, panels
 from ai_engine_dashboards.layout import Placed, Row, dashboard
 from ai_engine_dashboards.panels import About, Query, listing, over_time
-from ai_engine_dashboards.queries import ACTIVE_CALLS, ENGINES, counted, in_calls
+from ai_engine_dashboards.queries import ACTIVE_CALLS, ENGINES, counted, in_calls, or_zero
 
 UID = "ai-engine-conversation-flow"
 
@@ -102,7 +102,7 @@ def _beside_calls(title: str, about: About, gauge: str, legend: str) -> panels.P
     return over_time(
         title,
         about,
-        Query(f"sum ({in_calls(f'{gauge}{{{ENGINES}}}')})\nor\n0 * {calls}", legend),
+        Query(or_zero(f"sum ({in_calls(f'{gauge}{{{ENGINES}}}')})", calls), legend),
         Query(calls, "calls"),
         unit="none",
         steps=colours.no_thresholds(),
@@ -147,12 +147,11 @@ def barge_ins() -> panels.Panel:
         empty="No engine answers: see Health on System Overview",
     )
     events = counted("ai_agent_barge_in_events_total", ENGINES, "$__rate_interval")
-    none = f"0 * max by (job, instance) (up{{{ENGINES}}} == 1)"
     return over_time(
         "Barge-in events",
         about,
         Query(
-            f"sum by (instance) (sum by (job, instance) {events} or {none})",
+            f"sum by (instance) {or_zero(f'sum by (job, instance) {events}')}",
             "{{instance}}",
             panels.EVENTS,
         ),

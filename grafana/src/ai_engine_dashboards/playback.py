@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ai_engine_dashboards import colours, panels
 from ai_engine_dashboards.panels import About, Query, density, over_time, timeline
-from ai_engine_dashboards.queries import ENGINES, PROVIDERS, in_calls, rate, while_speaking
+from ai_engine_dashboards.queries import ENGINES, PROVIDERS, in_calls, or_zero, rate, while_speaking
 
 
 def underflow_rate() -> panels.Panel:
@@ -60,12 +60,11 @@ def streaming_fallbacks() -> panels.Panel:
         empty="No engine answers: see Health on System Overview",
     )
     falls = f"job_instance:ai_agent_streaming_fallbacks:increase15m{{{ENGINES}}}"
-    # Of the engine of October 2025 the counter is born with the first fall: until then it is 0.
-    none = f"0 * max by (job, instance) (up{{{ENGINES}}} == 1)"
+    # In October 2025 the counter is born with the first fall: until then it is 0.
     return over_time(
         "Streaming fallbacks",
         about,
-        Query(f"sum by (instance) ({falls} or {none})", "{{instance}}"),
+        Query(f"sum by (instance) {or_zero(falls)}", "{{instance}}"),
         unit="short",
         steps=colours.by_ceilings(colours.FALLBACKS),
         lines=False,

@@ -75,6 +75,20 @@ def counted_calls(counter: str, *labels: str) -> str:
 )"""
 
 
+UP: Final = f"max by (job, instance) (up{{{ENGINES}}} == 1)"
+"""The engines that answer."""
+
+
+def or_zero(vector: str, where: str = UP) -> str:
+    """0 where there is no such series, but only where something else shows that none is meant.
+
+    `or vector(0)` would say 0 of a dead engine too.
+    """
+    return f"""({vector}
+or
+0 * {where})"""
+
+
 def quantile(share: float, buckets: str, *by: str) -> str:
     """A quantile of bucket counts, each label of `by` on its own."""
     return f"histogram_quantile({share:g}, sum by ({', '.join(('le', *by))}) ({buckets}))"

@@ -13,6 +13,7 @@ from ai_engine_dashboards.queries import (
     PROVIDERS,
     counted_calls,
     mean,
+    or_zero,
 )
 
 UID = "ai-engine-system-overview"
@@ -131,7 +132,7 @@ def quality_now() -> panels.Panel:
     )
 
 
-RULES_ARE_LOADED = 'count(ALERTS{alertname="Watchdog"})'
+RULES_ARE_LOADED = 'count (ALERTS{alertname="Watchdog"})'
 
 
 def alerts_firing() -> panels.Panel:
@@ -146,7 +147,7 @@ def alerts_firing() -> panels.Panel:
         "Alerts firing",
         about,
         # The Watchdog tells 0 from "no rules".
-        Query(f"count({ALERTS}) or 0 * {RULES_ARE_LOADED}", "alerts", instant=True),
+        Query(or_zero(f"count ({ALERTS})", RULES_ARE_LOADED), "alerts", instant=True),
         unit="none",
         steps=colours.all_or_broken(broken_from=1),
     )
