@@ -24,7 +24,7 @@ from ai_engine_quality.reference_engine import (
 )
 
 COSTS = {name: aeq.CallCost(0.01, "USD") for name in ("deepgram", "openai_realtime", "local")}
-CALL_SECONDS = 40.0
+CALL_SECONDS = 32.0
 
 
 @dataclass(frozen=True)
