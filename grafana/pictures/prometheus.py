@@ -1,0 +1,237 @@
+"""A real Prometheus that holds a history: samples written to it, the project's rules worked out.
+
+The rules are worked out over the past by range queries, in the order in which they build on each
+other, since a server works them out for the present only. Alerts become the series `ALERTS`, as the
+server would have written them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import yaml
+from history import STALE, Labels, Series
+from remote_write import write_request
+
+_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_PART: Final = re.compile(r"(\d+)(ms|s|m|h|d|w)")
+_BATCH: Final = 500
+"""Series in one request."""
+_START_SECONDS: Final = 20.0
+
+
+def seconds(text: str) -> float:
+    """Return a duration of a rule file, such as `1h30m`."""
+    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A recording rule, or an alert."""
+
+    name: str
+    expression: str
+    interval: float
+    labels: dict[str, str]
+    alert: bool = False
+    pending_seconds: float = 0.0
+    keep_firing_seconds: float = 0.0
+
+    def needs(self, other: Rule) -> bool:
+        """Whether this reads what the other writes."""
+        return not other.alert and other.name in self.expression
+
+
+def read_rules(files: Iterable[Path], finest: float) -> list[Rule]:
+    """Return the rules in an order in which each finds what it reads.
+
+    Args:
+        files: of Prometheus' rule format.
+        finest: seconds; where a group's interval is shorter, this is taken.
+    """
+    found = [
+        _rule(rule, max(finest, seconds(group["interval"])))
+        for file in files
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    ]
+    ordered: list[Rule] = []
+    while found:
+        ready = [rule for rule in found if not any(rule.needs(o) for o in found if o is not rule)]
+        if not ready:
+            raise ValueError(f"rules read each other in a circle: {[rule.name for rule in found]}")
+        ordered += ready
+        found = [rule for rule in found if rule not in ready]
+    return ordered
+
+
+def _rule(rule: dict[str, Any], interval: float) -> Rule:
+    return Rule(
+        name=rule.get("record") or rule["alert"],
+        expression=str(rule["expr"]),
+        interval=interval,
+        labels=rule.get("labels", {}),
+        alert="alert" in rule,
+        pending_seconds=seconds(rule.get("for", "0s")),
+        keep_firing_seconds=seconds(rule.get("keep_firing_for", "0s")),
+    )
+
+
+class Prometheus:
+    """A Prometheus on loopback that scrapes nothing; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("prometheus")
+        if program is None:
+            raise FileNotFoundError("prometheus is missing: apt-get install prometheus")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._folder = folder
+        config = folder / "prometheus.yml"
+        config.write_text("global: {scrape_interval: 15s}\n")
+        self._command = [
+            program,
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--web.enable-remote-write-receiver",
+            # One block for all: what is written last may be as old as what was written first.
+            "--storage.tsdb.min-block-duration=2d",
+            "--storage.tsdb.max-block-duration=2d",
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with (self._folder / "prometheus.log").open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._ready():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(f"Prometheus doesn't start: see {self._folder}/prometheus.log")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(_START_SECONDS)
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def write(self, series: Series) -> None:
+        """Store samples."""
+        items = list(series.items())
+        for first in range(0, len(items), _BATCH):
+            request = urllib.request.Request(
+                f"{self.url}/api/v1/write",
+                data=write_request(items[first : first + _BATCH]),
+                headers={
+                    "Content-Type": "application/x-protobuf",
+                    "Content-Encoding": "snappy",
+                    "X-Prometheus-Remote-Write-Version": "0.1.0",
+                },
+            )
+            with urllib.request.urlopen(request, timeout=60):
+                pass
+
+    def query(self, expression: str, at: float) -> list[dict[str, Any]]:
+        """Return an instant query's result; an error carries Prometheus' own words."""
+        return self._ask("query", query=expression, time=at)
+
+    def query_range(
+        self, expression: str, start: float, end: float, step: float
+    ) -> list[dict[str, Any]]:
+        """Return a range query's result; an error carries Prometheus' own words."""
+        return self._ask("query_range", query=expression, start=start, end=end, step=step)
+
+    def label_values(self, label: str, selector: str, start: float, end: float) -> list[str]:
+        """Return a label's values among the series of a selector."""
+        return self._ask(
+            f"label/{label}/values", **({"match[]": selector} if selector else {}),
+            start=start, end=end,
+        )  # fmt: skip
+
+    def _ask(self, what: str, **parameters: Any) -> Any:
+        url = f"{self.url}/api/v1/{what}"
+        body = urllib.parse.urlencode(parameters)
+        request = (
+            f"{url}?{body}" if what.startswith("label/")
+            else urllib.request.Request(url, data=body.encode())
+        )  # fmt: skip
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                data = json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            said = json.load(error)["error"]
+            raise ValueError(f"{said}, in: {parameters.get('query')}") from error
+        return data["result"] if isinstance(data, dict) else data
+
+    def work_out(self, rules: Iterable[Rule], start: float, end: float) -> None:
+        """Store what rules would have made of the samples that are there."""
+        for rule in rules:
+            first = math.ceil(start / rule.interval) * rule.interval
+            found = self.query_range(rule.expression, first, end, rule.interval)
+            self.write(dict(_written(rule, found)))
+
+
+def _written(rule: Rule, found: list[dict[str, Any]]) -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
+    for result in found:
+        samples = [(float(at), float(value)) for at, value in result["values"]]
+        labels = {name: value for name, value in result["metric"].items() if name != "__name__"}
+        labels |= rule.labels
+        if rule.alert:
+            labels |= {"alertname": rule.name, "alertstate": "firing"}
+            samples = firing(rule, samples)
+        name = "ALERTS" if rule.alert else rule.name
+        if samples:
+            key = tuple(sorted({**labels, "__name__": name}.items()))
+            yield key, with_ends(samples, rule.interval)
+
+
+def firing(rule: Rule, active: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return when an alert fires, of the moments at which its expression has a result."""
+    out: list[tuple[float, float]] = []
+    begun, before, fires = -math.inf, -math.inf, False
+    for at, _ in active:
+        kept = fires and at - before <= rule.keep_firing_seconds + rule.interval
+        if kept:
+            moments = range(1, round((at - before) / rule.interval))
+            out += [(before + index * rule.interval, 1.0) for index in moments]
+        elif at - before > rule.interval:
+            begun, fires = at, False
+        fires = fires or at - begun >= rule.pending_seconds
+        if fires:
+            out.append((at, 1.0))
+        before = at
+    return out
+
+
+def with_ends(samples: list[tuple[float, float]], interval: float) -> list[tuple[float, float]]:
+    """Return samples with a marker wherever there is a gap, so that they aren't held over it."""
+    out: list[tuple[float, float]] = []
+    for index, (at, value) in enumerate(samples):
+        out.append((at, value))
+        following = samples[index + 1][0] if index + 1 < len(samples) else None
+        if following is not None and following - at > interval * 1.5:
+            out.append((at + interval, STALE))
+    return out
