@@ -30,14 +30,14 @@ RULES: Final = [
     for name in ("rules/ai-engine.yml", "rules/call-report.yml", "alerts/ai-engine.yml")
 ]
 
-UNTIL: Final = 1_764_064_800.0
-"""25 November 2025, 10:00 UTC: always the same, so that pictures differ only where they should."""
-SECONDS: Final = 3 * 3_600.0
+UNTIL: Final = 1_764_064_920.0
+"""25 November 2025, 10:02 UTC: always the same, so that pictures differ only where they should."""
+SECONDS: Final = 2 * 3_600.0
 WORST_CALL: Final = "bottomk(1, last_over_time(ai_agent_call_quality_score[1h]))"
 """Whose call the drill-down shows."""
-CARD_LOOKBACK: Final = 30 * 60.0
-ENGINES: Final = {"voice-1:15000": ("2026-08", 90.0, 7), "voice-2:15000": ("2025-10", 18.0, 8)}
-"""Generation of the metrics, calls an hour, and seed. Old metrics grow with each call: fewer of them."""
+CARD_LOOKBACK: Final = 20 * 60.0
+ENGINES: Final = {"voice-1:15000": ("2026-08", 120.0, 7), "voice-2:15000": ("2025-10", 60.0, 8)}
+"""Generation of the metrics, calls an hour, and seed. Old metrics grow with every call."""
 
 
 def main() -> None:
@@ -100,7 +100,7 @@ def _drawings(
         at = UNTIL - SECONDS + card.seen_at
         when = TimeRange(at - CARD_LOOKBACK, at)
         data = {
-            uid: Source(dashboard, server, when, card.variables)
+            uid: Source(dashboard, server, when, {"instance": card.incident.engine})
             for uid, dashboard in dashboards.items()
         }
         yield Drawing(f"card-{card.name}", card.title, when, card_parts(card, data))

@@ -50,7 +50,6 @@ class Card:
     incident: Incident
     seen_at: float
     """When the picture is taken; seconds since the history began."""
-    variables: dict[str, str]
     steps: tuple[Step, ...]
 
 
@@ -79,7 +78,6 @@ def _card(name: str, table: dict[str, Any]) -> Card:
             title=table["title"],
             incident=incident,
             seen_at=incident.begins + parse_duration(table["seen_after"]),
-            variables=table.get("variables", {}),
             steps=tuple(Step(step["dashboard"], tuple(step["panels"])) for step in table["steps"]),
         )
     except KeyError as error:

@@ -42,7 +42,7 @@ GAP: Final = 8
 HEAD: Final = 44
 """For the picture's title."""
 CARD_WIDTH: Final = 1_100
-CARD_PANEL: Final = 230
+CARD_PANEL: Final = 250
 CARD_STEP: Final = 28
 COLOURS: Final = 96
 """A picture of so many colours is a third of the size, and looks the same."""
@@ -69,6 +69,8 @@ class Part:
     texts: Mapping[str, str] = field(default_factory=dict)
     """The variables as titles have them."""
     events: tuple[dict[str, Any], ...] = ()
+    error: str | None = None
+    """Why there is no data: Prometheus' own words."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,18 @@ class Drawing:
         return max(part.box.x + part.box.width for part in self.parts) + GAP
 
     def remarks(self) -> str:
-        """Return which panels had no data."""
+        """Return which panels had no data, or a wrong query."""
+        panels = [(part, part.panel["title"]) for part in self.parts if part.panel]
         empty = [
-            part.panel["title"]
-            for part in self.parts
-            if part.panel and part.answers and not any(answer.result for answer in part.answers)
+            title
+            for part, title in panels
+            if part.answers and not any(answer.result for answer in part.answers)
         ]
-        return f"; without data: {', '.join(empty)}" if empty else ""
+        wrong = [f"{title}: {part.error}" for part, title in panels if part.error]
+        return "".join(
+            [f"; without data: {', '.join(empty)}"] * bool(empty)
+            + [f"\n  wrong: {fault}" for fault in wrong]
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return what the page reads; times in milliseconds."""
@@ -119,6 +126,7 @@ def _part_as_json(part: Part) -> dict[str, Any]:
         "answers": [vars(answer) for answer in part.answers],
         "texts": part.texts,
         "events": part.events,
+        "error": part.error,
     }
 
 
@@ -134,17 +142,22 @@ class Source:
 
     def part(self, panel: Panel, box: Box) -> Part:
         """Return a panel with its data."""
-        answers = ask(
-            panel,
-            self._variables,
-            self._server,
-            self._time,
-            width=box.width,
-            scrape_interval=STEP_SECONDS,
-        )
+        answers: list[Answer] = []
+        error = None
+        try:
+            answers += ask(
+                panel,
+                self._variables,
+                self._server,
+                self._time,
+                width=box.width,
+                scrape_interval=STEP_SECONDS,
+            )
+        except ValueError as refused:
+            error = str(refused)
         known = {**self._variables, **times(self._time, STEP_SECONDS, STEP_SECONDS)}
         texts = {name: value.interpolated("text") for name, value in known.items()}
-        return Part(box, None, panel, tuple(answers), texts, self._events)
+        return Part(box, None, panel, tuple(answers), texts, self._events, error)
 
     @functools.cached_property
     def _events(self) -> tuple[dict[str, Any], ...]:
@@ -246,6 +259,7 @@ class Browser:
             said = subprocess.run(
                 [
                     self._programs["chromium"], "--headless=new", "--no-sandbox", "--disable-gpu",
+                    "--accept-lang=en-GB",
                     "--hide-scrollbars", "--force-device-scale-factor=1", "--lang=en-GB",
                     "--enable-logging=stderr", "--v=0",
                     f"--user-data-dir={profile}", f"--window-size={drawing.width},{drawing.height}",

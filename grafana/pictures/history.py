@@ -10,6 +10,7 @@ import asyncio
 import math
 import random
 import struct
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ class _Recorder:
     _keys: dict[tuple[str, tuple[tuple[str, str], ...]], Labels] = field(default_factory=dict)
 
     def scrape(self, registry: CollectorRegistry | None, at: float) -> None:
-        """Store what a scrape finds; None: the engine didn't answer."""
+        """Store what a scrape finds, and what Prometheus adds; None: the engine didn't answer."""
+        began = time.perf_counter()
         now: dict[Labels, float] = {}
         if registry is not None:
             for family in registry.collect():  # as the text has them, without parsing it
@@ -96,6 +98,7 @@ class _Recorder:
         found = len(now)
         now[self._key("up", {})] = float(registry is not None)
         now[self._key("scrape_samples_scraped", {})] = float(found)
+        now[self._key("scrape_duration_seconds", {})] = time.perf_counter() - began
         for key, value in now.items():
             self.series.setdefault(key, []).append((at, value))
         for key in self._known - now.keys():

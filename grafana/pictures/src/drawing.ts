@@ -51,6 +51,7 @@ export interface Part {
   answers: Answer[];
   texts: Record<string, string>;
   events: Span[];
+  error: string | null;
 }
 
 export interface Drawing {

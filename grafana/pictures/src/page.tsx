@@ -66,7 +66,9 @@ function PanelOf({ part, frames, timeRange }: Ready & { timeRange: TimeRange }) 
       displayMode={panel.transparent ? 'transparent' : 'default'}
     >
       {(width, height) =>
-        empty ? (
+        part.error ? (
+          <Empty text={part.error} height={height} />
+        ) : empty ? (
           <Empty text={panel.fieldConfig.defaults.noValue ?? 'No data'} height={height} />
         ) : (
           <Kind
@@ -85,6 +87,7 @@ function PanelOf({ part, frames, timeRange }: Ready & { timeRange: TimeRange }) 
   );
 }
 
+/** What stands where there is nothing to draw. */
 function Empty({ text, height }: { text: string; height: number }) {
   return (
     <div style={{ height, display: 'flex', alignItems: 'center', justifyContent: 'center', textAlign: 'center' }}>

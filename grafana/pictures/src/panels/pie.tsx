@@ -26,7 +26,7 @@ export function Pie({ panel, frames, theme, replaceVariables, width, height }: P
       height={height}
       legend={
         legend.showLegend === false ? null : (
-          <VizLayout.Legend placement={legend.placement ?? 'right'} width={legend.width}>
+          <VizLayout.Legend placement={legend.placement ?? 'right'} width={legend.width ?? (legend.placement === 'bottom' ? undefined : Math.round(width * 0.62))}>
             <VizLegend
               items={items}
               placement={legend.placement ?? 'right'}

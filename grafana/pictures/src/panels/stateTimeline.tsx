@@ -67,7 +67,7 @@ function cellsOf(time: Field, field: Field, end: number, merge: boolean): Cell[]
     if (value === null || value === undefined) {
       return;
     }
-    const to = Math.min(time.values[index + 1] ?? end, from + 1.5 * step, end);
+    const to = Math.min(time.values[index + 1] ?? end, from + step, end);
     const display = field.display!(value);
     const text = formattedValueToString(display);
     const last = cells[cells.length - 1];
