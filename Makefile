@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test lint dashboards bench format clean python-packages speech monitoring-tools
+.PHONY: demo test lint dashboards pictures bench format clean python-packages speech monitoring-tools pictures-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
@@ -23,6 +23,11 @@ lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 
 dashboards: $(VENV)/.installed ## Write grafana/dashboards from grafana/src
 	@PYTHONPATH=grafana/src $(BIN)/python -m ai_engine_dashboards grafana/dashboards
+
+# Not part of the tests: it needs a browser and some minutes.
+pictures: $(VENV)/.installed speech monitoring-tools pictures-tools ## Draw docs/img from live data
+	@cd grafana/pictures && { [ -d node_modules ] || npm ci --silent; } && npm run --silent build
+	@PYTHONPATH=grafana/pictures $(BIN)/python -m ai_engine_pictures $(ARGS)
 
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run
 	@$(BIN)/python tests/benchmarks $(ARGS)
@@ -51,3 +56,9 @@ speech:
 # The tests run a real Prometheus.
 monitoring-tools:
 	@sh tools/need-debian prometheus -- command -v promtool
+
+# Draw, and make the pictures small; npm brings Grafana's components.
+pictures-tools:
+	@sh tools/need-debian chromium -- command -v chromium
+	@sh tools/need-debian pngquant -- command -v pngquant
+	@sh tools/need-debian nodejs npm -- command -v npm

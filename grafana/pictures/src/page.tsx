@@ -135,7 +135,7 @@ function Page() {
   }, []);
   return (
     <ThemeContext.Provider value={theme}>
-      <GlobalStyles hackNoBackdropBlur isExtensionSidebarOpen={false} />
+      <GlobalStyles />
       {state && <Picture {...state} />}
     </ThemeContext.Provider>
   );
@@ -145,7 +145,8 @@ async function load() {
   const drawing: Drawing = await (await fetch('drawing.json')).json();
   for (const { panel } of drawing.parts) {
     if (panel) {
-      panel.fieldConfig = { defaults: {}, overrides: [], ...panel.fieldConfig };
+      // Panels without data, such as text, have none.
+      panel.fieldConfig ??= { defaults: {}, overrides: [] };
     }
   }
   await document.fonts.ready;

@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from cards import Incident
+from ai_engine_pictures.cards import Incident
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
@@ -194,9 +194,7 @@ async def _live_through(history: EngineHistory, loop: EngineLoop) -> Series:
     await engine.start()
     for incident in history.incidents:
         if incident.provider is None:
-            loop.call_later(
-                incident.begins, engine.faults.inject, incident.fault, incident.seconds
-            )
+            loop.call_later(incident.begins, engine.faults.inject, incident.fault, incident.seconds)
     calls = asyncio.create_task(
         traffic(engine, endless_calls(seed=history.seed), calls_per_hour=history.calls_per_hour)
     )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ai_engine_quality.reference_engine import FAULTS, parse_duration
 
-CARDS: Final = Path(__file__).parent / "cards.toml"
+CARDS: Final = Path(__file__).parent.parent / "cards.toml"
 MOST_STEPS: Final = 3
 """From the alert to the cause; more would take longer than two minutes."""
 
@@ -81,9 +81,13 @@ def _card(name: str, table: dict[str, Any]) -> Card:
             steps=tuple(Step(step["dashboard"], tuple(step["panels"])) for step in table["steps"]),
         )
     except KeyError as error:
-        raise ValueError(f"card {name}: {error.args[0]} is missing; add it to {CARDS.name}") from error
+        raise ValueError(
+            f"card {name}: {error.args[0]} is missing; add it to {CARDS.name}"
+        ) from error
     if incident.fault not in FAULTS:
-        raise ValueError(f"card {name}: no fault {incident.fault!r}; choose one of {', '.join(FAULTS)}")
+        raise ValueError(
+            f"card {name}: no fault {incident.fault!r}; choose one of {', '.join(FAULTS)}"
+        )
     if not 1 <= len(card.steps) <= MOST_STEPS:
         raise ValueError(f"card {name}: {len(card.steps)} steps; make it 1 to {MOST_STEPS}")
     return card

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from cards import Card
-from dashboards import (
+from ai_engine_pictures.cards import Card
+from ai_engine_pictures.dashboards import (
     GRID_COLUMNS,
     Answer,
     Dashboard,
@@ -29,10 +29,10 @@ from dashboards import (
     expanded,
     times,
 )
-from history import STEP_SECONDS
-from prometheus import Prometheus
+from ai_engine_pictures.history import STEP_SECONDS
+from ai_engine_pictures.prometheus import Prometheus
 
-HERE: Final = Path(__file__).parent
+HERE: Final = Path(__file__).parent.parent
 ICONS: Final = HERE / "node_modules" / "@grafana" / "ui" / "dist" / "public" / "img" / "icons"
 
 # Grafana's own measures, in pixels.

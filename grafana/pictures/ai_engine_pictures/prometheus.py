@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import yaml
-from history import STALE, Labels, Series
-from remote_write import write_request
+from ai_engine_pictures.history import STALE, Labels, Series
+from ai_engine_pictures.remote_write import write_request
 
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _PART: Final = re.compile(r"(\d+)(ms|s|m|h|d|w)")
@@ -194,7 +194,9 @@ class Prometheus:
             self.write(dict(_written(rule, found)))
 
 
-def _written(rule: Rule, found: list[dict[str, Any]]) -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
+def _written(
+    rule: Rule, found: list[dict[str, Any]]
+) -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
     for result in found:
         samples = [(float(at), float(value)) for at, value in result["values"]]
         labels = {name: value for name, value in result["metric"].items() if name != "__name__"}

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from cards import Card, read_cards
-from dashboards import Dashboard, TimeRange, read_dashboards
-from drawing import Browser, Drawing, Source, card_parts, dashboard_parts
-from history import STEP_SECONDS, EngineHistory, Series, record
-from prometheus import Prometheus, read_rules
+from ai_engine_pictures.cards import Card, read_cards
+from ai_engine_pictures.dashboards import Dashboard, TimeRange, read_dashboards
+from ai_engine_pictures.drawing import Browser, Drawing, Source, card_parts, dashboard_parts
+from ai_engine_pictures.history import STEP_SECONDS, EngineHistory, Series, record
+from ai_engine_pictures.prometheus import Prometheus, read_rules
 
-ROOT: Final = Path(__file__).parent.parent.parent
+ROOT: Final = Path(__file__).parent.parent.parent.parent
 OUT: Final = ROOT / "docs" / "img"
 RULES: Final = [
     ROOT / "monitoring" / name
@@ -61,7 +61,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Draw dashboards and cards into docs/img.")
-    parser.add_argument("names", nargs="*", metavar="PICTURE", help="e.g. call-quality or card-jitter")
+    parser.add_argument(
+        "names", nargs="*", metavar="PICTURE", help="e.g. call-quality or card-jitter"
+    )
     parser.add_argument("--keep", type=Path, metavar="FILE", help="keep the history in this file")
     return parser.parse_args()
 
@@ -95,7 +97,9 @@ def _drawings(
         worst = server.query(WORST_CALL, UNTIL)
         data = Source(dashboard, server, when, {"call_id": worst[0]["metric"]["call_id"]})
         parts = dashboard_parts(dashboard, data)
-        yield Drawing(dashboard.uid.removeprefix("ai-engine-"), dashboard.model["title"], when, parts)
+        yield Drawing(
+            dashboard.uid.removeprefix("ai-engine-"), dashboard.model["title"], when, parts
+        )
     for card in cards:
         at = UNTIL - SECONDS + card.seen_at
         when = TimeRange(at - CARD_LOOKBACK, at)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from prometheus import Prometheus, seconds
+from ai_engine_pictures.prometheus import Prometheus, seconds
 
-FOLDER: Final = Path(__file__).parent.parent / "dashboards"
+FOLDER: Final = Path(__file__).parent.parent.parent / "dashboards"
 GRID_COLUMNS: Final = 24
 ALL: Final = "$__all"
 
@@ -24,7 +24,9 @@ Panel = dict[str, Any]
 _VARIABLE: Final = re.compile(
     r"\$(?P<short>\w+)|\$\{(?P<long>\w+)(?::(?P<format>\w+))?\}|\[\[(?P<old>\w+)(?::(?P<old_format>\w+))?\]\]"
 )
-_LABEL_VALUES: Final = re.compile(r"^\s*label_values\((?:(?P<selector>.+),)?\s*(?P<label>\w+)\s*\)\s*$", re.DOTALL)
+_LABEL_VALUES: Final = re.compile(
+    r"^\s*label_values\((?:(?P<selector>.+),)?\s*(?P<label>\w+)\s*\)\s*$", re.DOTALL
+)
 _QUERY_RESULT: Final = re.compile(r"^\s*query_result\((?P<expr>.+)\)\s*$", re.DOTALL)
 _SPECIAL: Final = re.compile(r"([\\^$.|?*+()\[\]{}])")
 
@@ -91,7 +93,11 @@ def expanded(text: str, variables: Variables) -> str:
     def value(found: re.Match[str]) -> str:
         name = found["short"] or found["long"] or found["old"]
         known = variables.get(name)
-        return found[0] if known is None else known.interpolated(found["format"] or found["old_format"])
+        return (
+            found[0]
+            if known is None
+            else known.interpolated(found["format"] or found["old_format"])
+        )
 
     return _VARIABLE.sub(value, text)
 
@@ -241,15 +247,15 @@ def _options(
     return [str(query)]
 
 
-def _asked(
-    text: str, model: dict[str, Any], server: Prometheus, time: TimeRange
-) -> list[str]:
+def _asked(text: str, model: dict[str, Any], server: Prometheus, time: TimeRange) -> list[str]:
     if found := _LABEL_VALUES.match(text):
         names = server.label_values(found["label"], found["selector"] or "", time.start, time.end)
     elif found := _QUERY_RESULT.match(text):
         names = [_as_text(result) for result in server.query(found["expr"], time.end)]
     else:
-        raise ValueError(f"variable {model['name']}: {text!r} is neither label_values nor query_result")
+        raise ValueError(
+            f"variable {model['name']}: {text!r} is neither label_values nor query_result"
+        )
     if model.get("regex"):
         pattern = re.compile(re.sub(r"\(\?<(\w+)>", r"(?P<\1>", model["regex"].strip("/")))
         matches = (pattern.search(name) for name in names)
