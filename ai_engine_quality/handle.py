@@ -23,6 +23,9 @@ from ai_engine_quality.observations import (
 )
 from ai_engine_quality.result import CallScore
 
+_ENDED = [0.0] * EXACT_LIMIT
+"""What the handle of an ended call has for turns: a list without room, so that none is taken."""
+
 
 class CallOwner(Protocol):
     """What a handle asks of the monitor that made it."""
@@ -61,13 +64,16 @@ class CallHandle:
     counted.
     """
 
-    __slots__ = ("_call", "_gone", "_monitor", "band", "call_id", "progress", "published_turns")
+    __slots__ = (
+        "_call", "_gone", "_monitor", "_turns", "band", "call_id", "progress", "published_turns",
+    )  # fmt: skip
 
     def __init__(
         self, monitor: CallOwner, call: CallAccumulator | None, call_id: str, gone: DropReason
     ) -> None:
         self._monitor = monitor
         self._call = call
+        self._turns = _ENDED if call is None else call.turns.exact
         self._gone = gone
         self.call_id = call_id
         self.band: str | None = None
@@ -94,14 +100,13 @@ class CallHandle:
 
     def close(self, gone: DropReason) -> CallAccumulator | None:
         """Take the call's observations away; used by the monitor when the call ends."""
-        call, self._call, self._gone = self._call, None, gone
+        call, self._call, self._turns, self._gone = self._call, None, _ENDED, gone
         return call
 
     def turn_response(self, seconds: float) -> None:
         """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
-        call = self._call
-        if call is not None and type(seconds) is float and 0.0 <= seconds <= MAX_SECONDS:
-            turns = call.turns.exact
+        if type(seconds) is float and 0.0 <= seconds <= MAX_SECONDS:
+            turns = self._turns
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
                 return

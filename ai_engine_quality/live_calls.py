@@ -31,8 +31,9 @@ class LiveCalls:
         self._max_calls = max_calls
         self._expire_after = expire_after
         self._lock = RLock()  # re-entered when a hook asks the monitor something
-        self.handles: OrderedDict[str, CallHandle] = OrderedDict()
-        """By call id, oldest first; read without a lock by every observation."""
+        self.handles: dict[str, CallHandle] = {}
+        """By call id; read without a lock by every observation."""
+        self._by_age: OrderedDict[str, CallHandle] = OrderedDict()  # oldest first
         self._to_rescore: OrderedDict[str, CallHandle] = OrderedDict()  # longest untouched first
         self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
         self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
@@ -53,7 +54,8 @@ class LiveCalls:
                 raise Rejected(DropReason.CALL_ENDED)
             if len(self.handles) >= self._max_calls:
                 raise Rejected(DropReason.TOO_MANY_CALLS)
-            self.handles[handle.call_id] = self._to_rescore[handle.call_id] = handle
+            for kept in (self.handles, self._by_age, self._to_rescore):
+                kept[handle.call_id] = handle
             self._set_band(handle, NOT_SCORED)
 
     def ended_lately(self, call_id: str) -> bool:
@@ -65,8 +67,8 @@ class LiveCalls:
         with self._lock:
             call = handle.close(DropReason.CALL_ENDED)
             if call is not None:
-                self.handles.pop(handle.call_id, None)
-                self._to_rescore.pop(handle.call_id, None)
+                for kept in (self.handles, self._by_age, self._to_rescore):
+                    kept.pop(handle.call_id, None)
                 self._set_band(handle, None)
                 self._ended[handle.call_id] = now
             return call
@@ -74,7 +76,7 @@ class LiveCalls:
     def all(self) -> list[CallHandle]:
         """Return the live calls' handles, oldest first."""
         with self._lock:
-            return list(self.handles.values())
+            return list(self._by_age.values())
 
     def clear(self) -> None:
         """Forget every live call; their handles drop from now on."""
@@ -82,13 +84,13 @@ class LiveCalls:
             for handle in self.handles.values():
                 handle.close(DropReason.UNKNOWN_CALL)
                 self._set_band(handle, None)
-            self.handles.clear()
-            self._to_rescore.clear()
+            for kept in (self.handles, self._by_age, self._to_rescore):
+                kept.clear()
 
     def oldest_overdue(self, now: float) -> CallHandle | None:
         """Return the oldest call, where it has been live for longer than a call may be."""
         with self._lock:
-            handle = next(iter(self.handles.values()), None)
+            handle = next(iter(self._by_age.values()), None)
             call = handle.accumulator if handle else None
             overdue = call is not None and now - call.started >= self._expire_after
             return handle if overdue else None

@@ -23,7 +23,7 @@ from ai_engine_quality.live_calls import LiveCalls
 from ai_engine_quality.observations import FRAME_SECONDS, DropReason, Rejected
 from ai_engine_quality.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.result import CallScore
-from ai_engine_quality.scoring import score
+from ai_engine_quality.scoring import provisional_band, score
 from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import (
@@ -107,6 +107,7 @@ class QualityMonitor:
         self._wall_clock = wall_clock
         self._expire_after = expire_after
         self._live = LiveCalls(max_calls=max_live_calls, expire_after=expire_after)
+        self._handles = self._live.handles
         self._publishing = Lock()
         self._unknown = CallHandle(self, None, "", DropReason.UNKNOWN_CALL)
         self._late = CallHandle(self, None, "", DropReason.CALL_ENDED)
@@ -236,8 +237,11 @@ class QualityMonitor:
 
     def turn_response(self, call_id: str, seconds: float) -> None:
         """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
-        found = self._live.handles.get(call_id) if type(call_id) is str else None
-        (found or self._find(call_id)).turn_response(seconds)
+        try:
+            found = self._handles[call_id]
+        except Exception:  # unknown, unhashable, or a foreign __eq__
+            found = self._find(call_id)
+        found.turn_response(seconds)
 
     def unanswered(self, call_id: str, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""
@@ -395,8 +399,8 @@ class QualityMonitor:
         if progress == handle.progress:
             return None
         handle.progress = progress
-        result = score(call.freeze(duration=duration), self.policy)
-        return result.band.value if result.band else NOT_SCORED
+        band = provisional_band(call.freeze(duration=duration), self.policy)
+        return band.value if band else NOT_SCORED
 
     def _publish_live(self) -> None:
         if self._prometheus.multiprocess:
