@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test lint bench format clean python-packages speech monitoring-tools
+.PHONY: demo test lint bench up down format clean python-packages speech monitoring-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
@@ -23,6 +23,12 @@ lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run
 	@$(BIN)/python tests/benchmarks $(ARGS)
+
+up: ## Prometheus, Alertmanager and Grafana, by Docker Compose
+	@sh tools/monitoring-up $(ARGS)
+
+down: ## Stop them; their data stay
+	@sh tools/monitoring-down
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
@@ -45,6 +51,8 @@ speech:
 	@sh tools/need-debian --optional asterisk-core-sounds-en-wav -- \
 		test -d /usr/share/asterisk/sounds/en_US_f_Allison
 
-# The tests run a real Prometheus.
+# The tests run the real Prometheus, Alertmanager and VictoriaMetrics.
 monitoring-tools:
-	@sh tools/need-debian prometheus -- command -v promtool
+	@sh tools/need-debian prometheus prometheus-alertmanager victoria-metrics -- \
+		sh -c 'command -v promtool && command -v amtool && command -v prometheus-alertmanager \
+		&& command -v victoria-metrics'

@@ -45,7 +45,10 @@ OTHER = "other"
 NOT_SCORED = "not_scored"
 
 UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence")
-OUTCOMES = (UNKNOWN, "completed", "failed", "expired")
+OUTCOMES = (
+    UNKNOWN, "completed", "failed", "expired",
+    "agent_hangup", "caller_hangup", "no_input_timeout", "transferred",
+)  # fmt: skip
 """Outcomes that start at zero for each provider, so that their first call counts in a rate."""
 
 
