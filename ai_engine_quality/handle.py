@@ -94,6 +94,11 @@ class CallHandle:
         return self._call
 
     @property
+    def has_unpublished_turns(self) -> bool:
+        """Whether the latency histogram lacks turns of a live call. For the monitor."""
+        return self._call is not None and self.published_turns < len(self._turns)
+
+    @property
     def gone(self) -> DropReason:
         """Why observations are dropped while there is no call."""
         return self._gone

@@ -409,9 +409,11 @@ class QualityMonitor:
 
     def flush_turns(self, handle: CallHandle) -> None:
         """Count the turns that the latency histogram doesn't have yet."""
+        if not handle.has_unpublished_turns:
+            return
         with self._publishing:  # a scrape and a call's end may be in different threads
             call = handle.accumulator
-            if call is not None and handle.published_turns < len(call.turns.exact):
+            if call is not None and handle.has_unpublished_turns:
                 self.publish_turns(handle, call.turns.exact[handle.published_turns :])
 
     def publish_turns(self, handle: CallHandle, latencies: Sequence[float]) -> None:

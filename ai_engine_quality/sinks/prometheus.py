@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.samples import Sample
 
 from ai_engine_quality.observations import DropReason
 from ai_engine_quality.policy import FACTORS, Band
@@ -127,13 +128,14 @@ class LiveCount(NamedTuple):
     by_band: Mapping[str, int]
 
 
-class _Sample:
+class _Retained:
     """The score of a finished call, while scrapers may still want it."""
 
-    __slots__ = ("collections", "ended", "score")
+    __slots__ = ("collections", "ended", "sample")
 
-    def __init__(self, score: int, ended: float) -> None:
-        self.score = score
+    def __init__(self, call_id: str, score: int, ended: float) -> None:
+        self.sample = Sample("ai_agent_call_quality_score", {"call_id": call_id}, score)
+        """As the exposition has it: made once, shown many times."""
         self.ended = ended
         self.collections = 0
 
@@ -144,43 +146,41 @@ class RetainedScores:
     def __init__(self, retention: Retention, on_unseen: Callable[[int], None]) -> None:
         self._retention = retention
         self._on_unseen = on_unseen
-        self._samples: OrderedDict[str, _Sample] = OrderedDict()
+        self._calls: OrderedDict[str, _Retained] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self._calls)
 
     def add(self, call_id: str, score: int, now: float) -> None:
         """Keep a finished call's score; what exceeds the bound goes, the oldest first."""
-        self._samples.pop(call_id, None)
-        self._samples[call_id] = _Sample(score, now)
-        while len(self._samples) > self._retention.max_calls:
-            _, evicted = self._samples.popitem(last=False)
+        self._calls.pop(call_id, None)
+        self._calls[call_id] = _Retained(call_id, score, now)
+        while len(self._calls) > self._retention.max_calls:
+            _, evicted = self._calls.popitem(last=False)
             self._count_unseen(evicted)
 
-    def collect(self, now: float) -> list[tuple[str, int]]:
-        """Return the (call id, score) pairs that are shown now; this counts as a collection."""
+    def collect(self, now: float) -> list[Sample]:
+        """Return the samples that are shown now; this counts as a collection."""
         self.expire(now)
-        shown = []
-        for call_id, sample in self._samples.items():
-            sample.collections += 1
-            shown.append((call_id, sample.score))
-        return shown
+        for call in self._calls.values():
+            call.collections += 1
+        return [call.sample for call in self._calls.values()]
 
     def expire(self, now: float) -> None:
         """Drop what was seen often enough and is old enough, or is too old."""
         rule = self._retention
         gone = []
-        for call_id, sample in self._samples.items():
-            age = now - sample.ended
+        for call_id, call in self._calls.items():
+            age = now - call.ended
             if age < rule.min_seconds:
                 break  # ordered by age: the rest is younger
-            if age >= rule.max_seconds or sample.collections >= rule.min_collections:
+            if age >= rule.max_seconds or call.collections >= rule.min_collections:
                 gone.append(call_id)
         for call_id in gone:
-            self._count_unseen(self._samples.pop(call_id))
+            self._count_unseen(self._calls.pop(call_id))
 
-    def _count_unseen(self, sample: _Sample) -> None:
-        if sample.collections < self._retention.min_collections:
+    def _count_unseen(self, call: _Retained) -> None:
+        if call.collections < self._retention.min_collections:
             self._on_unseen(1)
 
 
@@ -505,9 +505,9 @@ class PrometheusSink:
                 (labels, group.turns.buckets(), group.turns.total)
                 for labels, group in self._groups.items()
             ]
-        yield _family(
-            "call_quality_score", _SCORE_HELP, ("call_id",), [((c,), s) for c, s in shown]
-        )
+        scores = _family("call_quality_score", _SCORE_HELP, ("call_id",), [])
+        scores.samples = shown
+        yield scores
         yield _family("calls_active", _ACTIVE_HELP, (), [((), live.active)])
         by_band = [((band,), count) for band, count in live.by_band.items()]
         yield _family("live_calls", _LIVE_HELP, ("band",), by_band)
