@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test lint bench up down format clean python-packages speech monitoring-tools
+.PHONY: demo test lint dashboards bench up down format clean python-packages speech monitoring-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
@@ -20,6 +20,9 @@ lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+dashboards: $(VENV)/.installed ## Write grafana/dashboards from grafana/src
+	@PYTHONPATH=grafana/src $(BIN)/python -m ai_engine_dashboards grafana/dashboards
 
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run
 	@$(BIN)/python tests/benchmarks $(ARGS)

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from ai_engine_quality import reading
 from ai_engine_quality.distribution import MAX_BIN, Bins, Distribution, coarser
-from ai_engine_quality.observations import FRAME_SECONDS
+from ai_engine_quality.observations import FRAME_SECONDS, is_agent_stage
 from ai_engine_quality.reading import SummaryError
 
 
@@ -114,6 +114,12 @@ class CallSummary:
     def distribution(self, name: str) -> Distribution:
         """Return the values of ``turn_latencies``, ``barge_in_reactions`` or ``unanswered``."""
         return Distribution.of(getattr(self, name) or (), self.binned.get(name, ()))
+
+    @property
+    def agent_clipped(self) -> float | None:
+        """Share (0 to 1) of samples at full scale, at the agent's stage that has most of them."""
+        shares = (levels.clipped for name, levels in self.audio.items() if is_agent_stage(name))
+        return max((share for share in shares if share is not None), default=None)
 
     def slowest_turn(self) -> tuple[int, float] | None:
         """Return (turn, seconds) of the slowest measured turn; turns count from 1."""

@@ -14,16 +14,16 @@ import re
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Summary
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.samples import Sample
 
 from ai_engine_quality.observations import DropReason
-from ai_engine_quality.policy import FACTORS, Band
+from ai_engine_quality.policy import FACTORS, Band, Ceilings
 from ai_engine_quality.result import CallScore
 
 SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
@@ -44,6 +44,9 @@ MAX_EXEMPLAR_CALL_ID = 100
 UNKNOWN = "unknown"
 OTHER = "other"
 NOT_SCORED = "not_scored"
+
+CEILINGS = tuple(field.name for field in fields(Ceilings))
+"""The policy's rules, so that each provider's counts begin at zero."""
 
 UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence")
 OUTCOMES = (
@@ -235,11 +238,14 @@ class _Group:
     underflow: Histogram
     by_band: dict[Band, Counter]
     penalties: dict[str, Counter]
+    ceilings: dict[str, Counter]
+    coverage: Summary
+    clipped: Summary
     turns: TurnBins
     native_turns: Histogram | None
 
 
-_MetricT = TypeVar("_MetricT", Counter, Gauge, Histogram)
+_MetricT = TypeVar("_MetricT", Counter, Gauge, Histogram, Summary)
 
 
 class PrometheusSink:
@@ -314,6 +320,18 @@ class PrometheusSink:
         self._underflow = self._make(
             Histogram, "call_underflow_ratio", "Effective underflow ratio of finished calls.",
             group, buckets=UNDERFLOW_BUCKETS,
+        )  # fmt: skip
+        self._ceilings = self._make(
+            Counter, "call_ceilings_total", "Finished calls that a ceiling applied to, by rule.",
+            ("provider", "rule"),
+        )  # fmt: skip
+        self._coverage = self._make(
+            Summary, "call_coverage_ratio", "Share of a finished call's score that was observed.",
+            ("provider",),
+        )  # fmt: skip
+        self._clipped = self._make(
+            Summary, "call_clipped_ratio", "Share of the agent's samples that are at full scale.",
+            ("provider",),
         )  # fmt: skip
         self._started = self._make(Counter, "calls_started_total", "Calls started.", ("provider",))
         self._ended = self._make(
@@ -420,6 +438,9 @@ class PrometheusSink:
             self._ended.labels(provider, self._outcomes(outcome)).inc()
             self._count_cost(summary.provider, summary.duration)
             group = self._group(summary.provider, summary.pipeline)
+            group.coverage.observe(score.coverage)
+            if (clipped := summary.agent_clipped) is not None:
+                group.clipped.observe(clipped)
             underflow = score.factor("underflow")
             if underflow.value is not None:
                 group.underflow.observe(underflow.value)
@@ -430,6 +451,8 @@ class PrometheusSink:
             for factor in score.factors:
                 if factor.penalty:
                     group.penalties[factor.name].inc(factor.penalty)
+            for gate in score.gates:
+                group.ceilings[gate.rule].inc()
 
     def _count_score(self, group: _Group, call_id: str, score: int, band: Band) -> None:
         group.by_band[band].inc()
@@ -464,6 +487,9 @@ class PrometheusSink:
             underflow=self._underflow.labels(*labels),
             by_band={band: self._scored.labels(*labels, band.value) for band in Band},
             penalties={factor: self._penalties.labels(*labels, factor) for factor in FACTORS},
+            ceilings={rule: self._ceilings.labels(labels[0], rule) for rule in CEILINGS},
+            coverage=self._coverage.labels(labels[0]),
+            clipped=self._clipped.labels(labels[0]),
             turns=TurnBins(),
             native_turns=self._native_turns.labels(*labels) if self._native_turns else None,
         )

@@ -92,9 +92,11 @@ class Webhook:
 class Fleet:
     """Reference engines in a process of their own."""
 
+    script = HERE / "engine_fleet.py"
+
     def __init__(self, speed, *names):
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "engine_fleet.py"), str(speed), *names],
+            [sys.executable, str(self.script), str(speed), *names],
             stdout=subprocess.PIPE,
             text=True,
         )

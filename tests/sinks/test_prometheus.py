@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 import ai_engine_quality as aeq
 import ai_engine_quality.monitor as monitor_module
+import ai_engine_quality.sinks.prometheus as sink_module
 
 METRICS = {
     "ai_agent_call_quality_score": ("gauge", {"call_id"}),
@@ -27,6 +28,9 @@ METRICS = {
     "ai_agent_calls_scored": ("counter", {"provider", "pipeline", "band"}),
     "ai_agent_calls_unscored": ("counter", {"reason"}),
     "ai_agent_call_quality_penalty_points": ("counter", {"provider", "pipeline", "factor"}),
+    "ai_agent_call_ceilings": ("counter", {"provider", "rule"}),
+    "ai_agent_call_coverage_ratio": ("summary", {"provider"}),
+    "ai_agent_call_clipped_ratio": ("summary", {"provider"}),
     "ai_agent_call_turn_response_seconds": ("histogram", {"provider", "pipeline"}),
     "ai_agent_call_underflow_ratio": ("histogram", {"provider", "pipeline"}),
     "ai_agent_calls_started": ("counter", {"provider"}),
@@ -517,6 +521,43 @@ class TestCounting:
                 after, "ai_agent_call_quality_penalty_points_total",
                 provider="deepgram", pipeline="default", factor=name,
             ) == pytest.approx(sum(score.factor(name).penalty for score in scores))  # fmt: skip
+
+    def test_ceilings_are_counted_by_their_rule(self, quality, registry):
+        """Each ceiling that applies to a call counts once by its rule; the others stay 0."""
+        score = have_call(quality, "slow", turn=3.5)
+        after = scrape(registry)
+        assert {gate.rule for gate in score.gates} >= {"latency"}
+        for rule in distinct(after, "ai_agent_call_ceilings_total", "rule"):
+            assert value(
+                after, "ai_agent_call_ceilings_total", provider="deepgram", rule=rule
+            ) == sum(gate.rule == rule for gate in score.gates)  # fmt: skip
+
+    def test_every_rule_that_a_score_can_name_is_a_ceiling_of_the_policy(self):
+        """The rules that begin at zero are the policy's own fields, so no gate is unknown."""
+        ceilings = aeq.DEFAULT_POLICY.to_dict()["ceilings"]
+        assert set(sink_module.CEILINGS) == set(ceilings)
+
+    def test_coverage_is_averaged_over_every_call_that_ended(self, quality, registry):
+        """Sum and count are those of the scores' coverage, unscored calls included."""
+        scores = [have_call(quality, f"call-{n}") for n in range(3)]
+        quality.call_started("nothing", provider="deepgram", pipeline="default")
+        scores.append(quality.call_ended("nothing", duration=3.0))
+        after = scrape(registry)
+        total = value(after, "ai_agent_call_coverage_ratio_sum", provider="deepgram")
+        assert total == pytest.approx(sum(score.coverage for score in scores))
+        assert value(after, "ai_agent_call_coverage_ratio_count", provider="deepgram") == 4
+
+    def test_clipping_is_that_of_the_agent_and_only_where_it_was_measured(self, quality, registry):
+        """A clipped agent counts with its share; the caller's clipping and silence do not."""
+        loud = b"\xff\x7f" * 80 + b"\x00\x80" * 80
+        for call_id, stage in (("agent", "provider_out"), ("caller", "transport_in")):
+            quality.call_started(call_id, provider="p", pipeline="q")
+            for _ in range(4_000):
+                quality.audio(call_id, stage, loud, encoding="slin16", sample_rate=8_000)
+            quality.call_ended(call_id, duration=80.0)
+        after = scrape(registry)
+        assert value(after, "ai_agent_call_clipped_ratio_count", provider="p") == 1
+        assert value(after, "ai_agent_call_clipped_ratio_sum", provider="p") == pytest.approx(1.0)
 
     def test_underflow_is_observed_where_it_was_reported(self, quality, registry):
         """The underflow histogram has each call's effective ratio, and no call that had none."""
@@ -1044,7 +1085,7 @@ class TestMultiprocessMode:
         for name, found in samples:
             keys = {key for key, _ in found} - {"le", "pid"}
             labels.setdefault(name, set()).add(frozenset(keys))
-        suffix = {"counter": "_total", "histogram": "_count", "gauge": ""}
+        suffix = {"counter": "_total", "histogram": "_count", "summary": "_count", "gauge": ""}
         for name, (kind, expected) in METRICS.items():
             if name != SCORE:
                 assert labels.get(name + suffix[kind]) == {frozenset(expected)}, name

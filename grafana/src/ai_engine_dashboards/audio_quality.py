@@ -1,0 +1,308 @@
+"""Audio Quality: what do callers hear, and is it speech? Alerts about sound lead here."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard as model
+
+from ai_engine_dashboards import colours, panels, playback
+from ai_engine_dashboards.layout import Placed, Row, dashboard
+from ai_engine_dashboards.panels import About, Query, big_number, density, over_time
+from ai_engine_dashboards.queries import ENGINES, PROVIDERS, in_calls, mean, rate
+from ai_engine_quality.call import ACTIVE_RMS
+from ai_engine_quality.policy import DEFAULT_POLICY
+
+UID = "ai-engine-audio-quality"
+LOUD_DC = 1_500
+"""|DC offset| of ordinary real calls lies below about this; of a misread one it was 5,452."""
+
+
+def build() -> model.Dashboard:
+    """The dashboard, from state to detail."""
+    return dashboard(
+        UID,
+        "Audio Quality",
+        "What callers hear: levels, noise, gaps, formats, and how sure the voice detector is.",
+        [
+            Row(
+                "State",
+                [
+                    Placed(noise(), 4, 6),
+                    Placed(clipping(), 4, 6),
+                    Placed(level_now(), 4, 6),
+                    Placed(playback.codec_alignment(), 12, 6),
+                ],
+            ),
+            Row("Traffic", [Placed(stream_bytes(), 12, 7), Placed(wire_bytes(), 12, 7)]),
+            Row(
+                "Errors",
+                [
+                    Placed(playback.underflow_ratio(), 8, 7),
+                    Placed(playback.jitter_buffer_dry(), 8, 7),
+                    Placed(playback.streaming_fallbacks(), 8, 7),
+                ],
+            ),
+            Row(
+                "Signal",
+                [
+                    Placed(rms_by_stage(), 9, 8),
+                    Placed(dc_offset(), 7, 8),
+                    Placed(vad_confidence(), 8, 8),
+                ],
+            ),
+            Row(
+                "Noise, clipping and levels over time",
+                [
+                    Placed(noise_over_time(), 8, 7),
+                    Placed(clipping_over_time(), 8, 7),
+                    Placed(points_for_level(), 8, 7),
+                ],
+                collapsed=True,
+            ),
+        ],
+    )
+
+
+def _noise_calls(window: str) -> str:
+    return f'increase(ai_agent_call_ceilings_total{{{PROVIDERS}, rule="noise"}}[{window}])'
+
+
+def noise() -> panels.Panel:
+    """Calls in which the agent was noise."""
+    about = About(
+        shows="Calls of this time range in which the agent's audio was measured to be noise: "
+        "flat in its spectrum, and loud.",
+        good="0.",
+        act="A wrong codec, byte order or sample rate: see Codec alignment. Misaligned names the "
+        "provider; aligned all the same is the byte order.",
+        empty="No call has ended since the engine was started",
+    )
+    return big_number(
+        "Noise found by the scorer",
+        about,
+        Query(f"sum ({_noise_calls('$__range')})", "calls", instant=True),
+        unit="suffix: calls",
+        steps=colours.all_or_broken(broken_from=0.5),
+    )
+
+
+def noise_over_time() -> panels.Panel:
+    """The same over time."""
+    about = About(
+        shows="Calls in which the agent was noise, of the last minutes at each point, by provider.",
+        good="0.",
+        act="When did it begin? A deployment or a provider's change is near.",
+        empty="No call has ended since the engine was started",
+    )
+    return over_time(
+        "Noise over time",
+        about,
+        Query(
+            f"sum by (provider) ({_noise_calls('$__rate_interval')})", "{{provider}}", panels.EVENTS
+        ),
+        unit="suffix: calls",
+        steps=colours.all_or_broken(broken_from=0.5),
+        names=colours.PROVIDERS,
+        lines=False,
+        stepped=True,
+    )
+
+
+CLIPPED = {0.001: colours.ORANGE, 0.005: colours.BROKEN}
+"""Two real calls that were noise had 0.6 and 2.9 % of their samples clipped, ordinary ones none."""
+
+
+def clipping() -> panels.Panel:
+    """How much of the agent is clipped."""
+    about = About(
+        shows="Share of the agent's samples that were at full scale, mean of this time range's "
+        "calls.",
+        good="0. Ordinary calls have none.",
+        act="Together with noise: the format. Alone: the provider's or a bridge's gain is too "
+        "high.",
+        empty="No agent audio was measured in calls that ended in this range",
+    )
+    return big_number(
+        "Clipping found by the scorer",
+        about,
+        Query(mean("ai_agent_call_clipped_ratio", "$__range"), "clipped", instant=True),
+        unit="percentunit",
+        decimals=2,
+        steps=colours.thresholds(CLIPPED),
+    )
+
+
+def clipping_over_time() -> panels.Panel:
+    """The same over time."""
+    about = About(
+        shows="Share of the agent's samples at full scale, mean of the calls of the last minutes "
+        "at each point, by provider.",
+        good="0.",
+        act="When did it begin? A deployment or a provider's change is near.",
+        empty="No agent audio was measured in calls that ended in this range",
+    )
+    share = mean("ai_agent_call_clipped_ratio", "$__rate_interval", "provider")
+    return over_time(
+        "Clipping over time",
+        about,
+        Query(share, "{{provider}}", panels.EVENTS),
+        unit="percentunit",
+        steps=colours.thresholds(CLIPPED),
+        names=colours.PROVIDERS,
+        points=True,
+    )
+
+
+def _speech(stages: str) -> str:
+    """Levels of active speech, in calls: silent frames say nothing about the agent's voice."""
+    return in_calls(f'(ai_agent_audio_rms{{{ENGINES}, stage=~"{stages}"}} >= {ACTIVE_RMS:g})')
+
+
+def level_now() -> panels.Panel:
+    """How loud the agent is."""
+    level = DEFAULT_POLICY.speech_level
+    about = About(
+        shows="Level of the agent's speech over the last 5 minutes, 16-bit RMS: frames of 200 and "
+        "more, the last of each second.",
+        good=f"{level.low:g} to {level.high:g} (RFC 7874).",
+        act="Too quiet or too loud: the provider's voice settings or a gain between. Over 6,000 "
+        "and with noise: the format.",
+        empty="The agent did not speak in the last 5 minutes",
+    )
+    heard = f"avg (avg_over_time(({_speech('provider_out|transport_out.*')})[5m:1s]))"
+    return big_number(
+        "Agent level",
+        about,
+        Query(heard, "RMS", instant=True),
+        unit="none",
+        steps=colours.speech_level(),
+    )
+
+
+def rms_by_stage() -> panels.Panel:
+    """Levels by stage."""
+    level = DEFAULT_POLICY.speech_level
+    about = About(
+        shows="Level of active speech (16-bit RMS of 200 and more) at each stage of the way. The "
+        "engine shows each stage's last frame, of whichever call that was.",
+        good=f"provider_out and transport_out between {level.low:g} and {level.high:g}; the "
+        "caller's stages are the callers' own.",
+        act="A jump between two stages: what lies between them. All too low or high: the provider.",
+        empty="Nobody spoke in this range",
+    )
+    return over_time(
+        "RMS by stage",
+        about,
+        Query(
+            f"avg by (stage) (avg_over_time(({_speech('.+')})[$__rate_interval:1s]))",
+            "{{stage}}",
+            "15s",
+        ),
+        unit="none",
+        steps=colours.speech_level(),
+        names=colours.STAGES,
+        lowest=None,
+        points=True,
+        logarithmic=True,
+    )
+
+
+def dc_offset() -> panels.Panel:
+    """Mean sample by stage."""
+    about = About(
+        shows="Mean sample of each stage's last frame (16-bit), during calls: the largest "
+        "deviation.",
+        good=f"Between -{LOUD_DC} and {LOUD_DC}.",
+        act="Far off 0 on the agent's stages: the format is misread. On the caller's: the line.",
+        empty="No call in this range",
+    )
+    offset = in_calls(f"abs(ai_agent_audio_dc_offset{{{ENGINES}}})")
+    return over_time(
+        "DC offset",
+        about,
+        Query(
+            f"max by (stage) (max_over_time(({offset})[$__rate_interval:1s]))", "{{stage}}", "15s"
+        ),
+        unit="none",
+        steps=colours.all_or_broken(broken_from=LOUD_DC),
+        names=colours.STAGES,
+    )
+
+
+BYTES = {"tx, to the caller": colours.ORANGE, "rx, from the caller": colours.SKY}
+
+
+def stream_bytes() -> panels.Panel:
+    """Bytes of calls."""
+    about = About(
+        shows="Audio that the engine sends to callers (tx) and takes from them (rx), of all calls.",
+        good="rx is level while there are calls; tx comes with the agent's speech.",
+        act="rx at 0 during calls: the engine hears nobody. tx at 0: callers hear nothing.",
+        empty="No engine answers, or (October 2025) no call has begun: see Health on System "
+        "Overview",
+    )
+    return over_time(
+        "Bytes tx/rx",
+        about,
+        Query(rate("ai_agent_stream_tx_bytes_total"), "tx, to the caller", "15s"),
+        Query(rate("ai_agent_stream_rx_bytes_total"), "rx, from the caller", "15s"),
+        unit="Bps",
+        steps=colours.no_thresholds(),
+        names=BYTES,
+        lines=False,
+    )
+
+
+def wire_bytes() -> panels.Panel:
+    """Bytes on AudioSocket."""
+    about = About(
+        shows="Audio on the AudioSocket connections with Asterisk. With RTP there is none.",
+        good="Close to Bytes tx/rx: what is counted there is sent here.",
+        act="tx above, and nothing here: the connection is gone.",
+        empty="No engine answers: see Health on System Overview",
+    )
+    return over_time(
+        "AudioSocket bytes tx/rx",
+        about,
+        Query(rate("ai_agent_audiosocket_tx_bytes_total"), "tx, to the caller", "15s"),
+        Query(rate("ai_agent_audiosocket_rx_bytes_total"), "rx, from the caller", "15s"),
+        unit="Bps",
+        steps=colours.no_thresholds(),
+        names=BYTES,
+        lines=False,
+    )
+
+
+def vad_confidence() -> panels.Panel:
+    """How sure the detector is."""
+    about = About(
+        shows="How sure the voice detector was that a frame of the caller's is speech: frames a "
+        "second by confidence.",
+        good="Bright at the bottom (silence) and at the top (speech), dark between.",
+        act="Bright in the middle: noisy lines, or a threshold that doesn't suit them. See Sure of "
+        "speech on Conversation Flow.",
+        empty="No frame of a caller's was judged in this range",
+    )
+    buckets = f"sum by (le) (rate(ai_agent_vad_confidence_bucket{{{ENGINES}}}[$__rate_interval]))"
+    return density(
+        "VAD confidence distribution", about, Query(buckets, "{{le}}", "15s"), unit="none"
+    )
+
+
+def points_for_level() -> panels.Panel:
+    """What levels cost."""
+    about = About(
+        shows="Points that calls lost for the agent's level, of the last 15 minutes at each "
+        "point, by provider: what AgentSpeechLevelOff rings by.",
+        good="Under 4 of 10.",
+        act="Agent level tells whether it is too quiet or too loud.",
+        empty="No call lost points in this range",
+    )
+    lost = "job_instance_provider_factor:ai_agent_call_quality_penalty_points:avg15m"
+    return over_time(
+        "Points lost for the level",
+        about,
+        Query(f'max by (provider) ({lost}{{{PROVIDERS}, factor="rms"}})', "{{provider}}"),
+        unit="suffix: points",
+        steps=colours.all_or_broken(broken_from=4),
+        names=colours.PROVIDERS,
+    )

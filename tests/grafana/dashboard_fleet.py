@@ -1,0 +1,95 @@
+"""Reference engines of both generations in one process, as the dashboards' tests need them.
+
+`python dashboard_fleet.py SPEED SPEC...`, where a spec is `NAME GENERATION CALLS PROVIDER FAULT` with
+commas between: so many calls are always in progress, of one provider (`mix`: of all), with a fault
+from the start (`none`: healthy). -1 is one call, and then no more. Prints one line of JSON, name -> URL, and serves until it is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from prometheus_client import CollectorRegistry
+
+import ai_engine_quality as aeq
+from ai_engine_quality.reference_engine import (
+    SCENARIOS,
+    EngineLoop,
+    ReferenceEngine,
+    endless_calls,
+)
+
+COSTS = {name: aeq.CallCost(0.01, "USD") for name in ("deepgram", "openai_realtime", "local")}
+CALL_SECONDS = 40.0
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one engine does."""
+
+    name: str
+    generation: str
+    calls: int
+    provider: str
+    fault: str
+
+    @classmethod
+    def parse(cls, text):
+        name, generation, calls, provider, fault = text.split(",")
+        return cls(name, generation, int(calls), provider, fault)
+
+    def plans(self):
+        """The calls, without end; every one of them is interrupted, and long enough for a score."""
+        for plan in endless_calls():
+            if self.provider in ("mix", plan.provider.name):
+                yield replace(plan, scenario=SCENARIOS["barge_in"], duration=CALL_SECONDS)
+
+
+def _engine(spec, loop):
+    registry = CollectorRegistry()
+    quality = aeq.QualityMonitor(
+        registry=registry, clock=loop.time, wall_clock=loop.wall_time, log=False, costs=COSTS
+    )
+    if spec.name == "busy":
+        # As `attach` would: what this engine delivers, and how its audio travels.
+        quality.engine_info(version=spec.generation, audio_transport="audiosocket")
+        for factor in aeq.DEFAULT_POLICY.weights:
+            quality.hook_live(factor, live=True)
+    return ReferenceEngine(quality=quality, registry=registry, port=0, generation=spec.generation)
+
+
+async def _calls(engine, plans):
+    for plan in plans:
+        await engine.answering()
+        await engine.place(plan)
+
+
+async def _serve(specs, loop):
+    engines = {spec: _engine(spec, loop) for spec in specs}
+    for spec, engine in engines.items():
+        await engine.start()
+        if spec.fault not in ("none", "engine_stop"):
+            engine.faults.inject(spec.fault)
+    sys.stdout.write(json.dumps({spec.name: engine.url for spec, engine in engines.items()}) + "\n")
+    sys.stdout.flush()
+    async with asyncio.TaskGroup() as group:
+        for spec, engine in engines.items():
+            plans = spec.plans() if spec.calls > 0 else islice(spec.plans(), 1)
+            for _ in range(abs(spec.calls)):
+                group.create_task(_calls(engine, plans))
+            await asyncio.sleep(0.7)
+
+
+def main():
+    speed, *specs = sys.argv[1:]
+    loop = EngineLoop(float(speed))
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(_serve([Spec.parse(text) for text in specs], loop))
+
+
+if __name__ == "__main__":
+    main()
