@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test lint dashboards bench up down format clean python-packages speech monitoring-tools
+.PHONY: demo test lint dashboards handbook docs bench up down format clean python-packages speech monitoring-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
@@ -24,6 +24,13 @@ lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 dashboards: $(VENV)/.installed ## Write grafana/dashboards from grafana/src
 	@PYTHONPATH=grafana/src $(BIN)/python -m ai_engine_dashboards grafana/dashboards
 
+handbook: $(VENV)/.installed ## Write the tables in docs/ from policy, registry, dashboards, alerts
+	@PYTHONPATH=tools:grafana/src $(BIN)/python -m handbook
+
+docs: $(VENV)/.installed ## The handbook as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run
 	@$(BIN)/python tests/benchmarks $(ARGS)
 
@@ -38,7 +45,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Made anew when what it installs changes.
 $(VENV)/.installed: pyproject.toml
