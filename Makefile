@@ -28,7 +28,7 @@ handbook: $(VENV)/.installed ## Write the tables in docs/ from policy, registry,
 	@PYTHONPATH=tools:grafana/src $(BIN)/python -m handbook
 
 docs: $(VENV)/.installed ## The handbook as a site, in site/
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "site/index.html"
 
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run

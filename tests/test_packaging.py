@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import textwrap
 import tomllib
 import zipfile
@@ -160,6 +162,64 @@ class TestTheWheel:
         place, score = done.stdout.split()
         assert place.startswith(str(wheel))
         assert int(score) == 89
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Build the sdist, and from it the wheel, as a release does; return both."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (sdist,), (made,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, made
+
+
+class TestTheSourceDistribution:
+    def test_it_has_every_file_of_the_project(self, built):
+        """What git knows is in it, but for what only a checkout or a forge can use."""
+        known = subprocess.run(
+            [shutil.which("git"), "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout.split()
+        with tarfile.open(built[0]) as archive:
+            inside = {name.partition("/")[2] for name in archive.getnames()}
+        missing = {name for name in set(known) - inside if (ROOT / name).exists()}
+        assert {name.partition("/")[0] for name in missing} <= {".ci", ".github"}
+
+    def test_it_has_nothing_else(self, built):
+        """No cache, no secret, no record and no site that lies about in a checkout."""
+        with tarfile.open(built[0]) as archive:
+            inside = {name.partition("/")[2] for name in archive.getnames()}
+        wrong = re.compile(r"(^|/)(__pycache__|node_modules|site|\.secrets|records|\.venv)(/|$)")
+        assert [name for name in inside if wrong.search(name)] == []
+
+    def test_its_wheel_is_the_checkouts_wheel(self, built, names):
+        """The wheel that is built from the sdist has the same files as one from the checkout."""
+        with zipfile.ZipFile(built[1]) as archive:
+            assert sorted(archive.namelist()) == sorted(names)
+
+    def test_the_wheel_can_be_installed_and_its_command_runs(self, built, tmp_path):
+        """Installed where nothing else of the project is, it tells its version."""
+        installed = subprocess.run(
+            [
+                sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
+                "--disable-pip-version-check", "--target", str(tmp_path / "lib"), str(built[1]),
+            ],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert installed.returncode == 0, installed.stderr
+        done = python(
+            """
+            import runpy, sys
+            sys.argv = ["ai-engine-quality", "--version"]
+            runpy.run_module("ai_engine_quality", run_name="__main__", alter_sys=True)
+            """,
+            path=[tmp_path / "lib"],
+            cwd=tmp_path,
+        )
+        assert aeq.__version__ in done.stdout, done.stderr
 
 
 class TestImporting:

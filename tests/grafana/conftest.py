@@ -66,8 +66,7 @@ class Live:
     def instances(self, generation):
         """Return a pattern of all engines of a generation."""
         return "|".join(
-            re.escape(url.removeprefix("http://"))
-            for url in self._fleets[generation].urls.values()
+            re.escape(url.removeprefix("http://")) for url in self._fleets[generation].urls.values()
         ).replace("\\", "\\\\")
 
     def some_call(self, generation):
@@ -122,9 +121,7 @@ def _found(name):
 def live(tmp_path_factory):
     """Return the stack, once every engine has had calls, and the rules have seen them."""
     started, webhook = time.time(), Webhook()
-    fleets = {
-        generation: DashboardFleet(SPEED, *specs(generation)) for generation in GENERATIONS
-    }
+    fleets = {generation: DashboardFleet(SPEED, *specs(generation)) for generation in GENERATIONS}
     stack = Stack(tmp_path_factory.mktemp("stack"), FACTOR, webhook, _found, scrape="1s")
     stack.watch(*(fleet.instance(name) for fleet in fleets.values() for name in fleet.urls))
     running = Live(stack, fleets, started)

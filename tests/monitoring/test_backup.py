@@ -1,4 +1,4 @@
-"""The manual's way of a backup: the folder of a stopped Prometheus, packed and unpacked elsewhere."""
+"""The manual's backup: the folder of a stopped Prometheus, packed and unpacked elsewhere."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def prometheus(tmp_path, program):
 
 
 def samples(url, end="now"):
-    """Return [second, value] of everything scraped of the engine's ``up``; none before it answers."""
+    """Return [second, value] of each scrape's ``up``; none before it answers."""
     when = {} if end == "now" else {"time": end}
     try:
         answer = get_json(f"{url}/api/v1/query", query='up{job="ai-engine"}[5m]', **when)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import chain
 
-from ai_engine_quality.policy import DEFAULT_POLICY, Band, Knees, Policy, Steps
+from ai_engine_quality.policy import DEFAULT_POLICY, Band, Knees, Policy, Steps, versions
 from ai_engine_quality.wording import percent, seconds
 from handbook.marks import table
 
@@ -35,7 +35,7 @@ _RAMPS: Mapping[str, tuple[str, In]] = {
 def parts(policy: Policy = DEFAULT_POLICY) -> dict[str, str]:
     """Return the page's generated parts, by their marks."""
     return {
-        "version": f"This page describes policy `{policy.version}`.",
+        "version": _version(policy),
         "weights": _weights(policy),
         "ramps": _ramps(policy),
         "ceilings": _ceilings(policy),
@@ -43,6 +43,12 @@ def parts(policy: Policy = DEFAULT_POLICY) -> dict[str, str]:
         "not-scored": _not_scored(policy),
         "constants": _constants(policy),
     }
+
+
+def _version(policy: Policy) -> str:
+    others = ", ".join(f"`{name}`" for name in versions() if name != policy.version)
+    said = f"This page describes policy `{policy.version}`, the default."
+    return f"{said} {others} can be chosen instead." if others else said
 
 
 def _weights(policy: Policy) -> str:
@@ -84,21 +90,27 @@ def _ceilings(policy: Policy) -> str:
         ("underflow_unobserved", "nobody counted frames", tops.underflow_unobserved),
         (
             "caller_ignored",
-            f"the caller spoke for {ignored.speech_seconds:g} s in a call of "
-            f"{ignored.call_seconds:g} s or more, and no turn was measured",
+            (
+                f"the caller spoke for {ignored.speech_seconds:g} s in a call of "
+                f"{ignored.call_seconds:g} s or more, and no turn was measured"
+            ),
             tops.caller_ignored,
         ),
         (
             "noise",
-            f"the agent is noise: median flatness {policy.noise.flatness:g} or more, and level "
-            f"{policy.noise.rms:g} or more",
+            (
+                f"the agent is noise: median flatness {policy.noise.flatness:g} or more, and level "
+                f"{policy.noise.rms:g} or more"
+            ),
             tops.noise,
         ),
         ("call_failed", "the engine reports that the call failed", tops.call_failed),
         (
             "never_heard",
-            f"in {policy.never_heard.call_seconds:g} s or more no agent frame was played, or under "
-            f"{percent(nearly)} of those measured were speech, with no turn and no fallback",
+            (
+                f"in {policy.never_heard.call_seconds:g} s or more no agent frame was played, or "
+                f"under {percent(nearly)} of those measured were speech; no turn, no fallback"
+            ),
             tops.never_heard,
         ),
     ]
@@ -119,8 +131,10 @@ def _not_scored(policy: Policy) -> str:
         ("abandoned", f"nothing was observed, and it lasted under {rule.abandoned_seconds:g} s"),
         (
             "no_conversation",
-            f"no turn was measured or unanswered, and it lasted under "
-            f"{rule.no_conversation_seconds:g} s",
+            (
+                f"no turn was measured or unanswered, and it lasted under "
+                f"{rule.no_conversation_seconds:g} s"
+            ),
         ),
         (
             "too_little_evidence",
@@ -138,10 +152,7 @@ def _constants(policy: Policy) -> str:
         ("measured frames below which a level isn't scored", level.min_frames),
         ("weight of a run of fillers beside its frames", f"{fillers.episode_weight:g}"),
         ("frames below which a ratio is taken of as many", fillers.min_frames),
-        (
-            "agent's share of a call whose frames nobody counted",
-            f"{percent(fillers.assumed_share)}, {fillers.assumed_min:g} to "
-            f"{fillers.assumed_max:g} s",
-        ),
+        ("agent's share of a call whose frames nobody counted", percent(fillers.assumed_share)),
+        ("such a share in seconds", f"{fillers.assumed_min:g} to {fillers.assumed_max:g}"),
     ]
     return table(("number", "value"), rows)

@@ -1,7 +1,7 @@
 """The site's hooks: what pages link to outside ``docs/`` becomes part of the site.
 
-The README is its first page. A link ``../FILE`` of a page in ``docs/`` leads to a copy of that file,
-so that the same links serve in a checkout and on the site.
+The README is its first page. A link ``../FILE`` of a page in ``docs/`` leads to a copy of that
+file, so that the same links serve in a checkout and on the site.
 """
 
 from __future__ import annotations
