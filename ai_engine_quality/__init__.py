@@ -24,7 +24,7 @@ from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import Settings, SettingsError, load_settings
 from ai_engine_quality.sinks.prometheus import CallCost, Retention
 from ai_engine_quality.sinks.records import RecordFile, Unreadable, read_records
-from ai_engine_quality.summary import CallSummary, StageLevels
+from ai_engine_quality.summary import CallSummary, HeardSilence, LateClock, StageLevels
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -39,6 +39,8 @@ __all__ = [
     "FactorReport",
     "FactorScore",
     "Gate",
+    "HeardSilence",
+    "LateClock",
     "Policy",
     "PolicyError",
     "QualityMonitor",

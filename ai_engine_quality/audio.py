@@ -7,6 +7,8 @@ cost per call is then shared, and a frame costs less than ``audioop.rms`` would.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -16,6 +18,7 @@ import numpy.typing as npt
 
 from ai_engine_quality.call import ACTIVE_RMS, FrameFormat, StageAccumulator
 from ai_engine_quality.observations import DropReason, Rejected
+from ai_engine_quality.talkspurts import Talkspurts
 
 Samples = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -183,12 +186,14 @@ def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
 class _Group:
     """Frames of one format that wait to be measured."""
 
-    __slots__ = ("frames", "of", "stands_for", "to_check")
+    __slots__ = ("frames", "heard", "of", "stands_for", "to_check")
 
     def __init__(self, stands_for: float) -> None:
         self.frames: list[bytes] = []
         self.of: list[tuple[StageAccumulator, bool]] = []
         """Each frame's stage, and whether its level counts or it is there for the noise check."""
+        self.heard: list[tuple[int, Talkspurts, float]] = []
+        """Places of the frames of calls whose two sides are heard, and when each was seen."""
         self.stands_for = stands_for
         """Seconds of audio for which each level counts."""
         self.to_check: list[int] = []
@@ -198,7 +203,13 @@ class _Group:
 class FrameBatch:
     """Samples the frames of all calls and measures them together; each result goes to its stage."""
 
-    def __init__(self, sampling: Sampling | None = None, capacity: int = BATCH_FRAMES) -> None:
+    def __init__(
+        self,
+        sampling: Sampling | None = None,
+        capacity: int = BATCH_FRAMES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._level_every = (sampling or Sampling()).level_every
         self._patterns = {
             agent: _pattern(sampling or Sampling(), agent=agent) for agent in (False, True)
@@ -219,6 +230,8 @@ class FrameBatch:
         frames = group.frames
         if step.noise_check:
             group.to_check.append(len(frames))
+        if stage.speech is not None and step.level:
+            group.heard.append((len(frames), stage.speech, self._clock()))
         frames.append(frame)
         group.of.append((stage, step.level))
         if len(frames) >= self._capacity:
@@ -240,6 +253,8 @@ def _measure(form: FrameFormat, group: _Group) -> None:
     for (stage, counts), level in zip(group.of, levels, strict=True):
         if counts:
             stage.add_level(level, seconds)
+    for row, speech, at in group.heard:
+        speech.add(at, active=levels[row] >= ACTIVE_RMS)
     if form.seconds >= MIN_SPECTRUM_SECONDS:
         rows = [row for row in group.to_check if levels[row] >= ACTIVE_RMS]
         if rows:

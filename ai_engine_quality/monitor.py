@@ -102,7 +102,7 @@ class QualityMonitor:
         _check_arguments(policy, clock, wall_clock, max_live_calls, expire_after)
         self.policy = policy
         self._milestones = policy.milestones()
-        self.frames = FrameBatch(_checked_sampling(sampling or Sampling()))
+        self.frames = FrameBatch(_checked_sampling(sampling or Sampling()), clock=clock)
         self._clock = clock
         self._wall_clock = wall_clock
         self._expire_after = expire_after
