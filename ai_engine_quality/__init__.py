@@ -19,7 +19,7 @@ from ai_engine_quality.monitor import QualityMonitor
 from ai_engine_quality.observations import DropReason
 from ai_engine_quality.policy import DEFAULT_POLICY, Band, Policy, PolicyError
 from ai_engine_quality.reading import SummaryError
-from ai_engine_quality.result import CallScore, FactorScore, Gate
+from ai_engine_quality.result import CallScore, FactorScore, Gate, Standing
 from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import Settings, SettingsError, load_settings
 from ai_engine_quality.sinks.prometheus import CallCost, Retention
@@ -50,6 +50,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StageLevels",
+    "Standing",
     "SummaryError",
     "Unreadable",
     "__version__",

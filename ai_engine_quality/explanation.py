@@ -71,6 +71,8 @@ def _lines(call: CallScore) -> Iterator[str]:
         yield f"  why: {_unscored(call)}"
     observed = f"{call.coverage * 100:.0f} % of the weight observed"
     yield f"  {observed}, {plural(call.turns, 'turn')}, policy {call.policy_version}"
+    if call.standing:
+        yield f"  {call.standing}"
     yield "  factors, by cost:"
     for factor in _by_cost(call):
         cost = f"-{_points(factor.penalty)} of {factor.weight:g}" if factor.observed else "unknown"

@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,7 +56,8 @@ def to_line(score: CallScore, policy: Policy = DEFAULT_POLICY) -> bytes:
         if len(line) <= MAX_RECORD_BYTES:
             break
         compact = score.summary.compacted(keep, merge, policy.percentile)
-        line = _encoded(to_record(score_summary(compact, policy)))
+        again = replace(score_summary(compact, policy), standing=score.standing)
+        line = _encoded(to_record(again))
     return line
 
 
