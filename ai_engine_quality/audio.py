@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from ai_engine_quality.call import ACTIVE_RMS, FrameFormat, StageAccumulator
 from ai_engine_quality.observations import DropReason, Rejected
-from ai_engine_quality.talkspurts import Talkspurts
 
 Samples = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -186,14 +185,13 @@ def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
 class _Group:
     """Frames of one format that wait to be measured."""
 
-    __slots__ = ("frames", "heard", "of", "stands_for", "to_check")
+    __slots__ = ("frames", "of", "stands_for", "to_check")
 
     def __init__(self, stands_for: float) -> None:
         self.frames: list[bytes] = []
-        self.of: list[tuple[StageAccumulator, bool]] = []
-        """Each frame's stage, and whether its level counts or it is there for the noise check."""
-        self.heard: list[tuple[int, Talkspurts, float]] = []
-        """Places of the frames of calls whose two sides are heard, and when each was seen."""
+        self.of: list[tuple[StageAccumulator, bool, float | None]] = []
+        """Each frame's stage, whether its level counts or it is there for the noise check, and
+        when it was seen, where its call's two sides are heard."""
         self.stands_for = stands_for
         """Seconds of audio for which each level counts."""
         self.to_check: list[int] = []
@@ -230,10 +228,8 @@ class FrameBatch:
         frames = group.frames
         if step.noise_check:
             group.to_check.append(len(frames))
-        if stage.speech is not None and step.level:
-            group.heard.append((len(frames), stage.speech, self._clock()))
         frames.append(frame)
-        group.of.append((stage, step.level))
+        group.of.append((stage, step.level, None if stage.speech is None else self._clock()))
         if len(frames) >= self._capacity:
             del self._groups[form]
             _measure(form, group)
@@ -250,11 +246,9 @@ def _measure(form: FrameFormat, group: _Group) -> None:
     samples = samples.reshape(len(group.frames), form.samples)
     levels: list[float] = frame_rms(samples).tolist()
     seconds = group.stands_for
-    for (stage, counts), level in zip(group.of, levels, strict=True):
+    for (stage, counts, at), level in zip(group.of, levels, strict=True):
         if counts:
-            stage.add_level(level, seconds)
-    for row, speech, at in group.heard:
-        speech.add(at, active=levels[row] >= ACTIVE_RMS)
+            stage.add_level(level, seconds, at)
     if form.seconds >= MIN_SPECTRUM_SECONDS:
         rows = [row for row in group.to_check if levels[row] >= ACTIVE_RMS]
         if rows:

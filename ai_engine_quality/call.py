@@ -21,7 +21,7 @@ from ai_engine_quality.observations import (
     is_agent_stage,
 )
 from ai_engine_quality.summary import CallSummary, HeardSilence, StageLevels
-from ai_engine_quality.talkspurts import Talkspurts, silences
+from ai_engine_quality.talkspurts import PAUSE_SECONDS, Talkspurts, silences
 
 ACTIVE_RMS = 200.0
 """A frame below this RMS (-44 dBov) is silence; the engine's idle line reads 7 to 180."""
@@ -98,11 +98,23 @@ class StageAccumulator:
         self._dc = 0.0
         self._flatness: BoundedValues | None = None
 
-    def add_level(self, rms: float, seconds: float) -> None:
-        """Take a measured frame: its RMS, and the seconds of audio that it stands for."""
+    def add_level(self, rms: float, seconds: float, at: float | None = None) -> None:
+        """Take a measured frame.
+
+        Args:
+            rms: Its level.
+            seconds: How much audio it stands for.
+            at: When it was seen, in monotonic seconds, where that is known.
+        """
         self.frames += 1
         if rms < ACTIVE_RMS:
             return
+        if at is not None and self.speech is not None:
+            speech = self.speech  # written out, since there may be thousands a second
+            if at - speech.until > PAUSE_SECONDS:
+                speech.begin(at)
+            speech.until = at
+            speech.frames += 1
         energy = rms * rms
         self.active += 1
         self.active_seconds += seconds

@@ -32,55 +32,48 @@ class Span(NamedTuple):
 
 
 class Talkspurts:
-    """The talkspurts at one stage, from the times and levels of its measured frames."""
+    """The talkspurts at one stage, from the times of its measured frames that held speech.
 
-    __slots__ = ("_end", "_last", "_start", "_steps", "_steps_seconds", "spans")
+    ``until`` and ``frames`` are public because the audio path sets them directly for each frame:
+    where one comes more than 0.4 s after ``until``, :meth:`begin` is called first.
+    """
+
+    __slots__ = ("_spans", "_start", "frames", "until")
 
     def __init__(self) -> None:
-        self.spans: list[Span] = []
-        """Those that have ended."""
+        self._spans: list[Span] = []
         self._start: float | None = None
-        self._end = 0.0
-        self._last: float | None = None
-        self._steps = 0
-        self._steps_seconds = 0.0
+        self.until = float("-inf")
+        """When the last frame with speech was seen, in monotonic seconds."""
+        self.frames = 0
+        """Frames with speech."""
 
-    def add(self, at: float, *, active: bool) -> None:
-        """Take a measured frame: when it was seen, and whether it held speech."""
-        if self._last is not None:
-            step = at - self._last
-            if step < 0:  # measured late, because its format differs from the one before
-                return
-            if step <= MAX_STEP_SECONDS:
-                self._steps += 1
-                self._steps_seconds += step
-        self._last = at
-        if not active:
-            return
-        if self._start is None or at - self._end > PAUSE_SECONDS:
-            self._close()
-            self._start = at
-        self._end = at
+    def begin(self, at: float) -> None:
+        """Begin a talkspurt, and end the one before."""
+        if self._start is not None and len(self._spans) < MAX_TALKSPURTS:
+            self._spans.append(Span(self._start, max(self._start, self.until)))
+        self._start = at
 
-    def _close(self) -> None:
-        if self._start is not None and len(self.spans) < MAX_TALKSPURTS:
-            self.spans.append(Span(self._start, self._end))
-
-    @property
-    def step(self) -> float | None:
-        """Mean seconds between measured frames; None where they lie too far apart to tell."""
-        return self._steps_seconds / self._steps if self._steps else None
+    def all(self) -> list[Span]:
+        """Return every talkspurt, the one that goes on included."""
+        if self._start is None or len(self._spans) == MAX_TALKSPURTS:
+            return self._spans
+        return [*self._spans, Span(self._start, max(self._start, self.until))]
 
     @property
     def known_until(self) -> float:
         """Until when every talkspurt is known, in monotonic seconds."""
-        return self.spans[-1].end if len(self.spans) == MAX_TALKSPURTS else float("inf")
+        return self._spans[-1].end if len(self._spans) == MAX_TALKSPURTS else float("inf")
 
-    def all(self) -> list[Span]:
-        """Return every talkspurt, the one that goes on included."""
-        if self._start is None or len(self.spans) == MAX_TALKSPURTS:
-            return self.spans
-        return [*self.spans, Span(self._start, self._end)]
+    @property
+    def step(self) -> float | None:
+        """Mean seconds between the frames of a talkspurt; None where they lie too far apart."""
+        spans = self.all()
+        steps = self.frames - len(spans)
+        if steps <= 0:
+            return None
+        found = sum(span.end - span.start for span in spans) / steps
+        return found if found <= MAX_STEP_SECONDS else None
 
 
 def silences(caller: Talkspurts, agent: Iterable[Talkspurts]) -> tuple[list[float], float] | None:
