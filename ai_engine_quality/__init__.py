@@ -13,6 +13,7 @@ Nothing is registered, read or started at import::
 from ai_engine_quality._version import __version__
 from ai_engine_quality.adapters import Attachment, FactorReport, attach
 from ai_engine_quality.audio import Sampling
+from ai_engine_quality.certainty import Certainty, how_certain
 from ai_engine_quality.handle import CallHandle
 from ai_engine_quality.hooks import CallEndHook
 from ai_engine_quality.monitor import QualityMonitor
@@ -35,6 +36,7 @@ __all__ = [
     "CallHandle",
     "CallScore",
     "CallSummary",
+    "Certainty",
     "DropReason",
     "FactorReport",
     "FactorScore",
@@ -55,6 +57,7 @@ __all__ = [
     "Unreadable",
     "__version__",
     "attach",
+    "how_certain",
     "load_settings",
     "read_records",
     "score",
