@@ -204,6 +204,7 @@ class CallHandle:
         found = call.stage(observations.stage(stage))
         found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
         found.format = form
+        call.listen()
         if found.skip:
             found.skip -= 1
         else:

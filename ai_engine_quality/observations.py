@@ -30,7 +30,9 @@ MAX_RMS = 32_768.0
 MAX_CALL_ID_LENGTH = 256
 MAX_NAME_LENGTH = 64
 
-CALLER_STAGES = frozenset({"transport_in", "provider_in"})
+TRANSPORT_IN = "transport_in"
+PROVIDER_IN = "provider_in"
+CALLER_STAGES = frozenset({TRANSPORT_IN, PROVIDER_IN})
 """Where the caller's audio passes. Reported without points: the microphone isn't the agent's."""
 
 PROVIDER_OUT = "provider_out"
