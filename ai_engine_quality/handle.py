@@ -7,6 +7,7 @@ The usual case of the frequent ones is written out in one expression; all else g
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -23,8 +24,8 @@ from ai_engine_quality.observations import (
 )
 from ai_engine_quality.result import CallScore
 
-_ENDED = [0.0] * EXACT_LIMIT
-"""What the handle of an ended call has for turns: a list without room, so that none is taken."""
+_ENDED = array("d", [0.0] * EXACT_LIMIT)
+"""What the handle of an ended call has for turns: no room, so that none is taken."""
 
 
 class CallOwner(Protocol):
