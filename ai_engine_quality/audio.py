@@ -234,6 +234,11 @@ class FrameBatch:
             del self._groups[form]
             _measure(form, group)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes of audio wait to be measured: bounded, however many calls there are."""
+        return sum(len(frame) for group in self._groups.values() for frame in group.frames)
+
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
         groups, self._groups = self._groups, {}
