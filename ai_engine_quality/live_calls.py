@@ -32,9 +32,9 @@ class LiveCalls:
         self._expire_after = expire_after
         self._lock = RLock()  # re-entered when a hook asks the monitor something
         self.handles: dict[str, CallHandle] = {}
-        """By call id; read without a lock by every observation."""
-        self._by_age: OrderedDict[str, CallHandle] = OrderedDict()  # oldest first
-        self._to_rescore: OrderedDict[str, CallHandle] = OrderedDict()  # longest untouched first
+        """By call id, oldest first; read without a lock by every observation."""
+        self._to_rescore: list[CallHandle] = []
+        """Those whose turn it still is in this round of rescoring, the next one last."""
         self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
         self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
 
@@ -54,8 +54,7 @@ class LiveCalls:
                 raise Rejected(DropReason.CALL_ENDED)
             if len(self.handles) >= self._max_calls:
                 raise Rejected(DropReason.TOO_MANY_CALLS)
-            for kept in (self.handles, self._by_age, self._to_rescore):
-                kept[handle.call_id] = handle
+            self.handles[handle.call_id] = handle
             self._set_band(handle, NOT_SCORED)
 
     def ended_lately(self, call_id: str) -> bool:
@@ -67,8 +66,7 @@ class LiveCalls:
         with self._lock:
             call = handle.close(DropReason.CALL_ENDED)
             if call is not None:
-                for kept in (self.handles, self._by_age, self._to_rescore):
-                    kept.pop(handle.call_id, None)
+                self.handles.pop(handle.call_id, None)
                 self._set_band(handle, None)
                 self._ended[handle.call_id] = now
             return call
@@ -76,7 +74,7 @@ class LiveCalls:
     def all(self) -> list[CallHandle]:
         """Return the live calls' handles, oldest first."""
         with self._lock:
-            return list(self._by_age.values())
+            return list(self.handles.values())
 
     def clear(self) -> None:
         """Forget every live call; their handles drop from now on."""
@@ -84,13 +82,13 @@ class LiveCalls:
             for handle in self.handles.values():
                 handle.close(DropReason.UNKNOWN_CALL)
                 self._set_band(handle, None)
-            for kept in (self.handles, self._by_age, self._to_rescore):
-                kept.clear()
+            self.handles.clear()
+            self._to_rescore.clear()
 
     def oldest_overdue(self, now: float) -> CallHandle | None:
         """Return the oldest call, where it has been live for longer than a call may be."""
         with self._lock:
-            handle = next(iter(self._by_age.values()), None)
+            handle = next(iter(self.handles.values()), None)
             call = handle.accumulator if handle else None
             overdue = call is not None and now - call.started >= self._expire_after
             return handle if overdue else None
@@ -105,16 +103,17 @@ class LiveCalls:
                 del self._ended[call_id]
 
     def rescore_some(self, band_of: Callable[[CallHandle], str | None]) -> None:
-        """Make some calls' provisional bands anew, those first that waited longest for it.
+        """Make some calls' provisional bands anew: round after round, each call once in a round.
 
         ``band_of`` gives None for a call in which nothing has changed.
         """
         rescored = 0
         with self._lock:
-            for _ in range(min(MAX_LOOKED_AT, len(self._to_rescore))):
-                call_id, handle = self._to_rescore.popitem(last=False)
-                self._to_rescore[call_id] = handle
-                band = band_of(handle)
+            for _ in range(min(MAX_LOOKED_AT, len(self.handles))):
+                if not self._to_rescore:
+                    self._to_rescore = list(reversed(self.handles.values()))
+                handle = self._to_rescore.pop()
+                band = band_of(handle) if handle.live else None
                 if band is not None:
                     self._set_band(handle, band)
                     rescored += 1

@@ -10,12 +10,14 @@ import math
 import time
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from ai_engine_quality import observations
 from ai_engine_quality._version import __version__
 from ai_engine_quality.audio import FrameBatch, Sampling
+from ai_engine_quality.baseline import Baseline
 from ai_engine_quality.call import CallAccumulator
 from ai_engine_quality.handle import CallHandle
 from ai_engine_quality.hooks import CallEndHook, HookRunner, HookT
@@ -102,12 +104,13 @@ class QualityMonitor:
         _check_arguments(policy, clock, wall_clock, max_live_calls, expire_after)
         self.policy = policy
         self._milestones = policy.milestones()
-        self.frames = FrameBatch(_checked_sampling(sampling or Sampling()))
+        self.frames = FrameBatch(_checked_sampling(sampling or Sampling()), clock=clock)
         self._clock = clock
         self._wall_clock = wall_clock
         self._expire_after = expire_after
         self._live = LiveCalls(max_calls=max_live_calls, expire_after=expire_after)
         self._handles = self._live.handles
+        self._baseline = Baseline()
         self._publishing = Lock()
         self._unknown = CallHandle(self, None, "", DropReason.UNKNOWN_CALL)
         self._late = CallHandle(self, None, "", DropReason.CALL_ENDED)
@@ -353,11 +356,20 @@ class QualityMonitor:
         if call is None:
             return None
         length = max(0.0, now - call.started) if duration is None else duration
-        result = score(call.freeze(duration=length, outcome=outcome, failed=failed), self.policy)
+        result = self._placed(
+            score(call.freeze(duration=length, outcome=outcome, failed=failed), self.policy)
+        )
         self._own_hooks.run(result)
         self._hooks.run(result)
         self._publish_live()
         return result
+
+    def _placed(self, result: CallScore) -> CallScore:
+        """Return a score with where it stands among its provider's earlier calls."""
+        if result.score is None:
+            return result
+        standing = self._baseline.place(result.summary.provider, result.score)
+        return replace(result, standing=standing) if standing else result
 
     def _measure_frames(self) -> None:
         """Measure the frames that wait; one that can't be measured must not stop a call's end."""

@@ -3,6 +3,7 @@
 import click
 
 from ai_engine_quality._version import __version__
+from ai_engine_quality.cli.compare import compare_command
 from ai_engine_quality.cli.demo import demo
 from ai_engine_quality.cli.doctor import doctor
 from ai_engine_quality.cli.explain import explain
@@ -17,6 +18,7 @@ def cli() -> None:
     """Quality scores, 0 to 100, for the calls of an AI voice agent."""
 
 
+cli.add_command(compare_command)
 cli.add_command(demo)
 cli.add_command(doctor)
 cli.add_command(explain)

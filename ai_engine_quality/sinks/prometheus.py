@@ -25,6 +25,7 @@ from prometheus_client.samples import Sample
 from ai_engine_quality.observations import DropReason
 from ai_engine_quality.policy import FACTORS, Band, Ceilings
 from ai_engine_quality.result import CallScore
+from ai_engine_quality.summary import CallSummary
 
 SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
 """Integer scores: the bands' own edges, so that counts by band are exact."""
@@ -245,6 +246,18 @@ class _Group:
     native_turns: Histogram | None
 
 
+@dataclass(slots=True)
+class _Provider:
+    """The metrics of one provider, likewise."""
+
+    label: str
+    started: Counter
+    ended: dict[str, Counter]
+    """By outcome, those that begin at zero."""
+    cost: Counter | None
+    per_minute: float
+
+
 _MetricT = TypeVar("_MetricT", Counter, Gauge, Histogram, Summary)
 
 
@@ -285,6 +298,7 @@ class PrometheusSink:
         self._pipelines = _LabelValues()
         self._outcomes = _LabelValues()
         self._hooks = _LabelValues()
+        self._provider_of: dict[str | None, _Provider] = {}
         self._groups: dict[tuple[str, str], _Group] = {}
         self._group_of: dict[tuple[str | None, str | None], _Group] = {}
         try:
@@ -406,18 +420,13 @@ class PrometheusSink:
     def call_started(self, provider: str | None, pipeline: str | None) -> None:
         """Count a call."""
         with self._lock:
-            self._started.labels(self._providers(provider)).inc()
-        self.begin_series(provider, pipeline)
+            self._provider(provider).started.inc()
+            self._group(provider, pipeline)
 
     def begin_series(self, provider: str | None, pipeline: str | None) -> None:
         """Let every series of a call begin at zero, so that its end shows in a rate."""
         with self._lock:
-            label = self._providers(provider)
-            self._started.labels(label)
-            for outcome in OUTCOMES:
-                self._ended.labels(label, self._outcomes(outcome))
-            if (cost := self._costs.get(provider or UNKNOWN)) is not None:
-                self._cost.labels(label, cost.currency)
+            self._provider(provider)
             self._group(provider, pipeline)
 
     def turns(self, provider: str | None, pipeline: str | None, latencies: Sequence[float]) -> None:
@@ -433,10 +442,7 @@ class PrometheusSink:
         """Count a call that has ended, and keep its sample for the scrapers."""
         summary = score.summary
         with self._lock:
-            provider = self._providers(summary.provider)
-            outcome = UNKNOWN if summary.outcome is None else summary.outcome
-            self._ended.labels(provider, self._outcomes(outcome)).inc()
-            self._count_cost(summary.provider, summary.duration)
+            self._count_end(self._provider(summary.provider), summary)
             group = self._group(summary.provider, summary.pipeline)
             group.coverage.observe(score.coverage)
             if (clipped := summary.agent_clipped) is not None:
@@ -462,11 +468,36 @@ class PrometheusSink:
             exemplar = {"call_id": call_id} if len(call_id) <= MAX_EXEMPLAR_CALL_ID else None
         group.scores.observe(score, exemplar)
 
-    def _count_cost(self, provider: str | None, duration: float | None) -> None:
-        cost = self._costs.get(provider or UNKNOWN)
-        if cost is not None and duration is not None:
-            child = self._cost.labels(self._providers(provider), cost.currency)
-            child.inc(cost.per_minute * duration / 60)
+    def _count_end(self, provider: _Provider, summary: CallSummary) -> None:
+        outcome = UNKNOWN if summary.outcome is None else summary.outcome
+        ended = provider.ended.get(outcome)
+        if ended is None:
+            ended = self._ended.labels(provider.label, self._outcomes(outcome))
+        ended.inc()
+        if provider.cost is not None and summary.duration is not None:
+            provider.cost.inc(provider.per_minute * summary.duration / 60)
+
+    def _provider(self, name: str | None) -> _Provider:
+        """Return the metrics of a provider, by its name or by ``other``."""
+        found = self._provider_of.get(name)
+        if found is None:
+            found = self._new_provider(name)
+            if found.label != OTHER:  # names beyond the bound must not fill this cache either
+                self._provider_of[name] = found
+        return found
+
+    def _new_provider(self, name: str | None) -> _Provider:
+        label = self._providers(name)
+        cost = self._costs.get(name or UNKNOWN)
+        return _Provider(
+            label=label,
+            started=self._started.labels(label),
+            ended={
+                outcome: self._ended.labels(label, self._outcomes(outcome)) for outcome in OUTCOMES
+            },
+            cost=None if cost is None else self._cost.labels(label, cost.currency),
+            per_minute=0.0 if cost is None else cost.per_minute,
+        )
 
     def _group(self, provider: str | None, pipeline: str | None) -> _Group:
         """Return the metrics of a provider and pipeline, by their names or by ``other``."""
