@@ -19,7 +19,7 @@ from live_stack import Fleet, Fleets, Stack, Webhook, eventually, get_json  # no
 from ai_engine_quality.reference_engine import FAULTS, GENERATIONS  # noqa: E402
 
 FACTOR, SPEED, SCRAPE = 10, 2, 2
-"""What rules' and panels' durations are divided by, how fast calls go, seconds between two scrapes."""
+"""What rules' and panels' durations are divided by, how fast calls go, seconds between scrapes."""
 
 ALONE = {
     "2026-08": ("deepgram", "openai_realtime", "google_live", "grok", "local"),
@@ -43,6 +43,7 @@ class ShortSighted(Stack):
             path.write_text(_DURATION.sub(_shortened, path.read_text()))
 
 
+PATIENCE = 40.0
 LONGEST_MS = 30_000
 _DURATION = re.compile(r"(\[|offset )(\d+)ms")
 
@@ -71,11 +72,17 @@ class Live:
 
     def __init__(self, stack, fleets, started):
         self.stack, self._fleets, self._started = stack, fleets, started
+        self._ready = time.time()
 
     @property
     def age(self):
         """Seconds since the engines were started."""
         return time.time() - self._started
+
+    @property
+    def patience(self):
+        """Seconds that a test may wait for what happens seldom: all of them share them."""
+        return max(1.0, self._ready + PATIENCE - time.time())
 
     def instance(self, generation, name):
         """Return the address of one engine."""
@@ -148,14 +155,13 @@ def live(tmp_path_factory):
         tmp_path_factory.mktemp("stack"), FACTOR, webhook, _found, scrape=f"{SCRAPE}s"
     )
     stack.watch(*(fleet.instance(name) for fleet in fleets.values() for name in fleet.urls))
-    running = Live(stack, fleets, started)
     try:
         stack.start()
         for fleet in fleets.values():
             eventually(lambda fleet=fleet: _seasoned(stack, fleet), 240, stack.log)
             fleet.fault("engine_stop", "engine_stop", 3_600)
         eventually(lambda: len(stack.query("up == 0")) == len(fleets), 60, stack.log)
-        yield running
+        yield Live(stack, fleets, started)
     finally:
         stack.stop()
         Fleets(*fleets.values()).kill()
@@ -166,8 +172,8 @@ def _seasoned(stack, fleet):
     """Whether each engine with calls has ended some, so that every rule has something to say."""
     engines = len(fleet.urls) - 2  # but for those without calls
     pattern = "|".join(url.removeprefix("http://") for url in fleet.urls.values())
-    return len(stack.query(f'sum by (instance) (ai_agent_calls_scored_total{{instance=~"{pattern}"}}) '
-                           f"> 0")) == engines  # fmt: skip
+    scored = f'sum by (instance) (ai_agent_calls_scored_total{{instance=~"{pattern}"}}) > 0'
+    return len(stack.query(scored)) == engines
 
 
 def pytest_generate_tests(metafunc):

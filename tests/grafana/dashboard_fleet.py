@@ -1,8 +1,9 @@
 """Reference engines of both generations in one process, as the dashboards' tests need them.
 
-`python dashboard_fleet.py SPEED SPEC...`, where a spec is `NAME GENERATION CALLS PROVIDER FAULT` with
-commas between: so many calls are always in progress, of one provider (`mix`: of all), with a fault
-from the start (`none`: healthy). -1 is one call, and then no more. Prints one line of JSON, name -> URL, and serves until it is ended.
+`python dashboard_fleet.py SPEED SPEC...`, where a spec is `NAME,GENERATION,CALLS,PROVIDER,FAULT`:
+so many calls are always in progress (-1: one call, and then no more), of one provider (`mix`: of
+all), with a fault from the start (`none`: healthy). Prints one line of JSON, name -> URL, and
+serves until it is ended.
 """
 
 from __future__ import annotations

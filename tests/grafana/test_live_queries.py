@@ -11,9 +11,6 @@ from live_stack import eventually, get_json
 
 from conftest import ALONE, FACTOR
 
-PATIENCE = 30.0
-"""Seconds: what happens seldom needs more than one call."""
-
 NEW_ONLY = {
     "Google Live audio",
     "Google Live sessions",
@@ -75,7 +72,7 @@ def test_every_query_has_data_under_traffic(live, target, generation):
         )  # fmt: skip
         return [value for values in found.values() for value in values if math.isfinite(value)]
 
-    eventually(numbers, PATIENCE, lambda: target.expr)
+    eventually(numbers, live.patience, lambda: target.expr)
 
 
 def test_nothing_is_claimed_of_calls_where_there_were_none(live, target, generation):
@@ -124,7 +121,7 @@ OF_ONE_PROVIDER = {
 
 
 def test_no_panel_is_empty_where_there_is_one_call_at_a_time(live, target, generation):
-    """With one call after the other each panel has data; a provider's with that provider's calls."""
+    """With one call after the other each panel has data; a provider's own with its calls."""
     if target.panel in untold(generation) | set(NOT_IN_ONE_CALL):
         pytest.skip("rightly empty, and says why")
     provider = OF_ONE_PROVIDER.get(target.panel, "deepgram")
@@ -133,7 +130,7 @@ def test_no_panel_is_empty_where_there_is_one_call_at_a_time(live, target, gener
     call_id = _call_of(live, instance)
     eventually(
         lambda: live.ask(target, instance, call_id=call_id, seconds=40),
-        PATIENCE,
+        live.patience,
         lambda: target.expr,
     )
 
