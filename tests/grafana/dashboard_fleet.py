@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
 from ai_engine_quality.reference_engine import (
+    FAULTS,
     SCENARIOS,
     EngineLoop,
     ReferenceEngine,
@@ -25,7 +26,8 @@ from ai_engine_quality.reference_engine import (
 )
 
 COSTS = {name: aeq.CallCost(0.01, "USD") for name in ("deepgram", "openai_realtime", "local")}
-CALL_SECONDS = 32.0
+SHORT, LONG = 32.0, 46.0
+"""Seconds of a call: enough for a score, and enough of the agent's speech for the noise check."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,17 @@ class Spec:
         return cls(name, generation, int(calls), provider, fault)
 
     def plans(self):
-        """The calls, without end; every one of them is interrupted, and long enough for a score."""
+        """The calls, without end: of the kind that shows the fault, or interrupted ones."""
+        fault = FAULTS.get(self.fault)
+        if self.name == "healthy":
+            scenario, seconds = SCENARIOS["simple_qa"], LONG
+        elif fault is not None:
+            scenario, seconds = SCENARIOS[fault.scenario], LONG
+        else:
+            scenario, seconds = SCENARIOS["barge_in"], SHORT
         for plan in endless_calls():
             if self.provider in ("mix", plan.provider.name):
-                yield replace(plan, scenario=SCENARIOS["barge_in"], duration=CALL_SECONDS)
+                yield replace(plan, scenario=scenario, duration=seconds)
 
 
 def _engine(spec, loop):
@@ -82,7 +91,7 @@ async def _serve(specs, loop):
             plans = spec.plans() if spec.calls > 0 else islice(spec.plans(), 1)
             for _ in range(abs(spec.calls)):
                 group.create_task(_calls(engine, plans))
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(0.4)
 
 
 def main():
