@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "grafana" / "dashboards"
 DASHBOARDS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 
-_FIXED = re.compile(r"\[(\d+[smhd])(:\d+[smhd])?\]|\boffset (\d+[smhd])")
+_FIXED = re.compile(r"\[(\d+[smhd]|\$__\w+)(:\d+[smhd])?\]|\boffset (\d+[smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -41,17 +41,17 @@ class Target:
     def __str__(self):
         return f"{self.dashboard}/{self.panel}/{self.ref}"
 
-    def expanded(self, *, age, factor=1, **variables):
+    def expanded(self, *, age, factor=1, scrape=1, **variables):
         """Return the query with its variables filled in, its durations divided by a factor.
 
         ``age`` is the time range in seconds. The rate interval is Grafana's: four times the
-        least step, or the scrape interval.
+        least step, or the interval of scrapes.
         """
-        least = _seconds(self.step) / factor if self.step else 1
+        least = max(scrape, _seconds(self.step) / factor if self.step else 0)
         values = {
             "__range_s": f"{age:g}",
             "__range": f"{age:g}s",
-            "__rate_interval": f"{max(4, round(4 * least))}s",
+            "__rate_interval": f"{round(4 * least)}s",
             **variables,
         }
         text = _FIXED.sub(lambda found: _divided(found, factor), self.expr)
@@ -82,7 +82,7 @@ def panel(dashboard, title):
 
 def without_zeros(text):
     """Return a query without the zeros that stand in where there is nothing: ``or 0 * ...``."""
-    while (found := re.search(r"\bor\s+(?:0 \* |vector\()", text)) is not None:
+    while (found := re.search(r"\bor\s+(?=0 \* |vector\()", text)) is not None:
         depth, end = 0, found.end()
         while end < len(text) and depth >= 0:
             depth += {"(": 1, ")": -1}.get(text[end], 0)
@@ -105,4 +105,6 @@ def _divided(found, factor):
 
 
 def _fraction(text, factor):
+    if text.startswith("$"):
+        return text
     return f"{max(1, 1_000 * _seconds(text) // factor)}ms"

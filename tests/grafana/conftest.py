@@ -18,8 +18,8 @@ from live_stack import Fleet, Fleets, Stack, Webhook, eventually, get_json  # no
 
 from ai_engine_quality.reference_engine import FAULTS, GENERATIONS  # noqa: E402
 
-FACTOR, SPEED = 20, 3
-"""Rules' and panels' durations are divided by the one, calls go faster by the other."""
+FACTOR, SPEED, SCRAPE = 10, 2, 2
+"""What rules' and panels' durations are divided by, how fast calls go, seconds between scrapes."""
 
 ALONE = {
     "2026-08": ("deepgram", "openai_realtime", "google_live", "grok", "local"),
@@ -34,14 +34,33 @@ class DashboardFleet(Fleet):
     script = HERE / "dashboard_fleet.py"
 
 
+class ShortSighted(Stack):
+    """The stack, with no window beyond `LONGEST_MS`: a test can't wait for one to fill."""
+
+    def _write(self, webhook, scrape, extra):
+        super()._write(webhook, scrape, extra)
+        for path in (self.folder / "rules").glob("*.yml"):
+            path.write_text(_DURATION.sub(_shortened, path.read_text()))
+
+
+PATIENCE = 40.0
+LONGEST_MS = 30_000
+_DURATION = re.compile(r"(\[|offset )(\d+)ms")
+
+
+def _shortened(found):
+    return f"{found[1]}{min(int(found[2]), LONGEST_MS)}ms"
+
+
 def specs(generation):
     """Return the engines of a generation, by what they are for."""
     alone = [f"alone-{name},{generation},1,{name},none" for name in ALONE[generation]]
-    faulty = [f"{fault},{generation},2,deepgram,{fault}" for fault in FAULTS]
+    faulty = [f"{fault},{generation},1,deepgram,{fault}" for fault in FAULTS]
     return [
-        f"busy,{generation},3,mix,none",
-        f"healthy,{generation},2,deepgram,none",
+        f"busy,{generation},2,mix,none",
+        f"healthy,{generation},1,deepgram,none",
         f"idle,{generation},0,mix,none",
+        f"restarted,{generation},0,mix,none",
         f"emptied,{generation},-1,deepgram,none",
         *alone,
         *faulty,
@@ -53,15 +72,25 @@ class Live:
 
     def __init__(self, stack, fleets, started):
         self.stack, self._fleets, self._started = stack, fleets, started
+        self._ready = time.time()
 
     @property
     def age(self):
         """Seconds since the engines were started."""
         return time.time() - self._started
 
+    @property
+    def patience(self):
+        """Seconds that a test may wait for what happens seldom: all of them share them."""
+        return max(1.0, self._ready + PATIENCE - time.time())
+
     def instance(self, generation, name):
         """Return the address of one engine."""
         return self._fleets[generation].instance(name)
+
+    def stop(self, generation, name, seconds):
+        """Let an engine be gone for so many seconds."""
+        self._fleets[generation].fault(name, "engine_stop", seconds * SPEED)
 
     def instances(self, generation):
         """Return a pattern of all engines of a generation."""
@@ -77,18 +106,18 @@ class Live:
         return found[0]["metric"]["call_id"]
 
     def ask(self, target, instance, *, provider=".+", call_id="none", seconds=0.0, zeros=True):
-        """Return the series of a panel's query for some engines, as {legend: last value}.
+        """Return the series of a panel's query for some engines, as {legend: values}.
 
-        With ``seconds``, over so many of them up to now: Grafana's panels show a range.
+        With ``seconds``, over so many of them up to now, unless the query is instant.
         """
         text = target.expanded(
-            age=round(self.age), factor=FACTOR, job=".*ai[-_]engine.*", instance=instance,
-            provider=provider, call_id=call_id,
+            age=round(self.age), factor=FACTOR, scrape=SCRAPE, job=".*ai[-_]engine.*",
+            instance=instance, provider=provider, call_id=call_id,
         )  # fmt: skip
         text = text if zeros else without_zeros(text)
         if target.instant or not seconds:
             found = self.stack.query(text)
-            return {_legend(target, series): float(series["value"][1]) for series in found}
+            return {_legend(target, series): [float(series["value"][1])] for series in found}
         now = time.time()
         answer = get_json(
             f"{self.stack.url}/api/v1/query_range",
@@ -122,16 +151,17 @@ def live(tmp_path_factory):
     """Return the stack, once every engine has had calls, and the rules have seen them."""
     started, webhook = time.time(), Webhook()
     fleets = {generation: DashboardFleet(SPEED, *specs(generation)) for generation in GENERATIONS}
-    stack = Stack(tmp_path_factory.mktemp("stack"), FACTOR, webhook, _found, scrape="1s")
+    stack = ShortSighted(
+        tmp_path_factory.mktemp("stack"), FACTOR, webhook, _found, scrape=f"{SCRAPE}s"
+    )
     stack.watch(*(fleet.instance(name) for fleet in fleets.values() for name in fleet.urls))
-    running = Live(stack, fleets, started)
     try:
         stack.start()
         for fleet in fleets.values():
             eventually(lambda fleet=fleet: _seasoned(stack, fleet), 240, stack.log)
             fleet.fault("engine_stop", "engine_stop", 3_600)
         eventually(lambda: len(stack.query("up == 0")) == len(fleets), 60, stack.log)
-        yield running
+        yield Live(stack, fleets, started)
     finally:
         stack.stop()
         Fleets(*fleets.values()).kill()
@@ -140,10 +170,10 @@ def live(tmp_path_factory):
 
 def _seasoned(stack, fleet):
     """Whether each engine with calls has ended some, so that every rule has something to say."""
-    engines = len(fleet.urls) - 1  # but for the idle one
+    engines = len(fleet.urls) - 2  # but for those without calls
     pattern = "|".join(url.removeprefix("http://") for url in fleet.urls.values())
-    return len(stack.query(f'sum by (instance) (ai_agent_calls_scored_total{{instance=~"{pattern}"}}) '
-                           f"> 0")) == engines  # fmt: skip
+    scored = f'sum by (instance) (ai_agent_calls_scored_total{{instance=~"{pattern}"}}) > 0'
+    return len(stack.query(scored)) == engines
 
 
 def pytest_generate_tests(metafunc):

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from ai_engine_dashboards import colours, latency, panels, playback, quality
 from ai_engine_dashboards.layout import Placed, Row, dashboard
 from ai_engine_dashboards.panels import SOURCE, About, Query, big_number, dial, note, over_time
-from ai_engine_dashboards.queries import ENGINES
+from ai_engine_dashboards.queries import ENGINES, or_zero
 from ai_engine_quality.policy import DEFAULT_POLICY, Band
 
 UID = quality.DRILL_DOWN
@@ -165,10 +165,14 @@ def fillers() -> panels.Panel:
         act="Jitter buffer depth on Call Quality.",
         empty=OLD_ENGINE,
     )
+    fillers = or_zero(
+        f"ai_agent_stream_underflow_events_total{{{THIS_CALL}}}",
+        f"ai_agent_stream_frames_sent_total{{{THIS_CALL}}}",
+    )
     return over_time(
         "Underflows of this call",
         about,
-        Query(f"max (ai_agent_stream_underflow_events_total{{{THIS_CALL}}})", "fillers", "15s"),
+        Query(f"max {fillers}", "fillers", "15s"),
         unit="short",
         steps=colours.no_thresholds(),
         names={"fillers": colours.ORANGE},

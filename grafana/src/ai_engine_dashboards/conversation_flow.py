@@ -81,12 +81,12 @@ def time_by_state() -> panels.Panel:
         "are not heard.",
         empty="No call in this range",
     )
-    state = "sum by (state) "
-    f"(avg_over_time(ai_agent_conversation_state{{{ENGINES}}}[$__rate_interval]))"
+    shares = f"avg_over_time(ai_agent_conversation_state{{{ENGINES}}}[$__rate_interval])"
+    state = f"sum by (state) ({shares})"
     return over_time(
         "Time by state",
         about,
-        Query(f"{state}\n/ on () group_left ()\n(sum ({state}) > 0)", "{{state}}", panels.EVENTS),
+        Query(f"{state}\n/ on () group_left ()\n(sum ({shares}) > 0)", "{{state}}", panels.EVENTS),
         unit="percentunit",
         steps=colours.no_thresholds(),
         names=colours.STATES,

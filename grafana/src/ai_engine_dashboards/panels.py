@@ -208,6 +208,7 @@ def pie(
         .thresholds(build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps([]))
         .color_scheme(_mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
         .pie_type(pie_model.PieChartType.DONUT)
+        .display_labels([])
         .reduce_options(_last())
         .legend(
             piechart.PieChartLegendOptions()

@@ -16,10 +16,12 @@ def underflow_rate() -> panels.Panel:
         act="Jitter buffer depth tells whether the provider delivers in lumps.",
         empty="No engine answers: see Health on System Overview",
     )
+    # In October 2025 the counter is born with a call's first filler: until then it is 0.
+    fillers = rate("ai_agent_stream_underflow_events_total", "job", "instance")
     return over_time(
         "Underflow rate",
         about,
-        Query(rate("ai_agent_stream_underflow_events_total", "instance"), "{{instance}}", "15s"),
+        Query(f"sum by (instance) {or_zero(fillers)}", "{{instance}}", "15s"),
         unit="suffix: fillers/s",
         steps=colours.no_thresholds(),
         lines=False,
@@ -39,10 +41,11 @@ def underflow_ratio() -> panels.Panel:
         empty="Nothing was played in the last 5 minutes of this range",
     )
     ratio = f"job_instance:ai_agent_stream_underflow_events:ratio5m{{{ENGINES}}}"
+    played = f"(job_instance:ai_agent_stream_frames_sent:increase5m{{{ENGINES}}} > 0)"
     return over_time(
         "Underflow ratio",
         about,
-        Query(f"max by (instance) ({ratio})", "{{instance}}"),
+        Query(f"max by (instance) {or_zero(ratio, played)}", "{{instance}}"),
         unit="percentunit",
         steps=colours.by_ceilings(colours.UNDERFLOW_RATIO),
     )

@@ -7,7 +7,15 @@ from grafana_foundation_sdk.models import dashboard as model
 from ai_engine_dashboards import colours, latency, panels, playback, quality
 from ai_engine_dashboards.layout import Placed, Row, dashboard
 from ai_engine_dashboards.panels import About, Query, bars, big_number, listing, over_time
-from ai_engine_dashboards.queries import ENGINES, PROVIDERS, counted_calls, in_calls, mean, rate
+from ai_engine_dashboards.queries import (
+    ENGINES,
+    PROVIDERS,
+    counted_calls,
+    in_calls,
+    mean,
+    quantile,
+    rate,
+)
 
 UID = "ai-engine-provider-performance"
 
@@ -77,7 +85,7 @@ def side_by_side() -> panels.Panel:
     )
     window = "$__range"
     turns = f"ai_agent_call_turn_response_seconds_bucket{{{PROVIDERS}}}[{window}]"
-    slow = f"histogram_quantile(0.95, sum by (provider, le) (increase({turns})))"
+    slow = quantile(0.95, f"increase({turns})", "provider")
     lost = f'increase(ai_agent_call_scores_bucket{{{PROVIDERS}, le=~"20(\\\\.0)?"}}[{window}])'
     scored = f"increase(ai_agent_call_scores_count{{{PROVIDERS}}}[{window}])"
     calls = counted_calls("ai_agent_calls_started", "provider")
@@ -87,7 +95,7 @@ def side_by_side() -> panels.Panel:
             about,
             Query(f"sum by (provider) {calls} > 0", instant=True),
             Query(mean("ai_agent_call_scores", window, "provider"), instant=True),
-            Query(f"{slow} >= 0", instant=True),
+            Query(slow, instant=True),
             Query(
                 f"sum by (provider) ({lost})\n/\n(sum by (provider) ({scored}) > 0)", instant=True
             ),

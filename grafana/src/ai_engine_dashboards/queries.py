@@ -90,8 +90,11 @@ or
 
 
 def quantile(share: float, buckets: str, *by: str) -> str:
-    """A quantile of bucket counts, each label of `by` on its own."""
-    return f"histogram_quantile({share:g}, sum by ({', '.join(('le', *by))}) ({buckets}))"
+    """A quantile of bucket counts, each label of `by` on its own; nothing where nothing counted.
+
+    Of no events a quantile is NaN, which Grafana draws as if there were a series.
+    """
+    return f"histogram_quantile({share:g}, sum by ({', '.join(('le', *by))}) ({buckets})) >= 0"
 
 
 def mean(histogram: str, window: str, *by: str, matchers: str = PROVIDERS) -> str:

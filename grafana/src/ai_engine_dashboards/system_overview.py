@@ -165,14 +165,13 @@ def transport_mode() -> panels.Panel:
     )
     told = f"max by (job, instance, audio_transport) (ai_agent_engine_info{{{ENGINES}}})"
     peak = f"max_over_time(ai_agent_audiosocket_active_connections{{{ENGINES}}}[$__range])"
-    played = "sum by (job, instance) "
-    f"(increase(ai_agent_stream_frames_sent_total{{{ENGINES}}}[$__range]))"
+    frames = f"increase(ai_agent_stream_frames_sent_total{{{ENGINES}}}[$__range])"
     transport = f"""count by (audio_transport) (
   {told}
   or on (job, instance)
   label_replace(max by (job, instance) ({peak}) > 0, "audio_transport", "audiosocket", "", "")
   or on (job, instance)
-  label_replace({played} > 0, "audio_transport", "rtp", "", "")
+  label_replace(sum by (job, instance) ({frames}) > 0, "audio_transport", "rtp", "", "")
 )"""
     return big_number(
         "Audio transport mode",
