@@ -7,12 +7,13 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test lint dashboards bench format clean python-packages speech monitoring-tools
+.PHONY: demo test lint dashboards bench up down format clean python-packages speech monitoring-tools \
+	dashboard-types
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
 
-test: $(VENV)/.installed speech monitoring-tools lint ## Everything that must hold
+test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everything that must hold
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
@@ -26,6 +27,12 @@ dashboards: $(VENV)/.installed ## Write grafana/dashboards from grafana/src
 
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run
 	@$(BIN)/python tests/benchmarks $(ARGS)
+
+up: ## Prometheus, Alertmanager and Grafana, by Docker Compose
+	@sh tools/monitoring-up $(ARGS)
+
+down: ## Stop them; their data stay
+	@sh tools/monitoring-down
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
@@ -48,6 +55,13 @@ speech:
 	@sh tools/need-debian --optional asterisk-core-sounds-en-wav -- \
 		test -d /usr/share/asterisk/sounds/en_US_f_Allison
 
-# The tests run a real Prometheus.
+# The tests run the real Prometheus, Alertmanager and VictoriaMetrics.
 monitoring-tools:
-	@sh tools/need-debian prometheus -- command -v promtool
+	@sh tools/need-debian prometheus prometheus-alertmanager victoria-metrics -- \
+		sh -c 'command -v promtool && command -v amtool && command -v prometheus-alertmanager \
+		&& command -v victoria-metrics'
+
+# Grafana's own types, by npm. Where node can't be had, that one test says so and is skipped.
+dashboard-types:
+	@sh tools/need-debian --optional nodejs npm -- sh -c 'command -v node && command -v npm'
+	@cd grafana/types && { [ -d node_modules ] || ! command -v npm >/dev/null || npm ci --silent; }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 SECONDS_BETWEEN_LOOKS = 0.187
 """No multiple of the 20 ms in which audio is cut: else every look could fall at the same place."""
+
+LOOKS_PER_SECOND = 1_000
+"""Beyond this, each call is looked at less often, so that our share of a core is bounded."""
 
 CALLS_AT_ONCE = 50
 """Calls looked at before the loop has its turn: it paces the audio every 20 ms."""
@@ -70,9 +74,10 @@ class Timer:
         clock = asyncio.get_running_loop().time
         before = clock()
         while calls := list(self._calls()):
-            await asyncio.sleep(self._between)
+            between = self._between * math.ceil(len(calls) / (LOOKS_PER_SECOND * self._between))
+            await asyncio.sleep(between)
             now = clock()
-            seconds, before = min(now - before, 2 * self._between), now
+            seconds, before = min(now - before, 2 * between), now
             for first in range(0, len(calls), CALLS_AT_ONCE):
                 self._look_at(calls[first : first + CALLS_AT_ONCE], seconds)
                 await asyncio.sleep(0)

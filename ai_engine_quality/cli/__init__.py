@@ -3,7 +3,9 @@
 import click
 
 from ai_engine_quality._version import __version__
+from ai_engine_quality.cli.compare import compare_command
 from ai_engine_quality.cli.demo import demo
+from ai_engine_quality.cli.doctor import doctor
 from ai_engine_quality.cli.explain import explain
 from ai_engine_quality.cli.fault import fault
 from ai_engine_quality.cli.rescore import rescore
@@ -16,7 +18,9 @@ def cli() -> None:
     """Quality scores, 0 to 100, for the calls of an AI voice agent."""
 
 
+cli.add_command(compare_command)
 cli.add_command(demo)
+cli.add_command(doctor)
 cli.add_command(explain)
 cli.add_command(fault)
 cli.add_command(rescore)

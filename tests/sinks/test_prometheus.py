@@ -978,13 +978,13 @@ class TestLiveBands:
             quality.call_started(f"call-{number}")
             quality.turn_response(f"call-{number}", 9.0)
         rescored = []
-        score = monitor_module.score
+        band_of = monitor_module.provisional_band
 
         def counting(summary, policy):
             rescored.append(summary.call_id)
-            return score(summary, policy)
+            return band_of(summary, policy)
 
-        monkeypatch.setattr(monitor_module, "score", counting)
+        monkeypatch.setattr(monitor_module, "provisional_band", counting)
         poor = []
         for _ in range(3):
             rescored.clear()
