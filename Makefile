@@ -7,12 +7,13 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test lint dashboards handbook docs bench up down format clean python-packages speech monitoring-tools
+.PHONY: demo test lint dashboards dashboard-types handbook docs bench up down format clean \
+	python-packages speech monitoring-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
 
-test: $(VENV)/.installed speech monitoring-tools lint ## Everything that must hold
+test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everything that must hold
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
@@ -66,3 +67,8 @@ monitoring-tools:
 	@sh tools/need-debian prometheus prometheus-alertmanager victoria-metrics -- \
 		sh -c 'command -v promtool && command -v amtool && command -v prometheus-alertmanager \
 		&& command -v victoria-metrics'
+
+# Grafana's own types, by npm. Where node can't be had, that one test says so and is skipped.
+dashboard-types:
+	@sh tools/need-debian --optional nodejs npm -- sh -c 'command -v node && command -v npm'
+	@cd grafana/types && { [ -d node_modules ] || ! command -v npm >/dev/null || npm ci --silent; }
