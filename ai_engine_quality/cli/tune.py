@@ -135,7 +135,8 @@ def _print(
     proposal: PolicyProposal, new: Policy, sides: _Sides, alerts: list[AlertProposal]
 ) -> None:
     out = console()
-    out.print(_policy_table(proposal))
+    if proposal.anchors:
+        out.print(_policy_table(proposal))
     for name, reason in proposal.left.items():
         out.print(f"{name} stays as it is: {reason}.")
     bands = Table("", "now", "proposed", title=f"{len(sides[0]):,} calls, policy {new.version}")
