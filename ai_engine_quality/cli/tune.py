@@ -73,7 +73,7 @@ def _write(path: Path, proposal: PolicyProposal, base: str, records: Selection, 
         raise click.ClickException(f"there is nothing to write into {path}: no threshold moves")
     try:
         with path.open("x") as stream:
-            stream.write(settings_text(proposal, base, f"{calls:,} calls of {records.path.name}"))
+            stream.write(settings_text(proposal, base, f"{calls:,} calls of {records.path.name!a}"))
     except FileExistsError:
         raise click.ClickException(f"{path} is there already; name another file") from None
     except OSError as error:
@@ -83,7 +83,7 @@ def _write(path: Path, proposal: PolicyProposal, base: str, records: Selection, 
 def settings_text(proposal: PolicyProposal, base: str, source: str) -> str:
     """Return a settings file with the proposed policy."""
     lines = [
-        f"# Proposed by `ai-engine-quality tune` from {source!a}.",
+        f"# Proposed by `ai-engine-quality tune` from {source}.",
         "# It grades calls against what is usual here, not against what callers like.",
         "[policy]",
         f'base = "{base}"',
