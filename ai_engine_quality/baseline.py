@@ -60,7 +60,8 @@ class _Latest:
         if calls < MIN_CALLS:
             return None
         lower, not_higher = bisect_left(self._sorted, score), bisect_right(self._sorted, score)
-        return Standing(provider, calls, (calls - not_higher) / calls, lower / calls)
+        worse_than, better_than = (calls - not_higher) / calls, lower / calls
+        return Standing(provider, calls, round(worse_than, 4), round(better_than, 4))
 
     def add(self, score: int) -> None:
         if len(self._in_order) >= CALLS:

@@ -294,9 +294,17 @@ class CallAccumulator:
         )
 
     def freeze(
-        self, *, duration: float | None, outcome: str | None = None, failed: bool = False
+        self,
+        *,
+        duration: float | None,
+        outcome: str | None = None,
+        failed: bool = False,
+        listened: bool = True,
     ) -> CallSummary:
-        """Return what was observed so far as a summary."""
+        """Return what was observed so far as a summary.
+
+        ``listened=False`` leaves out the silence heard, which no score needs.
+        """
         values = {
             "turn_latencies": self.turns if self.turns.exact else None,
             "barge_in_reactions": self.reactions,
@@ -327,7 +335,7 @@ class CallAccumulator:
             worst_turns=None if self._worst_turns is None else tuple(self._worst_turns),
             fallback_reasons=dict(self.fallback_reasons or {}),
             codec_details=dict(self.codec_details or {}),
-            silence_heard=self._silence_heard() if self.stages else None,
+            silence_heard=self._silence_heard() if listened and self.stages else None,
         )
 
     def _silence_heard(self) -> HeardSilence | None:

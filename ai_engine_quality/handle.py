@@ -28,6 +28,10 @@ _ENDED = array("d", [0.0] * EXACT_LIMIT)
 """What the handle of an ended call has for turns: no room, so that none is taken."""
 
 
+_NO_STAGES: dict[str, StageAccumulator] = {}
+"""Likewise for raw frames."""
+
+
 class CallOwner(Protocol):
     """What a handle asks of the monitor that made it."""
 
@@ -66,7 +70,8 @@ class CallHandle:
     """
 
     __slots__ = (
-        "_call", "_gone", "_monitor", "_turns", "band", "call_id", "progress", "published_turns",
+        "_call", "_gone", "_monitor", "_stages", "_turns",
+        "band", "call_id", "progress", "published_turns",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +80,7 @@ class CallHandle:
         self._monitor = monitor
         self._call = call
         self._turns = _ENDED if call is None else call.turns.exact
+        self._stages: dict[str, StageAccumulator] = _NO_STAGES
         self._gone = gone
         self.call_id = call_id
         self.band: str | None = None
@@ -106,7 +112,8 @@ class CallHandle:
 
     def close(self, gone: DropReason) -> CallAccumulator | None:
         """Take the call's observations away; used by the monitor when the call ends."""
-        call, self._call, self._turns, self._gone = self._call, None, _ENDED, gone
+        call, self._call, self._gone = self._call, None, gone
+        self._turns, self._stages = _ENDED, _NO_STAGES
         return call
 
     def turn_response(self, seconds: float) -> None:
@@ -182,7 +189,7 @@ class CallHandle:
             sample_rate: 8000, 16000 or 24000 Hz.
         """
         try:
-            found = self._call.stages[stage]  # type: ignore[union-attr,index]  # None: as below
+            found = self._stages[stage]
             if (
                 type(frame) is bytes
                 and len(frame) == found.length
@@ -207,6 +214,7 @@ class CallHandle:
         found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
         found.format = form
         call.listen()
+        self._stages = call.stages or _NO_STAGES
         if found.skip:
             found.skip -= 1
         else:

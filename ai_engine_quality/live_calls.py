@@ -17,8 +17,8 @@ TOMBSTONE_SECONDS = 900.0
 
 MAX_TOMBSTONES = 100_000
 
-MAX_RESCORED = 50
-"""Live calls whose provisional band is made anew at once."""
+MAX_RESCORED = 20
+"""Live calls whose provisional band is made anew at once: a millisecond's worth, in a scrape."""
 
 MAX_LOOKED_AT = 200
 """Live calls that are looked at for changes at once."""

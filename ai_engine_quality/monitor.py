@@ -411,7 +411,7 @@ class QualityMonitor:
         if progress == handle.progress:
             return None
         handle.progress = progress
-        band = provisional_band(call.freeze(duration=duration), self.policy)
+        band = provisional_band(call.freeze(duration=duration, listened=False), self.policy)
         return band.value if band else NOT_SCORED
 
     def _publish_live(self) -> None:

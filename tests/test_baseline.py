@@ -36,8 +36,8 @@ def test_the_shares_are_those_of_the_last_500_calls(scores):
     assert found == (
         "deepgram",
         len(before),
-        sum(other > scores[-1] for other in before) / len(before),
-        sum(other < scores[-1] for other in before) / len(before),
+        round(sum(other > scores[-1] for other in before) / len(before), 4),
+        round(sum(other < scores[-1] for other in before) / len(before), 4),
     )
 
 

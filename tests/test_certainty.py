@@ -141,6 +141,15 @@ def test_it_is_in_the_record_where_it_is_asked_for(tmp_path):
     assert list(aeq.read_records(path)) == [ended]
 
 
+def test_a_call_of_another_policy_has_its_record_all_the_same():
+    """A file that asks for certainty writes a call scored by another policy without it."""
+    other = aeq.DEFAULT_POLICY.with_changes({"ceilings": {"noise": 10}})
+    score = aeq.score(call(0.8, 1.1, 1.4).summary, other)
+    stored = json.loads(to_line(score, certainty=True))
+    assert stored["score"]["policy_version"] == other.version
+    assert "certainty" not in stored
+
+
 def coverage(turns, median, deviation, calls=200):
     """Return how often the interval holds the score of an endless call of the same kind."""
     chance = np.random.default_rng(turns)

@@ -53,6 +53,7 @@ def to_line(score: CallScore, policy: Policy = DEFAULT_POLICY, *, certainty: boo
     A call with hundreds of values keeps its largest ones exactly and the others in bins; its score
     is then made again from what is stored, so that the record always agrees with itself.
     """
+    certainty = certainty and score.policy_version == policy.version
     sure = how_certain(score, policy) if certainty else None
     line = _encoded(to_record(score, sure))
     for keep, merge in _COMPACTIONS:

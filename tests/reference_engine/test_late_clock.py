@@ -13,8 +13,11 @@ from ai_engine_quality.reference_engine import HEALTHY
 from ai_engine_quality.reference_engine.listening import TurnSettings
 
 
-def summary_of(bench, *, late=0.0, sampling=None, scenario="complex", **options):
-    """Place a call; the engine reports its latencies `late` seconds too short."""
+def summary_of(bench, *, late=0.0, without=None, sampling=None, scenario="complex", **options):
+    """Place a call; the engine reports its latencies `late` seconds too short.
+
+    Frames of the stage `without` are not reported.
+    """
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -30,7 +33,7 @@ def summary_of(bench, *, late=0.0, sampling=None, scenario="complex", **options)
         def call(call_id):
             found = handle(call_id)
             report = found.turn_response
-            return Late(found, lambda seconds: report(max(0.0, seconds - late)))
+            return Late(found, lambda seconds: report(max(0.0, seconds - late)), without)
 
         quality.call = call
         engine = bench.engine(quality=quality, **options)
@@ -40,11 +43,16 @@ def summary_of(bench, *, late=0.0, sampling=None, scenario="complex", **options)
 
 
 class Late:
-    """A call's handle whose clock starts late."""
+    """A call's handle whose clock starts late, and that may not report a stage's frames."""
 
-    def __init__(self, handle, turn_response):
+    def __init__(self, handle, turn_response, without):
         self._handle = handle
+        self._without = without
         self.turn_response = turn_response
+
+    def audio(self, stage, *frame, **form):
+        if stage != self._without:
+            self._handle.audio(stage, *frame, **form)
 
     def __getattr__(self, name):
         return getattr(self._handle, name)
@@ -90,4 +98,17 @@ def test_too_few_measured_frames_say_nothing(bench):
     """With a frame measured each 0.6 s, the ends of speech aren't known, and nothing is said."""
     sampling = aeq.Sampling(level_every=30, noise_every=30)
     summary = summary_of(bench, sampling=sampling, profile=bench.fixed(latency=4.4), late=4.1)
+    assert summary.silence_heard is None
+
+
+def test_the_providers_audio_serves_where_the_wires_is_not_seen(bench):
+    """Where only the provider's frames are reported, its first one begins the answer."""
+    summary = summary_of(bench, profile=bench.fixed(latency=4.4), late=4.1, without="transport_out")
+    assert not any(stage.startswith("transport_out") for stage in summary.audio)
+    assert summary.late_clock().heard == pytest.approx(4.8, abs=0.25)
+
+
+def test_one_side_alone_tells_nothing(bench):
+    """Where the caller's frames are not reported, no wait is heard."""
+    summary = summary_of(bench, profile=bench.fixed(latency=4.4), without="transport_in")
     assert summary.silence_heard is None
