@@ -11,11 +11,16 @@ from typing import Any
 SECONDS_BETWEEN_LOOKS = 0.187
 """No multiple of the 20 ms in which audio is cut: else every look could fall at the same place."""
 
-LOOKS_PER_SECOND = 1_000
+LOOKS_PER_SECOND = 500
 """Beyond this, each call is looked at less often, so that our share of a core is bounded."""
 
 CALLS_AT_ONCE = 50
 """Calls looked at before the loop has its turn: it paces the audio every 20 ms."""
+
+
+def seconds_between_looks(calls: int, usual: float = SECONDS_BETWEEN_LOOKS) -> float:
+    """Return how long to wait before all calls are looked at again: a multiple of the usual."""
+    return usual * max(1, math.ceil(calls / (LOOKS_PER_SECOND * usual)))
 
 
 class Timer:
@@ -74,7 +79,7 @@ class Timer:
         clock = asyncio.get_running_loop().time
         before = clock()
         while calls := list(self._calls()):
-            between = self._between * math.ceil(len(calls) / (LOOKS_PER_SECOND * self._between))
+            between = seconds_between_looks(len(calls), self._between)
             await asyncio.sleep(between)
             now = clock()
             seconds, before = min(now - before, 2 * between), now

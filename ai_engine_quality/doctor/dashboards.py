@@ -40,7 +40,7 @@ def _dashboard(prometheus: Prometheus, name: str, dashboard: Any) -> Finding:
     wrong, empty, full = [], [], 0
     for title, expression in queries(dashboard):
         try:
-            if prometheus.query(askable(expression)):
+            if prometheus.query(askable(expression, _some_call(prometheus, expression))):
                 full += 1
             else:
                 empty.append(f"{title} ({why_empty(prometheus, expression)})")
@@ -63,14 +63,23 @@ def queries(dashboard: Any) -> Iterator[tuple[str, str]]:
         yield from queries(panel)
 
 
-def askable(expression: str) -> str:
+def _some_call(prometheus: Prometheus, expression: str) -> str:
+    """Return a call of the last hour for a panel that shows one; empty where it shows all."""
+    if "$call_id" not in expression:
+        return ""
+    found = prometheus.query("bottomk(1, last_over_time(ai_agent_call_quality_score[1h]))")
+    return str(found[0]["metric"]["call_id"]) if found else ""
+
+
+def askable(expression: str, call_id: str = "") -> str:
     """Return a panel's expression with its variables filled in, and without its zeros.
 
     ``or vector(0)`` goes: it would hide that a metric is missing.
     """
 
     def value(found: re.Match[str]) -> str:
-        return _BUILT_IN.get(found[1] or found[2], ".*")
+        name = found[1] or found[2]
+        return call_id if name == "call_id" else _BUILT_IN.get(name, ".*")
 
     return _FALLBACK.sub("", _VARIABLE.sub(value, expression))
 

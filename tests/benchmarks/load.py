@@ -144,7 +144,7 @@ class _AttachedEngine(_Engine):
             stream = self._engine.streaming_playback_manager.active_streams[call.call_id]
             stream["frames_sent"] += 25
             waiting[call.call_id] = self._frames[tick]
-            self._observer.look(call, 1.0)
+            self._observer.look(call, CALLS / LOOKS_PER_SECOND)
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 
 import pytest
-from boards import DASHBOARDS, targets
+from boards import DASHBOARDS, FOLDER, targets
 from live_stack import eventually, get_json
 
+from ai_engine_quality.doctor.dashboards import check_dashboards
+from ai_engine_quality.doctor.http import Prometheus
 from conftest import ALONE, FACTOR
 
 NEW_ONLY = {
@@ -98,6 +101,7 @@ def test_the_panels_of_the_present_are_all_there():
 
 NOT_IN_ONE_CALL = {
     "Alerts": "no alert fires",
+    "What held scores down": "no ceiling applies",
     "Noise over time": "no noise",
     "Failures by cause": "no call failed",
     "Silent callers": "nobody is silent",
@@ -140,6 +144,15 @@ def _call_of(live, instance):
         f'last_over_time(ai_agent_call_quality_score{{instance="{instance}"}}[5m])'
     )
     return found[0]["metric"]["call_id"]
+
+
+def test_doctor_can_ask_every_query(live):
+    """`ai-engine-quality doctor` finds no wrong query, and a call for the drill-down."""
+    findings = list(check_dashboards(Prometheus(live.stack.url), FOLDER))
+    assert len(findings) == len(DASHBOARDS)
+    assert {finding.verdict for finding in findings} <= {"ok", "warning"}, findings
+    (drill_down,) = [f for f in findings if f.check == "dashboard call-drill-down"]
+    assert not re.search(r"\b(Score|Band|Ended) \(", drill_down.found), drill_down
 
 
 def test_an_engine_that_came_back_is_marked(live, generation):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import subprocess
 
@@ -98,27 +99,27 @@ def test_every_dashboard_and_every_panels_options_have_grafanas_types(compiled):
     assert compiled(*DASHBOARDS.values()) == ""
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda d: d.update(graphTooltip=7),
-        lambda d: d.update(titel="x"),
-        lambda d: _first(d, "stat")["options"].update(colorMode="loud"),
-        lambda d: _first(d, "timeseries")["options"]["legend"].update(placement="left"),
-        lambda d: _first(d, "timeseries")["options"].update(legent={}),
-        lambda d: _defaults(d, "timeseries")["custom"].update(lineWidth="2"),
-        lambda d: _defaults(d, "stat")["color"].update(mode=3),
-    ],
-    ids=[
-        "wrong cursor", "unknown property", "wrong enum", "wrong nested enum", "unknown option",
-        "wrong field option", "wrong colour mode",
-    ],
-)  # fmt: skip
-def test_what_is_wrong_is_found(compiled, spoil):
+SPOILT = (
+    lambda d: d.update(graphTooltip=7),
+    lambda d: d.update(titel="x"),
+    lambda d: _first(d, "stat")["options"].update(colorMode="loud"),
+    lambda d: _first(d, "timeseries")["options"]["legend"].update(placement="left"),
+    lambda d: _first(d, "timeseries")["options"].update(legent={}),
+    lambda d: _defaults(d, "timeseries")["custom"].update(lineWidth="2"),
+    lambda d: _defaults(d, "stat")["color"].update(mode=3),
+)
+"""A wrong cursor, an unknown property, wrong values, an unknown option: one mistake each."""
+
+
+def test_what_is_wrong_is_found(compiled):
     """So that the test before means something: each kind of mistake is an error of the compiler."""
-    spoilt = copy.deepcopy(DASHBOARDS["system-overview"])
-    spoil(spoilt)
-    assert "error TS" in compiled(spoilt)
+    dashboards = [copy.deepcopy(DASHBOARDS["system-overview"]) for _ in SPOILT]
+    for spoil, dashboard in zip(SPOILT, dashboards, strict=True):
+        spoil(dashboard)
+    lines = typescript(dashboards).splitlines()
+    errors = re.findall(r"dashboards\.ts\((\d+),\d+\): error", compiled(*dashboards))
+    of = {re.match(r"export const [a-z]+(\d+)", lines[int(number) - 1])[1] for number in errors}
+    assert of == {str(number) for number in range(len(SPOILT))}
 
 
 def _first(dashboard, kind):

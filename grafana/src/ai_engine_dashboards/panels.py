@@ -244,6 +244,7 @@ def bars(
         .value_mode(options.BarGaugeValueMode.TEXT)
         .name_placement(options.BarGaugeNamePlacement.LEFT)
         .show_unfilled(True)
+        .text(common.VizTextDisplayOptions().title_size(13).value_size(18))
         .reduce_options(_last())
     )
     return _in_colours(panel, names or {})
@@ -301,6 +302,9 @@ def over_time(
         panel = panel.min(lowest)
     if highest is not None:
         panel = panel.max(highest)
+    elif not logarithmic:
+        # Else an axis of nothing but zeros would reach to 100, or to 10,000 %.
+        panel = panel.axis_soft_max(0.05 if unit == "percentunit" else 1)
     return _in_colours(panel, names or {})
 
 
