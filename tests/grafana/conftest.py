@@ -55,7 +55,9 @@ def _shortened(found):
 def specs(generation):
     """Return the engines of a generation, by what they are for."""
     alone = [f"alone-{name},{generation},1,{name},none" for name in ALONE[generation]]
-    faulty = [f"{fault},{generation},1,deepgram,{fault}" for fault in FAULTS]
+    # The buffer is looked at with each scrape only: more calls, more looks.
+    calls = {"jitter": 3}
+    faulty = [f"{fault},{generation},{calls.get(fault, 1)},deepgram,{fault}" for fault in FAULTS]
     return [
         f"busy,{generation},2,mix,none",
         f"healthy,{generation},1,deepgram,none",
