@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "monitoring")]
 
 from boards import targets, without_zeros  # noqa: E402 - once it can be found
-from live_stack import Fleet, Fleets, Stack, Webhook, eventually, get_json  # noqa: E402
+from live_stack import Fleet, Stack, Webhook, eventually, get_json  # noqa: E402
 
 from ai_engine_quality.reference_engine import FAULTS, GENERATIONS  # noqa: E402
 
@@ -166,7 +166,8 @@ def live(tmp_path_factory):
         yield Live(stack, fleets, started)
     finally:
         stack.stop()
-        Fleets(*fleets.values()).kill()
+        for fleet in fleets.values():
+            fleet.kill()
         webhook.close()
 
 
