@@ -18,7 +18,7 @@ _BUILT_IN = {
 }  # fmt: skip
 _VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)")
 _FALLBACK = re.compile(r"\s+or\s+(?:on\s*\(\s*\)\s*)?vector\(\s*0\s*\)", re.IGNORECASE)
-_METRIC = re.compile(r"\b(ai_agent_\w+|(?:\w+:)+\w+)")
+_METRIC = re.compile(r"\b(ai_agent_\w+|(?:[a-z]\w*:)+\w+)")
 
 
 def check_dashboards(prometheus: Prometheus, folder: Path) -> Iterator[Finding]:

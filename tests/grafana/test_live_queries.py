@@ -152,7 +152,8 @@ def test_doctor_can_ask_every_query(live):
     assert len(findings) == len(DASHBOARDS)
     assert {finding.verdict for finding in findings} <= {"ok", "warning"}, findings
     (drill_down,) = [f for f in findings if f.check == "dashboard call-drill-down"]
-    assert not re.search(r"\b(Score|Band|Ended) \(", drill_down.found), drill_down
+    # Not "Ended": it looks every 30 s, and here samples are gone sooner.
+    assert not re.search(r"\b(Score|Band) \(", drill_down.found), drill_down
 
 
 def test_an_engine_that_came_back_is_marked(live, generation):
