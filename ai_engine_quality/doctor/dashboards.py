@@ -68,7 +68,7 @@ def _some_call(prometheus: Prometheus, expression: str) -> str:
     if "$call_id" not in expression:
         return ""
     found = prometheus.query("bottomk(1, last_over_time(ai_agent_call_quality_score[1h]))")
-    return str(found[0]["metric"]["call_id"]) if found else ""
+    return str(found[0]["metric"].get("call_id", "")) if found else ""
 
 
 def askable(expression: str, call_id: str = "") -> str:
