@@ -33,6 +33,7 @@ docs: $(VENV)/.installed ## The handbook as a site, in site/
 	@echo "site/index.html"
 
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	@$(BIN)/python tests/benchmarks $(ARGS)
 
 up: ## Prometheus, Alertmanager and Grafana, by Docker Compose
