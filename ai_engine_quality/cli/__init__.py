@@ -10,6 +10,7 @@ from ai_engine_quality.cli.explain import explain
 from ai_engine_quality.cli.fault import fault
 from ai_engine_quality.cli.rescore import rescore
 from ai_engine_quality.cli.run import run
+from ai_engine_quality.cli.validate import validate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,5 +26,6 @@ cli.add_command(explain)
 cli.add_command(fault)
 cli.add_command(rescore)
 cli.add_command(run)
+cli.add_command(validate)
 
 __all__ = ["cli"]
