@@ -29,20 +29,20 @@ class Prometheus:
             raise PrometheusError(f"{url} is no address; write one like http://127.0.0.1:9090")
         self.url = url.rstrip("/")
 
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the series of an instant query.
+    def query(self, expression: str, at: float) -> list[dict[str, Any]]:
+        """Return the series of a query at a unix time, in seconds.
 
         Raises:
             PrometheusError: it can't be asked, or answers something else.
         """
-        found = self._ask("query", query=expression)
+        found = self._ask("query", query=expression, time=str(at))
         if not isinstance(found, dict) or not isinstance(found.get("result"), list):
             raise self._stranger()
         return list(found["result"])
 
-    def value(self, expression: str) -> float | None:
+    def value(self, expression: str, at: float) -> float | None:
         """Return the value of an expression of one series; None where there is none, or NaN."""
-        series = self.query(expression)
+        series = self.query(expression, at)
         value = float(series[0]["value"][1]) if series else float("nan")
         return None if value != value else value  # noqa: PLR0124  # NaN is what differs from itself
 

@@ -28,8 +28,18 @@ class FaultFinding:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all causes, the most frequent first."""
-        found = [cause.name for _, causes in (*self.missed, *self.fell) for cause in causes]
+        found = [cause.name for cause in self._causes]
         return tuple(sorted(set(found), key=lambda name: (-found.count(name), name)))
+
+    @property
+    def evidence(self) -> str | None:
+        """What the most frequent cause was where it cost most; None: there is no cause."""
+        worst = [cause for cause in self._causes if cause.name == self.names[0]]
+        return max(worst, key=lambda cause: cause.cost).text if worst else None
+
+    @property
+    def _causes(self) -> tuple[Cause, ...]:
+        return tuple(cause for _, causes in (*self.missed, *self.fell) for cause in causes)
 
 
 def one_call_each(matrix: Matrix) -> Matrix:

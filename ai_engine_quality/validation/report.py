@@ -131,10 +131,14 @@ def _section_dict(section: Section) -> dict[str, Any]:
         "bands": section.bands,
         "unmatched": [call.call_id for call in judgement.unmatched],
         "golden": section.golden,
-        "worse": [asdict(difference) for difference in section.differences],
+        "worse": [
+            {"row": found.row, "name": found.cause.name, "text": found.cause.text,
+             "points": found.points}
+            for found in section.differences
+        ],
         "recommendations": [asdict(found) for found in section.recommendations],
         "notes": section.notes,
-    }
+    }  # fmt: skip
 
 
 def _row_dict(row: RowVerdict) -> dict[str, Any]:
@@ -168,6 +172,7 @@ def _context(report: Report) -> dict[str, Any]:
         "mean_points": lambda row: mean_points([call.call for call in row.calls]),
         "policy_of": policy_of,
         "few_ratings": FEW_RATINGS,
+        "weights": DEFAULT_POLICY.weights,
         "explained": explained,
         "scores": scores,
     }

@@ -27,7 +27,7 @@ def test_two_causes_are_named_where_it_takes_both(make_call):
 
 
 def test_a_ceiling_goes_with_its_factor(make_call):
-    """Noise is a ceiling of the codec's, so that the codec is the cause, with the ceiling in words."""
+    """Noise is a ceiling of the codec's: the codec is the cause, with the ceiling in words."""
     levels = aeq.StageLevels(frames=200, active=200, rms=15_000.0, flatness=0.5, noise_rms=15_000.0)
     call = make_call(audio={"provider_out": levels})
     cause = causes_of_score(call.score, 75)[0]
@@ -49,7 +49,7 @@ def test_a_call_that_met_its_row_has_no_cause(make_call):
 
 @given(data=st.data(), expected=st.integers(0, 100))
 def test_without_its_causes_any_call_meets_its_row(summaries, data, expected):
-    """Without the named causes a call exceeds what is expected, if it can at all; and no earlier."""
+    """Without the named causes a call exceeds what is expected, if it ever can; no fewer do."""
     score = aeq.score(data.draw(summaries), aeq.DEFAULT_POLICY)
     found = [cause.name for cause in causes_of_score(score, expected)]
     everything = {f.name for f in score.factors} | {g.rule for g in score.gates if not g.factor}

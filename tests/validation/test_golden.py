@@ -69,7 +69,8 @@ def test_rows_on_one_side_only_are_not_compared(make_call, matrix):
         ("[]", "is no golden baseline"),
         ('{"policy": "v1"}', "rows is missing"),
         ('{"policy": "v1", "rows": {"a b": {"calls": 1}}}', "mean_score is missing"),
-        ('{"policy": "v1", "rows": {"a b": {"calls": "x"}}}', "calls must be a whole number"),
+        ('{"policy": 1, "rows": {}}', "policy must be text"),
+        ('{"policy": "v1", "rows": []}', "rows must be an object"),
     ],
 )
 def test_a_file_that_is_no_baseline_is_refused(tmp_path, content, said):

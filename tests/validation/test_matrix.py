@@ -69,3 +69,14 @@ def test_recommended_thresholds_can_be_counted(matrix):
         assert hasattr(Measures(), alert.measure)
         if alert.measure == "turn_p95":
             assert set(alert.edges) <= set(TURN_BUCKETS)
+
+
+def test_the_document_has_the_same_matrix(matrix):
+    """The guide's table names every row with its scenario, score and number of calls."""
+    text = (MONITORING.parent / "docs" / "Validation.md").read_text()
+    rows = re.findall(
+        r"^\| .* \| (\d+) s \| (.*) \| `(\w+)` \| (\d+) \| (\d+) \|$", text, re.MULTILINE
+    )
+    assert [(int(s), title, name, int(above), int(n)) for s, title, name, above, n in rows] == [
+        (row.seconds, row.title, row.scenario, row.score_above, row.calls) for row in matrix.rows
+    ]
