@@ -50,7 +50,8 @@ def _evidence(factor: FactorScore, gates: list[Gate]) -> str:
     """Return a factor's evidence, with the lowest of its ceilings that adds something to it."""
     if not gates:
         return factor.evidence
-    return f"{factor.evidence}; at most {gates[0].ceiling} for {gates[0].reason}"
+    why = "" if gates[0].reason in factor.evidence else f" for {gates[0].reason}"
+    return f"{factor.evidence}; at most {gates[0].ceiling}{why}"
 
 
 def _without(score: CallScore, gone: Collection[str]) -> int:
