@@ -19,7 +19,7 @@ from ai_engine_quality.cli import validation_calls
 from ai_engine_quality.cli.output import console, json_option, print_json, printable, progress
 from ai_engine_quality.cli.validation_calls import Found, Window, fail, reference_engine
 from ai_engine_quality.durations import parse_duration
-from ai_engine_quality.prometheus_api import PrometheusError
+from ai_engine_quality.prometheus_api import Unreachable
 from ai_engine_quality.validation.fault_findings import FaultFinding, find
 from ai_engine_quality.validation.golden import (
     Golden,
@@ -104,8 +104,10 @@ def validate(context: click.Context, /, **options: Any) -> None:
     try:
         report = run.report()
         run.write(report)
-    except (SheetError, GoldenError, PrometheusError) as error:
+    except (SheetError, GoldenError) as error:
         fail(str(error))
+    except Unreachable as error:
+        fail(f"{error}; name a running Prometheus, such as http://127.0.0.1:9090")
     except ImportError as error:
         fail(f"{error}; a report needs: pip install 'ai_engine_quality[validate]'")
     context.exit(EXIT_CODES[report.verdict])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ai_engine_quality.prometheus_api import Prometheus, PrometheusError
+from ai_engine_quality.prometheus_api import Prometheus, Unreachable
 from ai_engine_quality.validation.calls import JudgedCall
 from ai_engine_quality.validation.measures import PERCENTILE, Measures
 from ai_engine_quality.wording import plural
@@ -61,7 +61,7 @@ def read_prometheus(server: Prometheus, seconds: float, now: float) -> Prometheu
     """Read the calls whose score was scraped in the last so many seconds, up to unix time ``now``.
 
     Raises:
-        PrometheusError: it can't be asked.
+        Unreachable: it can't be asked.
     """
     window = _Window(server, seconds, now)
     scores = _scores(window)
@@ -100,7 +100,7 @@ def _providers(window: _Window) -> tuple[dict[str, str], list[str]]:
     try:
         start = window.end - window.seconds
         found = window.server.exemplars(SCORE_BUCKETS, start, window.end)
-    except PrometheusError as error:
+    except Unreachable as error:
         return {}, [f"It has no exemplars ({error}), so no call's provider is known."]
     return {
         exemplar["labels"]["call_id"]: series["seriesLabels"]["provider"]

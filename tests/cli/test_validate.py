@@ -132,8 +132,8 @@ def test_a_broken_line_costs_no_report(run, files, have_calls):
     [
         (["--records", "none.jsonl"], "Name the record file"),
         (["--records", "none.jsonl", "--prometheus", "http://x"], "not both"),
-        (["--prometheus", "nonsense"], "write one like http://127.0.0.1:9090"),
-        (["--prometheus", "http://127.0.0.1:9"], "is Prometheus running there?"),
+        (["--prometheus", "nonsense"], "name a running Prometheus, such as http://127.0.0.1:9090"),
+        (["--prometheus", "http://127.0.0.1:9"], "can't be reached"),
         (["--records", "r.jsonl", "--since", "soon"], "write 90s, 3m or 1h"),
         (["--since", "1h"], "is about real calls"),
         (["--sheet", "s.csv"], "is about real calls"),

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
 import ai_engine_quality as aeq
-from ai_engine_quality.prometheus_api import Prometheus, PrometheusError
+from ai_engine_quality.prometheus_api import Prometheus, Unreachable
 from ai_engine_quality.validation.from_prometheus import read_prometheus
 from ai_engine_quality.validation.judging import Verdict, judge
 from ai_engine_quality.validation.measures import Measures
@@ -90,7 +90,7 @@ def prometheus(engine, tmp_path_factory):
 def answers(server, expression):
     try:
         return server.query(expression, time.time())
-    except PrometheusError:
+    except Unreachable:
         return []
 
 
@@ -157,17 +157,17 @@ def test_before_there_were_calls_there_are_none(prometheus, told):
 
 
 def test_a_closed_port_is_told():
-    """Where nobody listens, the error names the address and asks the right question."""
+    """Where nobody listens, the error names the address and says why."""
     server = Prometheus(f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(PrometheusError, match=r"can't be reached .*; is Prometheus running there"):
+    with pytest.raises(Unreachable, match=r"http://127.*can't be reached: .*refused"):
         read_prometheus(server, 60.0, time.time())
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:9090", "file:///etc/passwd", "", "ftp://x"])
 def test_what_is_no_address_is_refused(url):
     """Only http and https addresses are asked."""
-    with pytest.raises(PrometheusError, match="write one like http://127"):
-        Prometheus(url)
+    with pytest.raises(Unreachable, match="is no http:// address"):
+        read_prometheus(Prometheus(url), 60.0, time.time())
 
 
 class Stranger(http.server.BaseHTTPRequestHandler):
@@ -185,7 +185,7 @@ class Stranger(http.server.BaseHTTPRequestHandler):
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (200, b"<html>", "doesn't answer as Prometheus does"),
+        (200, b"<html>", "answers something that is no JSON"),
         (200, b"[]", "doesn't answer as Prometheus does"),
         (200, b'{"status": "success", "data": 5}', "doesn't answer as Prometheus does"),
         (404, b"no such page", "answers 404: no such page"),
@@ -200,7 +200,7 @@ def test_another_server_is_told_from_a_prometheus(status, body, said):
     thread.start()
     try:
         asked = Prometheus(f"http://127.0.0.1:{server.server_port}")
-        with pytest.raises(PrometheusError, match=said):
+        with pytest.raises(Unreachable, match=said):
             read_prometheus(asked, 60.0, time.time())
     finally:
         server.shutdown()
