@@ -23,9 +23,6 @@ from ai_engine_quality.wording import plural
 UNUSABLE = 2
 """Exit code: what was given can't be used; the same as of wrong use, and not that of a miss."""
 
-FAULT_SECONDS = 600.0
-"""How long a fault lasts that doesn't say: longer than any call of the matrix."""
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -71,16 +68,18 @@ def placed(
 ) -> Found:
     """Place the matrix's calls on the reference engine; ``advance`` is called after each."""
     reference = reference_engine()
-    from ai_engine_quality.reference_engine.virtual_run import place_matrix  # noqa: PLC0415
+    from ai_engine_quality.reference_engine import virtual_run  # noqa: PLC0415
 
     try:
         planned = [reference.PlannedFault.parse(text) for text in faults]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fault") from error
-    calls = place_matrix(
+    calls = virtual_run.place_matrix(
         profile=reference.PROFILES[profile],
         seed=reference.DEFAULT_SEED if seed is None else seed,
-        faults=[replace(fault, seconds=fault.seconds or FAULT_SECONDS) for fault in planned],
+        faults=[
+            replace(fault, seconds=fault.seconds or virtual_run.FAULT_SECONDS) for fault in planned
+        ],
         on_progress=lambda _: advance(),
     )
     about = f"{_PROFILES[profile]} Speech: {_SPEECH[reference.load_speech().source]}."
