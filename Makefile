@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test lint dashboards dashboard-types handbook docs bench up down format clean \
+.PHONY: demo test validate lint dashboards dashboard-types handbook docs bench up down format clean \
 	python-packages speech monitoring-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
@@ -15,6 +15,10 @@ demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and t
 
 test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everything that must hold
 	@$(BIN)/python -m pytest $(ARGS)
+
+validate: $(VENV)/.installed speech ## Judge the twenty calls, and remake docs/Validation-Report.md
+	@$(BIN)/ai-engine-quality validate --markdown docs/Validation-Report.md \
+		--html docs/Validation-Report.html $(ARGS)
 
 lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 	@$(BIN)/ruff check .

@@ -18,8 +18,8 @@ import pytest
 import ai_engine_quality as aeq
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("click", "rich", "aiohttp")
-"""What only the command line and the reference engine use."""
+EXTRAS = ("click", "rich", "aiohttp", "jinja2", "matplotlib")
+"""What only the command line, the reference engine and the validation use."""
 
 BLOCKER = """
     import sys
@@ -110,12 +110,16 @@ class TestTheWheel:
         assert found == {"prometheus-client", "numpy", "structlog"}
 
     def test_the_extras_carry_the_rest(self, metadata):
-        """The command line's packages are the extra ``cli``, the demo's ``demo``."""
+        """``cli`` has the command line's packages, ``demo`` the demo's, ``validate`` a report's."""
         extras = {}
         for requirement in metadata.get_all("Requires-Dist"):
             for extra in re.findall(r"extra == ['\"](\w+)['\"]", requirement):
                 extras.setdefault(extra, set()).add(re.match(r"[\w.-]+", requirement)[0])
-        assert extras == {"cli": {"click", "rich"}, "demo": {"click", "rich", "aiohttp"}}
+        assert extras == {
+            "cli": {"click", "rich"},
+            "demo": {"click", "rich", "aiohttp"},
+            "validate": {"click", "rich", "aiohttp", "jinja2", "matplotlib"},
+        }
 
     def test_the_version_stands_in_one_place(self, metadata, wheel):
         """Wheel, metadata and ``__version__`` agree, and the version is written once."""
@@ -243,7 +247,9 @@ class TestImporting:
         done = python("import ai_engine_quality, sys; print(*sys.modules)")
         assert done.returncode == 0, done.stderr
         loaded = {name.partition(".")[0] for name in done.stdout.split()}
-        assert loaded & {"click", "aiohttp", "pytest", "hypothesis"} == set()
+        assert (
+            loaded & {"click", "aiohttp", "jinja2", "matplotlib", "pytest", "hypothesis"} == set()
+        )
         assert {"prometheus_client", "numpy", "structlog"} <= loaded
 
     def test_nothing_happens_at_import(self, tmp_path):
@@ -301,6 +307,15 @@ class TestTheCommand:
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
         assert "pip install 'ai_engine_quality[demo]'" in done.stdout + done.stderr
+
+    @pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])
+    def test_a_validation_without_its_extra_says_what_to_install(self, missing):
+        """Without what the report needs, validate says so in a line, and what to install."""
+        done = self.command("validate", "--no-faults", blocked=[missing])
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert missing in done.stderr
+        assert "pip install 'ai_engine_quality[validate]'" in done.stderr
 
     def test_other_missing_modules_are_not_hidden(self):
         """A module of the engine's own that is missing is no matter of an extra."""

@@ -11,6 +11,7 @@ from ai_engine_quality.cli.fault import fault
 from ai_engine_quality.cli.rescore import rescore
 from ai_engine_quality.cli.run import run
 from ai_engine_quality.cli.tune import tune
+from ai_engine_quality.cli.validate import validate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,5 +28,6 @@ cli.add_command(fault)
 cli.add_command(rescore)
 cli.add_command(run)
 cli.add_command(tune)
+cli.add_command(validate)
 
 __all__ = ["cli"]

@@ -1,8 +1,9 @@
-"""HTTP on loopback with the standard library, so that the command line needs nothing more."""
+"""Asks a Prometheus, and other servers, over HTTP; the standard library suffices."""
 
 from __future__ import annotations
 
 import json
+import math
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -64,9 +65,37 @@ class Prometheus:
         """
         answer = get_json(f"{self.url}/api/v1/{path}", **parameters)
         if not isinstance(answer, dict) or answer.get("status") != "success":
-            raise Unreachable(f"{self.url}/api/v1/{path} doesn't answer as Prometheus does")
+            raise self._stranger(path)
         return answer["data"]
 
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the series of an instant query."""
-        return list(self.api("query", query=expression)["result"])
+    def query(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
+        """Return the series of a query, now or at a unix time in seconds.
+
+        Raises:
+            Unreachable: as :meth:`api`.
+        """
+        when = {} if at is None else {"time": str(at)}
+        found = self.api("query", query=expression, **when)
+        if not isinstance(found, dict) or not isinstance(found.get("result"), list):
+            raise self._stranger("query")
+        return list(found["result"])
+
+    def value(self, expression: str, at: float | None = None) -> float | None:
+        """Return the value of an expression of one series; None where there is none, or NaN."""
+        series = self.query(expression, at)
+        value = float(series[0]["value"][1]) if series else math.nan
+        return None if math.isnan(value) else value
+
+    def exemplars(self, selector: str, start: float, end: float) -> list[dict[str, Any]]:
+        """Return the exemplars of series between two unix times, in seconds.
+
+        Raises:
+            Unreachable: as :meth:`api`; not everything that answers like one has exemplars.
+        """
+        found = self.api("query_exemplars", query=selector, start=str(start), end=str(end))
+        if not isinstance(found, list):
+            raise self._stranger("query_exemplars")
+        return found
+
+    def _stranger(self, path: str) -> Unreachable:
+        return Unreachable(f"{self.url}/api/v1/{path} doesn't answer as Prometheus does")
