@@ -7,11 +7,11 @@ import re
 import time
 
 import pytest
+from ai_engine_quality.doctor.http import Prometheus
 from boards import DASHBOARDS, FOLDER, targets
 from live_stack import eventually, get_json
 
 from ai_engine_quality.doctor.dashboards import check_dashboards
-from ai_engine_quality.doctor.http import Prometheus
 from conftest import ALONE, FACTOR
 
 NEW_ONLY = {
