@@ -9,10 +9,10 @@ import time
 import pytest
 from ai_engine_quality.doctor.http import Prometheus
 from boards import DASHBOARDS, FOLDER, targets
+from live_panels import ALONE, FACTOR
 from live_stack import eventually, get_json
 
 from ai_engine_quality.doctor.dashboards import check_dashboards
-from conftest import ALONE, FACTOR
 
 NEW_ONLY = {
     "Google Live audio",
