@@ -51,6 +51,11 @@ def live(tmp_path_factory):
         webhook.close()
 
 
+def pytest_collection_modifyitems(items):
+    """Run what needs the live stack last: it is busy until the end of the session."""
+    items.sort(key=lambda item: "live" in getattr(item, "fixturenames", ()))
+
+
 def pytest_generate_tests(metafunc):
     """Give a test every query of every panel, and both generations."""
     if "target" in metafunc.fixturenames:
