@@ -7,8 +7,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test validate evidence lint dashboards dashboard-types handbook docs bench up down format clean \
-	python-packages speech measures monitoring-tools
+.PHONY: demo test validate evidence lint dashboards dashboard-types handbook docs bench up down \
+	format clean python-packages speech measures monitoring-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)

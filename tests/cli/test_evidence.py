@@ -79,7 +79,7 @@ def test_missing_samples_are_an_error_with_the_mend(run, tmp_path):
     ("missing", "arguments", "extra"),
     [("scipy", (), "evidence"), ("pesq", ["--measure"], "measuring")],
 )
-def test_a_missing_extra_is_named(run, few, monkeypatch, missing, arguments, extra):
+def test_a_missing_extra_is_named(run, few, monkeypatch, *, missing, arguments, extra):
     """Without what it needs, a line names the extra to install, and nothing is written."""
     monkeypatch.setitem(sys.modules, missing, None)
     before = few.read_text()

@@ -1,4 +1,4 @@
-"""The samples measured anew, where PESQ and ViSQOL are installed: `make evidence ARGS=--measure`."""
+"""Samples measured anew where PESQ and ViSQOL are installed, as `make measures` does."""
 
 import numpy as np
 import pytest
