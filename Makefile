@@ -7,8 +7,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test validate lint dashboards dashboard-types handbook docs bench up down format clean \
-	python-packages speech monitoring-tools
+.PHONY: demo test validate evidence lint dashboards dashboard-types handbook docs bench up down \
+	format clean python-packages speech measures monitoring-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
@@ -46,6 +46,10 @@ up: ## Prometheus, Alertmanager and Grafana, by Docker Compose
 down: ## Stop them; their data stay
 	@sh tools/monitoring-down
 
+# ARGS=--measure plays and measures every sample anew, for some minutes; else from those measured.
+evidence: $(VENV)/.installed $(if $(findstring --measure,$(ARGS)),speech measures) ## Does the score mean anything?
+	@$(BIN)/ai-engine-quality evidence --document docs/Evidence.md $(ARGS)
+
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -66,6 +70,14 @@ python-packages:
 speech:
 	@sh tools/need-debian --optional asterisk-core-sounds-en-wav -- \
 		test -d /usr/share/asterisk/sounds/en_US_f_Allison
+
+# PESQ is compiled: it needs a compiler and Python's headers.
+measures: $(VENV)/.installed
+	@$(BIN)/python -c 'import pesq, visqol, numba, ai_edge_litert' 2>/dev/null || { \
+	sh tools/need-debian gcc libc6-dev python3-dev -- $(BIN)/python -c \
+	'import shutil, sysconfig, pathlib, sys; sys.exit(not (shutil.which("gcc") and \
+	pathlib.Path(sysconfig.get_path("include"), "Python.h").exists()))' \
+	&& $(BIN)/python -m pip install --quiet --editable '.[measuring]'; }
 
 # The tests run the real Prometheus, Alertmanager and VictoriaMetrics.
 monitoring-tools:

@@ -385,6 +385,7 @@ def _call_gates(summary: CallSummary, policy: Policy) -> Iterator[Gate]:
         yield Gate("caller_ignored", tops.caller_ignored, reason, "latency")
     if noise := _noise(summary, policy):
         yield Gate("noise", tops.noise, noise, "codec")
+    yield from _step_gate("clipping", tops.clipping, _clipped(summary), _clipped_by)
     if summary.failed:
         reason = "the engine's report that the call failed"
         yield Gate("call_failed", tops.call_failed, reason, None)
@@ -396,12 +397,25 @@ def _unanswered_for(wait: float) -> str:
     return f"a turn unanswered for {seconds(wait)} or more"
 
 
+def _clipped(summary: CallSummary) -> float | None:
+    """Return the share of the agent's samples at full scale, measured nearest to the caller."""
+    for stages in _agent_stages(summary):
+        checked = [levels for levels in stages if levels.flatness is not None]
+        if checked:
+            return max(checked, key=lambda levels: levels.active).clipped
+    return None
+
+
+def _clipped_by(share: float) -> str:
+    return f"{percent(share)} of the samples clipped"
+
+
 def _step_gate(
     name: str, steps: Steps, value: float | None, text: Callable[[float], str]
 ) -> Iterator[Gate]:
     reached = None if value is None else step(steps, value)
     if reached:
-        factor = "latency" if name == "unanswered" else name
+        factor = {"unanswered": "latency", "clipping": "rms"}.get(name, name)
         yield Gate(name, reached[1], text(reached[0]), factor)
 
 

@@ -110,7 +110,7 @@ class TestTheWheel:
         assert found == {"prometheus-client", "numpy", "structlog"}
 
     def test_the_extras_carry_the_rest(self, metadata):
-        """``cli`` has the command line's packages, ``demo`` the demo's, ``validate`` a report's."""
+        """Each extra has what its commands need; only ``measuring`` needs a compiler, for pesq."""
         extras = {}
         for requirement in metadata.get_all("Requires-Dist"):
             for extra in re.findall(r"extra == ['\"](\w+)['\"]", requirement):
@@ -119,7 +119,11 @@ class TestTheWheel:
             "cli": {"click", "rich"},
             "demo": {"click", "rich", "aiohttp"},
             "validate": {"click", "rich", "aiohttp", "jinja2", "matplotlib"},
-        }
+            "evidence": {"click", "rich", "aiohttp", "scipy", "matplotlib"},
+            "measuring": {
+                "click", "rich", "aiohttp", "scipy", "matplotlib", "pesq", "visqol-python",
+            },
+        }  # fmt: skip
 
     def test_the_version_stands_in_one_place(self, metadata, wheel):
         """Wheel, metadata and ``__version__`` agree, and the version is written once."""

@@ -6,6 +6,7 @@ from ai_engine_quality._version import __version__
 from ai_engine_quality.cli.compare import compare_command
 from ai_engine_quality.cli.demo import demo
 from ai_engine_quality.cli.doctor import doctor
+from ai_engine_quality.cli.evidence import evidence
 from ai_engine_quality.cli.explain import explain
 from ai_engine_quality.cli.fault import fault
 from ai_engine_quality.cli.rescore import rescore
@@ -23,6 +24,7 @@ def cli() -> None:
 cli.add_command(compare_command)
 cli.add_command(demo)
 cli.add_command(doctor)
+cli.add_command(evidence)
 cli.add_command(explain)
 cli.add_command(fault)
 cli.add_command(rescore)
