@@ -9,6 +9,7 @@ from ai_engine_quality.cli.doctor import doctor
 from ai_engine_quality.cli.evidence import evidence
 from ai_engine_quality.cli.explain import explain
 from ai_engine_quality.cli.fault import fault
+from ai_engine_quality.cli.listen import listen
 from ai_engine_quality.cli.rescore import rescore
 from ai_engine_quality.cli.run import run
 from ai_engine_quality.cli.tune import tune
@@ -27,6 +28,7 @@ cli.add_command(doctor)
 cli.add_command(evidence)
 cli.add_command(explain)
 cli.add_command(fault)
+cli.add_command(listen)
 cli.add_command(rescore)
 cli.add_command(run)
 cli.add_command(tune)

@@ -13,6 +13,7 @@ import json
 import sys
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -24,6 +25,10 @@ from ai_engine_quality.reference_engine import (
     ReferenceEngine,
     endless_calls,
 )
+
+sys.path.append(str(Path(__file__).parent.parent / "monitoring"))
+
+from engine_fleet import end_with_parent
 
 COSTS = {name: aeq.CallCost(0.01, "USD") for name in ("deepgram", "openai_realtime", "local")}
 SHORT, LONG = 32.0, 46.0
@@ -95,6 +100,7 @@ async def _serve(specs, loop):
 
 
 def main():
+    end_with_parent()
     speed, *specs = sys.argv[1:]
     loop = EngineLoop(float(speed))
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
