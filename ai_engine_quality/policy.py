@@ -42,7 +42,7 @@ class Band(StrEnum):
 
 
 FACTORS = ("latency", "underflow", "fallback", "barge_in", "codec", "rms")
-"""The six factors, in the order in which they are shown."""
+"""Every factor that some policy knows, in the order in which they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +211,11 @@ class Policy:
                 out[f.name] = value
         return out
 
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors that it scores: a later policy may know one more."""
+        return tuple(self.weights)
+
     def milestones(self) -> list[float]:
         """Return the lengths of a call, in seconds, at which its score can change by itself."""
         return sorted(
@@ -368,7 +373,11 @@ def _percentile(key: str, value: object) -> float:
 
 
 def _weights(key: str, value: object) -> dict[str, float]:
-    weights = _by_name(key, value, FACTORS, _number)
+    # One that was invented after the policy is simply not there.
+    known = [name for name in FACTORS if isinstance(value, Mapping) and name in value]
+    weights = _by_name(key, value, known or FACTORS, _number)
+    if "latency" not in weights:
+        raise PolicyError(f"{key} must have latency: without it a call's turns are not scored")
     if not math.isclose(total := sum(weights.values()), 100):
         raise PolicyError(f"{key} must add up to 100, not {total:g}; change one of {weights}")
     return weights
@@ -428,7 +437,11 @@ def _check(policy: Policy) -> None:
     for name in fields(RampKnees):
         knees: Knees = getattr(policy.knees, name.name)
         factor = "rms" if name.name.startswith("rms_") else name.name
-        weight = policy.weights[factor]
+        weight = policy.weights.get(factor)
+        if weight is None:
+            continue
+        if not knees:
+            raise PolicyError(f"knees.{name.name} is missing; {factor} has a weight")
         if not math.isclose(knees[-1][1], weight):
             raise PolicyError(
                 f"knees.{name.name} ends at {knees[-1][1]:g} points, but weights.{factor} is "

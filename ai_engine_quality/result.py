@@ -102,11 +102,16 @@ class CallScore:
     """Where it stands among its provider's calls in this process; of a monitor's scores only."""
 
     def factor(self, name: str) -> FactorScore:
-        """Return a factor by its name; KeyError where there is none of that name."""
+        """Return a factor by its name; KeyError where there is none of that name.
+
+        One that the call's policy doesn't know yet wasn't observed, and weighs nothing.
+        """
         for factor in self.factors:
             if factor.name == name:
                 return factor
-        raise KeyError(name)
+        if name not in FACTORS:
+            raise KeyError(name)
+        return FactorScore(name, 0.0, 0.0, None, 0, False, f"not in policy {self.policy_version}")
 
     @property
     def held_by(self) -> Gate | None:
@@ -148,8 +153,9 @@ class CallScore:
         stored = cls(**reading.fields("", _with_standing(data), _READERS, optional=False))
         if (stored.score is None) != (stored.band is None):
             raise SummaryError(f"band must be there where score is, not {stored.band!r}")
-        if [factor.name for factor in stored.factors] != list(FACTORS):
-            raise SummaryError(f"factors must be {', '.join(FACTORS)}, in this order")
+        names = [factor.name for factor in stored.factors]
+        if not names or names != [name for name in FACTORS if name in names]:
+            raise SummaryError(f"factors must be of {', '.join(FACTORS)}, each once, in this order")
         return stored
 
 

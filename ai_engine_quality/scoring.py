@@ -24,7 +24,6 @@ from ai_engine_quality.observations import (
 )
 from ai_engine_quality.policy import (
     DEFAULT_POLICY,
-    FACTORS,
     Band,
     Policy,
     Steps,
@@ -45,7 +44,7 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
     """
     verdict = _judge(summary, policy)
     points = verdict.points
-    factors = tuple(_factor(name, policy, verdict.found.get(name)) for name in FACTORS)
+    factors = tuple(_factor(name, policy, verdict.found.get(name)) for name in policy.factors)
     return CallScore(
         call_id=summary.call_id,
         score=points,
@@ -94,7 +93,7 @@ class _Verdict(NamedTuple):
 
 def _judge(summary: CallSummary, policy: Policy) -> _Verdict:
     found = {}
-    for name in FACTORS:
+    for name in policy.factors:
         finding = _FACTORS[name](summary, policy)
         if finding is not None:
             found[name] = finding

@@ -22,7 +22,8 @@ COMMANDS = list(commands())
 LINES = sorted({line for _, line in COMMANDS})
 SYSTEM = {
     "ENGINE=http://127.0.0.1:15000", "amtool", "agent", "ask", "ask()", "asterisk", "cat", "curl",
-    "docker", "export", "ls", "ping", "pip", "promtool", "ss", "ssh", "tar", "prometheus", "prometheus-alertmanager",
+    "docker", "export", "ls", "ping", "pip", "promtool", "ss", "ssh", "tar",
+    "prometheus", "prometheus-alertmanager",
 }  # fmt: skip
 """What an operator's machine, the engine's project or the runbook itself brings."""
 OWN = {"ai-engine-quality", "make", "python", "build/fresh/bin/python"}
