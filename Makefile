@@ -7,13 +7,18 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test lint dashboards pictures bench format clean python-packages speech monitoring-tools pictures-tools
+.PHONY: demo test validate evidence lint dashboards dashboard-types pictures handbook docs bench \
+	up down format clean python-packages speech measures monitoring-tools pictures-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
 
-test: $(VENV)/.installed speech monitoring-tools lint ## Everything that must hold
+test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everything that must hold
 	@$(BIN)/python -m pytest $(ARGS)
+
+validate: $(VENV)/.installed speech ## Judge the twenty calls, and remake docs/Validation-Report.md
+	@$(BIN)/ai-engine-quality validate --markdown docs/Validation-Report.md \
+		--html docs/Validation-Report.html $(ARGS)
 
 lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 	@$(BIN)/ruff check .
@@ -28,16 +33,33 @@ dashboards: $(VENV)/.installed ## Write grafana/dashboards from grafana/src
 pictures: $(VENV)/.installed speech monitoring-tools pictures-tools ## Draw docs/img from live data
 	@cd grafana/pictures && { [ -d node_modules ] || npm ci --silent; } && npm run --silent build
 	@PYTHONPATH=grafana/pictures $(BIN)/python -m ai_engine_pictures $(ARGS)
+handbook: $(VENV)/.installed ## Write the tables in docs/ from policy, registry, dashboards, alerts
+	@PYTHONPATH=tools:grafana/src $(BIN)/python -m handbook
+
+docs: $(VENV)/.installed ## The handbook as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "site/index.html"
 
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	@$(BIN)/python tests/benchmarks $(ARGS)
+
+up: ## Prometheus, Alertmanager and Grafana, by Docker Compose
+	@sh tools/monitoring-up $(ARGS)
+
+down: ## Stop them; their data stay
+	@sh tools/monitoring-down
+
+# ARGS=--measure plays and measures every sample anew, for some minutes; else from those measured.
+evidence: $(VENV)/.installed $(if $(findstring --measure,$(ARGS)),speech measures) ## Does the score mean anything?
+	@$(BIN)/ai-engine-quality evidence --document docs/Evidence.md $(ARGS)
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Made anew when what it installs changes.
 $(VENV)/.installed: pyproject.toml
@@ -53,12 +75,27 @@ speech:
 	@sh tools/need-debian --optional asterisk-core-sounds-en-wav -- \
 		test -d /usr/share/asterisk/sounds/en_US_f_Allison
 
-# The tests run a real Prometheus.
+# PESQ is compiled: it needs a compiler and Python's headers.
+measures: $(VENV)/.installed
+	@$(BIN)/python -c 'import pesq, visqol, numba, ai_edge_litert' 2>/dev/null || { \
+	sh tools/need-debian gcc libc6-dev python3-dev -- $(BIN)/python -c \
+	'import shutil, sysconfig, pathlib, sys; sys.exit(not (shutil.which("gcc") and \
+	pathlib.Path(sysconfig.get_path("include"), "Python.h").exists()))' \
+	&& $(BIN)/python -m pip install --quiet --editable '.[measuring]'; }
+
+# The tests run the real Prometheus, Alertmanager and VictoriaMetrics.
 monitoring-tools:
-	@sh tools/need-debian prometheus -- command -v promtool
+	@sh tools/need-debian prometheus prometheus-alertmanager victoria-metrics -- \
+		sh -c 'command -v promtool && command -v amtool && command -v prometheus-alertmanager \
+		&& command -v victoria-metrics'
 
 # Draw, and make the pictures small; npm brings Grafana's components.
 pictures-tools:
 	@sh tools/need-debian chromium -- command -v chromium
 	@sh tools/need-debian pngquant -- command -v pngquant
 	@sh tools/need-debian nodejs npm -- command -v npm
+
+# Grafana's own types, by npm. Where node can't be had, that one test says so and is skipped.
+dashboard-types:
+	@sh tools/need-debian --optional nodejs npm -- sh -c 'command -v node && command -v npm'
+	@cd grafana/types && { [ -d node_modules ] || ! command -v npm >/dev/null || npm ci --silent; }

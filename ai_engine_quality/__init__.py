@@ -13,18 +13,19 @@ Nothing is registered, read or started at import::
 from ai_engine_quality._version import __version__
 from ai_engine_quality.adapters import Attachment, FactorReport, attach
 from ai_engine_quality.audio import Sampling
+from ai_engine_quality.certainty import Certainty, how_certain
 from ai_engine_quality.handle import CallHandle
 from ai_engine_quality.hooks import CallEndHook
 from ai_engine_quality.monitor import QualityMonitor
 from ai_engine_quality.observations import DropReason
 from ai_engine_quality.policy import DEFAULT_POLICY, Band, Policy, PolicyError
 from ai_engine_quality.reading import SummaryError
-from ai_engine_quality.result import CallScore, FactorScore, Gate
+from ai_engine_quality.result import CallScore, FactorScore, Gate, Standing
 from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import Settings, SettingsError, load_settings
 from ai_engine_quality.sinks.prometheus import CallCost, Retention
 from ai_engine_quality.sinks.records import RecordFile, Unreadable, read_records
-from ai_engine_quality.summary import CallSummary, StageLevels
+from ai_engine_quality.summary import CallSummary, HeardSilence, LateClock, StageLevels
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -35,10 +36,13 @@ __all__ = [
     "CallHandle",
     "CallScore",
     "CallSummary",
+    "Certainty",
     "DropReason",
     "FactorReport",
     "FactorScore",
     "Gate",
+    "HeardSilence",
+    "LateClock",
     "Policy",
     "PolicyError",
     "QualityMonitor",
@@ -48,10 +52,12 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StageLevels",
+    "Standing",
     "SummaryError",
     "Unreadable",
     "__version__",
     "attach",
+    "how_certain",
     "load_settings",
     "read_records",
     "score",

@@ -7,6 +7,8 @@ cost per call is then shared, and a frame costs less than ``audioop.rms`` would.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -187,8 +189,9 @@ class _Group:
 
     def __init__(self, stands_for: float) -> None:
         self.frames: list[bytes] = []
-        self.of: list[tuple[StageAccumulator, bool]] = []
-        """Each frame's stage, and whether its level counts or it is there for the noise check."""
+        self.of: list[tuple[StageAccumulator, bool, float | None]] = []
+        """Each frame's stage, whether its level counts or it is there for the noise check, and
+        when it was seen, where its call's two sides are heard."""
         self.stands_for = stands_for
         """Seconds of audio for which each level counts."""
         self.to_check: list[int] = []
@@ -198,7 +201,13 @@ class _Group:
 class FrameBatch:
     """Samples the frames of all calls and measures them together; each result goes to its stage."""
 
-    def __init__(self, sampling: Sampling | None = None, capacity: int = BATCH_FRAMES) -> None:
+    def __init__(
+        self,
+        sampling: Sampling | None = None,
+        capacity: int = BATCH_FRAMES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._level_every = (sampling or Sampling()).level_every
         self._patterns = {
             agent: _pattern(sampling or Sampling(), agent=agent) for agent in (False, True)
@@ -220,10 +229,15 @@ class FrameBatch:
         if step.noise_check:
             group.to_check.append(len(frames))
         frames.append(frame)
-        group.of.append((stage, step.level))
+        group.of.append((stage, step.level, None if stage.speech is None else self._clock()))
         if len(frames) >= self._capacity:
             del self._groups[form]
             _measure(form, group)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes of audio wait to be measured: bounded, however many calls there are."""
+        return sum(len(frame) for group in self._groups.values() for frame in group.frames)
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
@@ -237,9 +251,9 @@ def _measure(form: FrameFormat, group: _Group) -> None:
     samples = samples.reshape(len(group.frames), form.samples)
     levels: list[float] = frame_rms(samples).tolist()
     seconds = group.stands_for
-    for (stage, counts), level in zip(group.of, levels, strict=True):
+    for (stage, counts, at), level in zip(group.of, levels, strict=True):
         if counts:
-            stage.add_level(level, seconds)
+            stage.add_level(level, seconds, at)
     if form.seconds >= MIN_SPECTRUM_SECONDS:
         rows = [row for row in group.to_check if levels[row] >= ACTIVE_RMS]
         if rows:

@@ -9,9 +9,19 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ai_engine_quality.distribution import BoundedValues
-from ai_engine_quality.observations import FRAME_SECONDS, DropReason, Rejected, is_agent_stage
-from ai_engine_quality.summary import CallSummary, StageLevels
+from ai_engine_quality.distribution import BoundedValues, Distribution
+from ai_engine_quality.observations import (
+    FRAME_SECONDS,
+    PROVIDER_IN,
+    PROVIDER_OUT,
+    TRANSPORT_IN,
+    TRANSPORT_OUT,
+    DropReason,
+    Rejected,
+    is_agent_stage,
+)
+from ai_engine_quality.summary import CallSummary, HeardSilence, StageLevels
+from ai_engine_quality.talkspurts import PAUSE_SECONDS, Talkspurts, silences
 
 ACTIVE_RMS = 200.0
 """A frame below this RMS (-44 dBov) is silence; the engine's idle line reads 7 to 180."""
@@ -58,7 +68,7 @@ class StageAccumulator:
     __slots__ = (
         "_clipped", "_dc", "_energy", "_flatness", "_group_energy", "_group_n", "_groups",
         "_noise_energy", "_noise_n", "active", "active_seconds", "agent", "encoding", "format",
-        "frames", "length", "sample_rate", "skip", "step",
+        "frames", "length", "sample_rate", "skip", "speech", "step",
     )  # fmt: skip
 
     def __init__(self, *, agent: bool) -> None:
@@ -73,6 +83,8 @@ class StageAccumulator:
         """Raw frames that pass unmeasured before the next one that is."""
         self.step = 0
         """Where the stage is in the sampler's pattern."""
+        self.speech: Talkspurts | None = None
+        """When there was speech; kept where raw frames of both directions are seen."""
         self.frames = 0
         self.active = 0
         self.active_seconds = 0.0
@@ -86,11 +98,23 @@ class StageAccumulator:
         self._dc = 0.0
         self._flatness: BoundedValues | None = None
 
-    def add_level(self, rms: float, seconds: float) -> None:
-        """Take a measured frame: its RMS, and the seconds of audio that it stands for."""
+    def add_level(self, rms: float, seconds: float, at: float | None = None) -> None:
+        """Take a measured frame.
+
+        Args:
+            rms: Its level.
+            seconds: How much audio it stands for.
+            at: When it was seen, in monotonic seconds, where that is known.
+        """
         self.frames += 1
         if rms < ACTIVE_RMS:
             return
+        if at is not None and self.speech is not None:
+            speech = self.speech  # written out, since there may be thousands a second
+            if at - speech.until > PAUSE_SECONDS:
+                speech.begin(at)
+            speech.until = at
+            speech.frames += 1
         energy = rms * rms
         self.active += 1
         self.active_seconds += seconds
@@ -244,6 +268,13 @@ class CallAccumulator:
             found = self.stages[name] = StageAccumulator(agent=is_agent_stage(name))
         return found
 
+    def listen(self) -> None:
+        """Keep when each side speaks, as soon as raw frames of both directions are seen."""
+        raw = [stage for stage in (self.stages or {}).values() if stage.format is not None]
+        if len({stage.agent for stage in raw}) == 2:
+            for stage in raw:
+                stage.speech = stage.speech or Talkspurts()
+
     def audio_level(self, stage: str, rms: float, seconds: float = FRAME_SECONDS) -> None:
         """Take a level that was measured elsewhere."""
         self.stage(stage).add_level(rms, seconds)
@@ -263,9 +294,17 @@ class CallAccumulator:
         )
 
     def freeze(
-        self, *, duration: float | None, outcome: str | None = None, failed: bool = False
+        self,
+        *,
+        duration: float | None,
+        outcome: str | None = None,
+        failed: bool = False,
+        listened: bool = True,
     ) -> CallSummary:
-        """Return what was observed so far as a summary."""
+        """Return what was observed so far as a summary.
+
+        ``listened=False`` leaves out the silence heard, which no score needs.
+        """
         values = {
             "turn_latencies": self.turns if self.turns.exact else None,
             "barge_in_reactions": self.reactions,
@@ -296,7 +335,20 @@ class CallAccumulator:
             worst_turns=None if self._worst_turns is None else tuple(self._worst_turns),
             fallback_reasons=dict(self.fallback_reasons or {}),
             codec_details=dict(self.codec_details or {}),
+            silence_heard=self._silence_heard() if listened and self.stages else None,
         )
+
+    def _silence_heard(self) -> HeardSilence | None:
+        """Return how long the caller waited for answers, by ear; None where that isn't known."""
+        tracks = {name: s.speech for name, s in (self.stages or {}).items() if s.speech}
+        caller = [tracks[name] for name in (TRANSPORT_IN, PROVIDER_IN) if name in tracks]
+        sent = [track for name, track in tracks.items() if name.startswith(TRANSPORT_OUT)]
+        agent = sent or [track for name, track in tracks.items() if name == PROVIDER_OUT]
+        found = silences(caller[0], agent) if caller else None
+        if found is None or not found[0]:
+            return None
+        waits = Distribution(tuple(found[0]))
+        return HeardSilence(round(waits.percentile(50), 3), waits.n, round(found[1], 3))
 
     def _runs(self) -> int | None:
         """Return in how many runs the fillers came; None where no report said so."""

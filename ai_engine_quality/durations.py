@@ -1,12 +1,12 @@
-"""Durations as people write them: ``90s``, ``3m``, ``1h``."""
+"""Durations as people write them: ``90s``, ``3m``, ``1h``, ``7d``."""
 
 from __future__ import annotations
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of ``90``, ``90s``, ``3m`` or ``1h``.
+    """Return the seconds of ``90``, ``90s``, ``3m``, ``1h`` or ``7d``.
 
     Raises:
         ValueError: it is none, or not over 0.

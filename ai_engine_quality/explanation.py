@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ai_engine_quality.policy import held, raw_score
-from ai_engine_quality.wording import plural
+from ai_engine_quality.wording import plural, seconds
 
 if TYPE_CHECKING:
     from ai_engine_quality.result import CallScore, FactorScore
-    from ai_engine_quality.summary import CallSummary
+    from ai_engine_quality.summary import CallSummary, LateClock
 
 
 def in_one_line(call: CallScore) -> str:
@@ -30,7 +30,14 @@ def in_one_line(call: CallScore) -> str:
     line = f"{call.score}, {call.band}: {', '.join(parts) or 'nothing lost'}."
     for change in _changes(call)[:1]:
         line += f" Without {change}."
+    if late := call.summary.late_clock():
+        line += f" The clock starts late: {_late(late)}."
     return line
+
+
+def _late(clock: LateClock) -> str:
+    heard, reported = seconds(clock.heard), seconds(clock.reported)
+    return f"heard {heard}, reported {reported} (median of {plural(clock.turns, 'turn')})"
 
 
 def _changes(call: CallScore) -> list[str]:
@@ -64,6 +71,8 @@ def _lines(call: CallScore) -> Iterator[str]:
         yield f"  why: {_unscored(call)}"
     observed = f"{call.coverage * 100:.0f} % of the weight observed"
     yield f"  {observed}, {plural(call.turns, 'turn')}, policy {call.policy_version}"
+    if call.standing:
+        yield f"  {call.standing}"
     yield "  factors, by cost:"
     for factor in _by_cost(call):
         cost = f"-{_points(factor.penalty)} of {factor.weight:g}" if factor.observed else "unknown"
@@ -72,6 +81,11 @@ def _lines(call: CallScore) -> Iterator[str]:
     if slowest:
         turns = ", ".join(f"turn {number}: {value:.2f} s" for number, value in slowest)
         yield f"  slowest turns: {turns}"
+    if late := summary.late_clock():
+        yield f"  the clock starts late: {_late(late)}"
+    elif heard := summary.silence_heard:
+        over = plural(heard.turns, "turn")
+        yield f"  silence heard before answers: {seconds(heard.median)} (median of {over})"
     for gate in call.gates:
         yield f"  at most {gate.ceiling}: {gate.reason}"
     if call.score is not None:

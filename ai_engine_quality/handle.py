@@ -7,6 +7,7 @@ The usual case of the frequent ones is written out in one expression; all else g
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -22,6 +23,13 @@ from ai_engine_quality.observations import (
     Rejected,
 )
 from ai_engine_quality.result import CallScore
+
+_ENDED = array("d", [0.0] * EXACT_LIMIT)
+"""What the handle of an ended call has for turns: no room, so that none is taken."""
+
+
+_NO_STAGES: dict[str, StageAccumulator] = {}
+"""Likewise for raw frames."""
 
 
 class CallOwner(Protocol):
@@ -61,13 +69,18 @@ class CallHandle:
     counted.
     """
 
-    __slots__ = ("_call", "_gone", "_monitor", "band", "call_id", "progress", "published_turns")
+    __slots__ = (
+        "_call", "_gone", "_monitor", "_stages", "_turns",
+        "band", "call_id", "progress", "published_turns",
+    )  # fmt: skip
 
     def __init__(
         self, monitor: CallOwner, call: CallAccumulator | None, call_id: str, gone: DropReason
     ) -> None:
         self._monitor = monitor
         self._call = call
+        self._turns = _ENDED if call is None else call.turns.exact
+        self._stages: dict[str, StageAccumulator] = _NO_STAGES
         self._gone = gone
         self.call_id = call_id
         self.band: str | None = None
@@ -88,6 +101,11 @@ class CallHandle:
         return self._call
 
     @property
+    def has_unpublished_turns(self) -> bool:
+        """Whether the latency histogram lacks turns of a live call. For the monitor."""
+        return self._call is not None and self.published_turns < len(self._turns)
+
+    @property
     def gone(self) -> DropReason:
         """Why observations are dropped while there is no call."""
         return self._gone
@@ -95,13 +113,13 @@ class CallHandle:
     def close(self, gone: DropReason) -> CallAccumulator | None:
         """Take the call's observations away; used by the monitor when the call ends."""
         call, self._call, self._gone = self._call, None, gone
+        self._turns, self._stages = _ENDED, _NO_STAGES
         return call
 
     def turn_response(self, seconds: float) -> None:
         """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
-        call = self._call
-        if call is not None and type(seconds) is float and 0.0 <= seconds <= MAX_SECONDS:
-            turns = call.turns.exact
+        if type(seconds) is float and 0.0 <= seconds <= MAX_SECONDS:
+            turns = self._turns
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
                 return
@@ -130,10 +148,12 @@ class CallHandle:
             count: Filler frames; 0 is a report too.
             episodes: Runs that they came in; None: unknown, and each counts as a run.
         """
-        call = self._call
-        if call is not None and episodes is None and type(count) is int and 0 <= count <= MAX_COUNT:
-            call.underflows = count + (call.underflows or 0)  # each is a run of its own
-            return
+        if episodes is None and type(count) is int and 0 <= count <= MAX_COUNT:
+            try:
+                self._call.underflows += count  # type: ignore[union-attr,operator]  # as below
+                return
+            except (AttributeError, TypeError):  # an ended call, or its first report
+                pass
         self._take(_underflow, count, episodes)
 
     def fallback(self, reason: str = "") -> None:
@@ -168,16 +188,13 @@ class CallHandle:
             encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
             sample_rate: 8000, 16000 or 24000 Hz.
         """
-        call = self._call
-        if call is not None and type(stage) is str and call.stages is not None:
-            found = call.stages.get(stage)
+        try:
+            found = self._stages[stage]
             if (
-                found is not None
-                and type(frame) is bytes
+                type(frame) is bytes
                 and len(frame) == found.length
                 and encoding is found.encoding
-                and type(sample_rate) is int
-                and sample_rate == found.sample_rate
+                and sample_rate is found.sample_rate
             ):
                 # As valid as the frame before it.
                 if found.skip:
@@ -185,6 +202,8 @@ class CallHandle:
                 else:
                     self._measure(found, frame)
                 return
+        except Exception:  # noqa: S110  # an ended call, a new stage, or no stage's name: looked at below
+            pass
         self._take(self._audio, stage, frame, encoding, sample_rate)
 
     def _audio(
@@ -194,6 +213,8 @@ class CallHandle:
         found = call.stage(observations.stage(stage))
         found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
         found.format = form
+        call.listen()
+        self._stages = call.stages or _NO_STAGES
         if found.skip:
             found.skip -= 1
         else:

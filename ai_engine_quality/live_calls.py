@@ -17,8 +17,8 @@ TOMBSTONE_SECONDS = 900.0
 
 MAX_TOMBSTONES = 100_000
 
-MAX_RESCORED = 50
-"""Live calls whose provisional band is made anew at once."""
+MAX_RESCORED = 20
+"""Live calls whose provisional band is made anew at once: a millisecond's worth, in a scrape."""
 
 MAX_LOOKED_AT = 200
 """Live calls that are looked at for changes at once."""
@@ -31,9 +31,10 @@ class LiveCalls:
         self._max_calls = max_calls
         self._expire_after = expire_after
         self._lock = RLock()  # re-entered when a hook asks the monitor something
-        self.handles: OrderedDict[str, CallHandle] = OrderedDict()
+        self.handles: dict[str, CallHandle] = {}
         """By call id, oldest first; read without a lock by every observation."""
-        self._to_rescore: OrderedDict[str, CallHandle] = OrderedDict()  # longest untouched first
+        self._to_rescore: list[CallHandle] = []
+        """Those whose turn it still is in this round of rescoring, the next one last."""
         self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
         self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
 
@@ -53,7 +54,7 @@ class LiveCalls:
                 raise Rejected(DropReason.CALL_ENDED)
             if len(self.handles) >= self._max_calls:
                 raise Rejected(DropReason.TOO_MANY_CALLS)
-            self.handles[handle.call_id] = self._to_rescore[handle.call_id] = handle
+            self.handles[handle.call_id] = handle
             self._set_band(handle, NOT_SCORED)
 
     def ended_lately(self, call_id: str) -> bool:
@@ -66,7 +67,6 @@ class LiveCalls:
             call = handle.close(DropReason.CALL_ENDED)
             if call is not None:
                 self.handles.pop(handle.call_id, None)
-                self._to_rescore.pop(handle.call_id, None)
                 self._set_band(handle, None)
                 self._ended[handle.call_id] = now
             return call
@@ -103,16 +103,17 @@ class LiveCalls:
                 del self._ended[call_id]
 
     def rescore_some(self, band_of: Callable[[CallHandle], str | None]) -> None:
-        """Make some calls' provisional bands anew, those first that waited longest for it.
+        """Make some calls' provisional bands anew: round after round, each call once in a round.
 
         ``band_of`` gives None for a call in which nothing has changed.
         """
         rescored = 0
         with self._lock:
-            for _ in range(min(MAX_LOOKED_AT, len(self._to_rescore))):
-                call_id, handle = self._to_rescore.popitem(last=False)
-                self._to_rescore[call_id] = handle
-                band = band_of(handle)
+            for _ in range(min(MAX_LOOKED_AT, len(self.handles))):
+                if not self._to_rescore:
+                    self._to_rescore = list(reversed(self.handles.values()))
+                handle = self._to_rescore.pop()
+                band = band_of(handle) if handle.live else None
                 if band is not None:
                     self._set_band(handle, band)
                     rescored += 1

@@ -10,12 +10,14 @@ import math
 import time
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from ai_engine_quality import observations
 from ai_engine_quality._version import __version__
 from ai_engine_quality.audio import FrameBatch, Sampling
+from ai_engine_quality.baseline import Baseline
 from ai_engine_quality.call import CallAccumulator
 from ai_engine_quality.handle import CallHandle
 from ai_engine_quality.hooks import CallEndHook, HookRunner, HookT
@@ -23,7 +25,7 @@ from ai_engine_quality.live_calls import LiveCalls
 from ai_engine_quality.observations import FRAME_SECONDS, DropReason, Rejected
 from ai_engine_quality.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.result import CallScore
-from ai_engine_quality.scoring import score
+from ai_engine_quality.scoring import provisional_band, score
 from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import (
@@ -102,11 +104,13 @@ class QualityMonitor:
         _check_arguments(policy, clock, wall_clock, max_live_calls, expire_after)
         self.policy = policy
         self._milestones = policy.milestones()
-        self.frames = FrameBatch(_checked_sampling(sampling or Sampling()))
+        self.frames = FrameBatch(_checked_sampling(sampling or Sampling()), clock=clock)
         self._clock = clock
         self._wall_clock = wall_clock
         self._expire_after = expire_after
         self._live = LiveCalls(max_calls=max_live_calls, expire_after=expire_after)
+        self._handles = self._live.handles
+        self._baseline = Baseline()
         self._publishing = Lock()
         self._unknown = CallHandle(self, None, "", DropReason.UNKNOWN_CALL)
         self._late = CallHandle(self, None, "", DropReason.CALL_ENDED)
@@ -236,8 +240,11 @@ class QualityMonitor:
 
     def turn_response(self, call_id: str, seconds: float) -> None:
         """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
-        found = self._live.handles.get(call_id) if type(call_id) is str else None
-        (found or self._find(call_id)).turn_response(seconds)
+        try:
+            found = self._handles[call_id]
+        except Exception:  # unknown, unhashable, or a foreign __eq__
+            found = self._find(call_id)
+        found.turn_response(seconds)
 
     def unanswered(self, call_id: str, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""
@@ -349,11 +356,20 @@ class QualityMonitor:
         if call is None:
             return None
         length = max(0.0, now - call.started) if duration is None else duration
-        result = score(call.freeze(duration=length, outcome=outcome, failed=failed), self.policy)
+        result = self._placed(
+            score(call.freeze(duration=length, outcome=outcome, failed=failed), self.policy)
+        )
         self._own_hooks.run(result)
         self._hooks.run(result)
         self._publish_live()
         return result
+
+    def _placed(self, result: CallScore) -> CallScore:
+        """Return a score with where it stands among its provider's earlier calls."""
+        if result.score is None:
+            return result
+        standing = self._baseline.place(result.summary.provider, result.score)
+        return replace(result, standing=standing) if standing else result
 
     def _measure_frames(self) -> None:
         """Measure the frames that wait; one that can't be measured must not stop a call's end."""
@@ -395,8 +411,8 @@ class QualityMonitor:
         if progress == handle.progress:
             return None
         handle.progress = progress
-        result = score(call.freeze(duration=duration), self.policy)
-        return result.band.value if result.band else NOT_SCORED
+        band = provisional_band(call.freeze(duration=duration, listened=False), self.policy)
+        return band.value if band else NOT_SCORED
 
     def _publish_live(self) -> None:
         if self._prometheus.multiprocess:
@@ -405,9 +421,11 @@ class QualityMonitor:
 
     def flush_turns(self, handle: CallHandle) -> None:
         """Count the turns that the latency histogram doesn't have yet."""
+        if not handle.has_unpublished_turns:
+            return
         with self._publishing:  # a scrape and a call's end may be in different threads
             call = handle.accumulator
-            if call is not None and handle.published_turns < len(call.turns.exact):
+            if call is not None and handle.has_unpublished_turns:
                 self.publish_turns(handle, call.turns.exact[handle.published_turns :])
 
     def publish_turns(self, handle: CallHandle, latencies: Sequence[float]) -> None:

@@ -11,6 +11,7 @@ import math
 import operator
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 FRAME_SECONDS = 0.02
 """Seconds in one telephone frame: Asterisk, RTP and AudioSocket all send 20 ms at a time."""
@@ -30,7 +31,9 @@ MAX_RMS = 32_768.0
 MAX_CALL_ID_LENGTH = 256
 MAX_NAME_LENGTH = 64
 
-CALLER_STAGES = frozenset({"transport_in", "provider_in"})
+TRANSPORT_IN = "transport_in"
+PROVIDER_IN = "provider_in"
+CALLER_STAGES = frozenset({TRANSPORT_IN, PROVIDER_IN})
 """Where the caller's audio passes. Reported without points: the microphone isn't the agent's."""
 
 PROVIDER_OUT = "provider_out"
@@ -147,10 +150,12 @@ def name(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise Rejected(DropReason.WRONG_TYPE)
-    return (
-        _NOT_IN_NAME.sub("_", value[: 4 * MAX_NAME_LENGTH].lower()).strip("_")[:MAX_NAME_LENGTH]
-        or None
-    )
+    return _normalised(str(value[: 4 * MAX_NAME_LENGTH])) or None
+
+
+@lru_cache(256)  # an engine has few names, and its calls can share them
+def _normalised(value: str) -> str:
+    return _NOT_IN_NAME.sub("_", value.lower()).strip("_")[:MAX_NAME_LENGTH]
 
 
 def outcome(value: object) -> str | None:

@@ -11,7 +11,7 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from importlib import resources
 from itertools import pairwise
@@ -42,7 +42,7 @@ class Band(StrEnum):
 
 
 FACTORS = ("latency", "underflow", "fallback", "barge_in", "codec", "rms")
-"""The six factors, in the order in which they are shown."""
+"""Every factor that some policy knows, in the order in which they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ class Ceilings:
     noise: int
     call_failed: int
     never_heard: int
+    clipping: Steps = ()
+    """By the share of the agent's samples at full scale; policies before v2 have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +202,19 @@ class Policy:
             if isinstance(value, Mapping):
                 out[f.name] = {str(key): item for key, item in value.items()}
             elif hasattr(value, "__dataclass_fields__"):
-                out[f.name] = {g.name: _plain(getattr(value, g.name)) for g in fields(value)}
+                out[f.name] = {
+                    g.name: _plain(getattr(value, g.name))
+                    for g in fields(value)
+                    if getattr(value, g.name) != g.default
+                }
             else:
                 out[f.name] = value
         return out
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors that it scores: a later policy may know one more."""
+        return tuple(self.weights)
 
     def milestones(self) -> list[float]:
         """Return the lengths of a call, in seconds, at which its score can change by itself."""
@@ -266,9 +277,7 @@ def _plain(value: Any) -> Any:
 def _overlaid(base: dict[str, Any], changes: Mapping[str, Any], path: str) -> dict[str, Any]:
     out = dict(base)
     for key, value in changes.items():
-        if key not in base:
-            raise PolicyError(f"{path}{key} is unknown; it has {', '.join(base)}")
-        if isinstance(base[key], dict):
+        if isinstance(base.get(key), dict):
             if not isinstance(value, Mapping):
                 raise PolicyError(f"{path}{key} must be a table with keys, not {value!r}")
             out[key] = _overlaid(base[key], value, f"{path}{key}.")
@@ -281,15 +290,16 @@ def _overlaid(base: dict[str, Any], changes: Mapping[str, Any], path: str) -> di
 
 
 def _entries(kind: type, path: str, data: object) -> list[tuple[str, Any]]:
-    """Return the key and value of each field of a dataclass, all there and none unknown."""
+    """Return the key and value of each field of a dataclass; only those with defaults may lack."""
     if not isinstance(data, Mapping):
         raise PolicyError(f"{path.rstrip('.') or 'a policy'} must be a table, not {data!r}")
     names = [f.name for f in fields(kind)]
+    needed = [f.name for f in fields(kind) if f.default is MISSING]
     if unknown := [str(key) for key in data if key not in names]:
         raise PolicyError(f"{path}{unknown[0]} is unknown; it has {', '.join(names)}")
-    if missing := [name for name in names if name not in data]:
+    if missing := [name for name in needed if name not in data]:
         raise PolicyError(f"{path}{missing[0]} is missing")
-    return [(name, data[name]) for name in names]
+    return [(name, data[name]) for name in names if name in data]
 
 
 def _number(key: str, value: object) -> float:
@@ -363,7 +373,11 @@ def _percentile(key: str, value: object) -> float:
 
 
 def _weights(key: str, value: object) -> dict[str, float]:
-    weights = _by_name(key, value, FACTORS, _number)
+    # One that was invented after the policy is simply not there.
+    known = [name for name in FACTORS if isinstance(value, Mapping) and name in value]
+    weights = _by_name(key, value, known or FACTORS, _number)
+    if "latency" not in weights:
+        raise PolicyError(f"{key} must have latency: without it a call's turns are not scored")
     if not math.isclose(total := sum(weights.values()), 100):
         raise PolicyError(f"{key} must add up to 100, not {total:g}; change one of {weights}")
     return weights
@@ -423,7 +437,11 @@ def _check(policy: Policy) -> None:
     for name in fields(RampKnees):
         knees: Knees = getattr(policy.knees, name.name)
         factor = "rms" if name.name.startswith("rms_") else name.name
-        weight = policy.weights[factor]
+        weight = policy.weights.get(factor)
+        if weight is None:
+            continue
+        if not knees:
+            raise PolicyError(f"knees.{name.name} is missing; {factor} has a weight")
         if not math.isclose(knees[-1][1], weight):
             raise PolicyError(
                 f"knees.{name.name} ends at {knees[-1][1]:g} points, but weights.{factor} is "

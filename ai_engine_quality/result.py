@@ -10,6 +10,7 @@ from ai_engine_quality import explanation, reading
 from ai_engine_quality.policy import FACTORS, Band
 from ai_engine_quality.reading import SummaryError
 from ai_engine_quality.summary import CallSummary
+from ai_engine_quality.wording import floor_percent
 
 
 class FactorScore(NamedTuple):
@@ -52,6 +53,27 @@ class Gate(NamedTuple):
     """The factor it belongs to; None where the whole call is meant."""
 
 
+class Standing(NamedTuple):
+    """Where a call's score stands among the calls of its provider that ended before it."""
+
+    provider: str
+    calls: int
+    """How many calls those are: the last 500 at most."""
+    worse_than: float
+    """Share (0 to 1) of them that scored higher."""
+    better_than: float
+    """Share (0 to 1) of them that scored lower."""
+
+    def __str__(self) -> str:
+        """Return it in words: ``worse than 93 % of the last 500 deepgram calls``."""
+        worse = self.worse_than >= self.better_than
+        share = self.worse_than if worse else self.better_than
+        others = f"the last {self.calls} {self.provider} calls"
+        if share < 0.01:
+            return f"no better and no worse than {others}"
+        return f"{'worse' if worse else 'better'} than {floor_percent(share)} of {others}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallScore:
     """One call's quality, 0 to 100, with everything that explains it.
@@ -76,13 +98,20 @@ class CallScore:
     summary: CallSummary
     without_slowest_turn: Counterfactual | None = None
     """The score without the call's slowest turn, where that would be higher."""
+    standing: Standing | None = None
+    """Where it stands among its provider's calls in this process; of a monitor's scores only."""
 
     def factor(self, name: str) -> FactorScore:
-        """Return a factor by its name; KeyError where there is none of that name."""
+        """Return a factor by its name; KeyError where there is none of that name.
+
+        One that the call's policy doesn't know yet wasn't observed, and weighs nothing.
+        """
         for factor in self.factors:
             if factor.name == name:
                 return factor
-        raise KeyError(name)
+        if name not in FACTORS:
+            raise KeyError(name)
+        return FactorScore(name, 0.0, 0.0, None, 0, False, f"not in policy {self.policy_version}")
 
     @property
     def held_by(self) -> Gate | None:
@@ -96,6 +125,7 @@ class CallScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; :meth:`from_dict` gives an equal score back."""
+        standing = {"standing": self.standing._asdict()} if self.standing else {}
         return {
             "call_id": self.call_id,
             "score": self.score,
@@ -109,6 +139,7 @@ class CallScore:
             "policy_version": self.policy_version,
             "without_slowest_turn": self.without_slowest_turn
             and self.without_slowest_turn._asdict(),
+            **standing,
             "summary": self.summary.to_dict(),
         }
 
@@ -119,12 +150,18 @@ class CallScore:
         Raises:
             SummaryError: a field is missing, unknown or of a wrong type.
         """
-        stored = cls(**reading.fields("", data, _READERS, optional=False))
+        stored = cls(**reading.fields("", _with_standing(data), _READERS, optional=False))
         if (stored.score is None) != (stored.band is None):
             raise SummaryError(f"band must be there where score is, not {stored.band!r}")
-        if [factor.name for factor in stored.factors] != list(FACTORS):
-            raise SummaryError(f"factors must be {', '.join(FACTORS)}, in this order")
+        names = [factor.name for factor in stored.factors]
+        if not names or names != [name for name in FACTORS if name in names]:
+            raise SummaryError(f"factors must be of {', '.join(FACTORS)}, each once, in this order")
         return stored
+
+
+def _with_standing(data: object) -> Mapping[str, Any]:
+    """Return a stored score's fields; it may have no standing."""
+    return {"standing": None, **reading.entries("a stored call", data)}
 
 
 def _band(name: str, value: object) -> Band:
@@ -150,6 +187,10 @@ def _factor(name: str, value: object) -> FactorScore:
 
 def _gate(name: str, value: object) -> Gate:
     return Gate(**reading.fields(name, value, _GATE_READERS, optional=False))
+
+
+def _standing(name: str, value: object) -> Standing:
+    return Standing(**reading.fields(name, value, _STANDING_READERS, optional=False))
 
 
 def _counterfactual(name: str, value: object) -> Counterfactual:
@@ -179,6 +220,13 @@ _CHANGE_READERS: dict[str, reading.Reader] = {
     "band": _band,
 }
 
+_STANDING_READERS: dict[str, reading.Reader] = {
+    "provider": reading.text,
+    "calls": reading.count,
+    "worse_than": reading.share,
+    "better_than": reading.share,
+}
+
 _READERS: dict[str, reading.Reader] = {
     "call_id": reading.text,
     "score": reading.optional(_score),
@@ -191,5 +239,6 @@ _READERS: dict[str, reading.Reader] = {
     "unscored_reason": reading.optional(reading.text),
     "policy_version": reading.text,
     "without_slowest_turn": reading.optional(_counterfactual),
+    "standing": reading.optional(_standing),
     "summary": _summary,
 }

@@ -4,13 +4,16 @@ Rule: everything that decides a number is in the policy; this file only says whi
 which observation. Each factor has one function, which returns what it found; each ceiling has one
 line in :func:`_gates`. To add a factor, add a function, its name in :data:`_FACTORS` and its knees
 in the policy.
+
+Numbers first, words after: the band of a call in progress, which is made often, needs no words.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 from ai_engine_quality.distribution import Distribution
 from ai_engine_quality.observations import (
@@ -21,7 +24,7 @@ from ai_engine_quality.observations import (
 )
 from ai_engine_quality.policy import (
     DEFAULT_POLICY,
-    FACTORS,
+    Band,
     Policy,
     Steps,
     held,
@@ -39,29 +42,82 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
 
     Pure: the same summary and policy give the same score, on any machine, at any time.
     """
-    factors = tuple(_factor(name, summary, policy) for name in FACTORS)
-    observed = {factor.name: factor for factor in factors if factor.observed}
-    gates = tuple(sorted(_gates(summary, policy, observed), key=lambda gate: gate.ceiling))
-    weight = sum(factor.weight for factor in observed.values())
-    reason = _unscored_reason(summary, policy, weight, gates)
-    raw = raw_score(factor.penalty for factor in factors)
-    points = None if reason else held(raw, (gate.ceiling for gate in gates))
+    verdict = _judge(summary, policy)
+    points = verdict.points
+    factors = tuple(_factor(name, policy, verdict.found.get(name)) for name in policy.factors)
     return CallScore(
         call_id=summary.call_id,
         score=points,
-        raw=raw,
+        raw=verdict.raw,
         band=None if points is None else policy.band(points),
         factors=factors,
-        gates=gates,
-        coverage=weight / 100,
+        gates=verdict.gates,
+        coverage=verdict.weight / 100,
         turns=factors[0].n,
-        unscored_reason=reason,
+        unscored_reason=verdict.unscored_reason,
         policy_version=policy.version,
         summary=summary,
         without_slowest_turn=None
         if points is None
-        else _without_slowest_turn(summary, policy, points, factors, gates),
+        else _without_slowest_turn(summary, policy, points, factors, verdict.gates),
     )
+
+
+def provisional_band(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> Band | None:
+    """Return the band of :func:`score`, None where there is none, without the words."""
+    points = _judge(summary, policy).points
+    return None if points is None else policy.band(points)
+
+
+class _Finding(NamedTuple):
+    """What a factor's function found: its value and points, and how to say it."""
+
+    value: float
+    points: float
+    n: int
+    words: Callable[[], str]
+
+
+class _Verdict(NamedTuple):
+    """Everything that decides a score."""
+
+    found: Mapping[str, _Finding]
+    """By factor, where it was observed."""
+    gates: tuple[Gate, ...]
+    weight: float
+    """Of the observed factors, in all."""
+    raw: float
+    unscored_reason: str | None
+    points: int | None
+
+
+def _judge(summary: CallSummary, policy: Policy) -> _Verdict:
+    found = {}
+    for name in policy.factors:
+        finding = _FACTORS[name](summary, policy)
+        if finding is not None:
+            found[name] = finding
+    gates = tuple(sorted(_gates(summary, policy, found), key=_ceiling))
+    weight = sum(policy.weights[name] for name in found)
+    reason = _unscored_reason(summary, policy, weight, gates)
+    raw = raw_score(_penalty(name, policy, finding) for name, finding in found.items())
+    points = None if reason else held(raw, map(_ceiling, gates))
+    return _Verdict(found, gates, weight, raw, reason, points)
+
+
+_ceiling = attrgetter("ceiling")
+
+
+def _penalty(name: str, policy: Policy, finding: _Finding) -> float:
+    return float(min(policy.weights[name], finding.points))
+
+
+def _factor(name: str, policy: Policy, finding: _Finding | None) -> FactorScore:
+    weight = policy.weights[name]
+    if finding is None:
+        return FactorScore(name, weight, 0.0, None, 0, False, "not observed")
+    points = _penalty(name, policy, finding)
+    return FactorScore(name, weight, points, finding.value, finding.n, True, finding.words())
 
 
 def _without_slowest_turn(
@@ -89,36 +145,21 @@ def _without_slowest_turn(
     return Counterfactual(f"turn {worst[0]}", better, policy.band(better))
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """What a factor's function found: its value and points, and the evidence in words."""
-
-    value: float
-    points: float
-    n: int
-    evidence: str
-
-
-def _factor(name: str, summary: CallSummary, policy: Policy) -> FactorScore:
-    weight = policy.weights[name]
-    finding = _FACTORS[name](summary, policy)
-    if finding is None:
-        return FactorScore(name, weight, 0.0, None, 0, False, "not observed")
-    points = float(min(weight, finding.points))
-    return FactorScore(name, weight, points, finding.value, finding.n, True, finding.evidence)
-
-
 def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
     turns = _turns(summary)
     n = turns.n
     if not n:
         return None
     value = turns.percentile(policy.percentile)
-    evidence = f"p{policy.percentile:g} {seconds(value)} over {plural(n, 'turn')}"
-    evidence += f"; worst: {_worst_turn(summary)}"
-    if summary.unanswered:
-        evidence += f"; {summary.distribution('unanswered').n} unanswered"
-    return _Finding(value, ramp(policy.knees.latency, value), n, evidence)
+
+    def words() -> str:
+        evidence = f"p{policy.percentile:g} {seconds(value)} over {plural(n, 'turn')}"
+        evidence += f"; worst: {_worst_turn(summary)}"
+        if summary.unanswered:
+            evidence += f"; {summary.distribution('unanswered').n} unanswered"
+        return evidence
+
+    return _Finding(value, ramp(policy.knees.latency, value), n, words)
 
 
 def _turns(summary: CallSummary, leave_out: float | None = None) -> Distribution:
@@ -145,33 +186,42 @@ def _underflow(summary: CallSummary, policy: Policy) -> _Finding | None:
         return None
     rule = policy.underflow
     fillers = summary.underflows or 0
-    frames, estimate = _agent_frames(summary, policy)
+    frames = _agent_frames(summary, policy)
     runs = fillers if summary.underflow_episodes is None else summary.underflow_episodes
     everything = max(rule.min_frames, fillers + frames)
     value = (fillers + rule.episode_weight * runs) / ((1 + rule.episode_weight) * everything)
-    evidence = f"{percent(value)} effective: {plural(fillers, 'filler')}"
-    evidence += "" if summary.underflow_episodes is None else f" in {plural(runs, 'run')}"
-    evidence += f" to {plural(round(frames), 'agent frame')}{estimate}"
-    return _Finding(value, ramp(policy.knees.underflow, value), fillers, evidence)
+
+    def words() -> str:
+        evidence = f"{percent(value)} effective: {plural(fillers, 'filler')}"
+        evidence += "" if summary.underflow_episodes is None else f" in {plural(runs, 'run')}"
+        evidence += f" to {plural(round(frames), 'agent frame')}"
+        if summary.frames_sent is None:
+            evidence += f", estimated as {seconds(frames * FRAME_SECONDS)} of agent speech"
+        return evidence
+
+    return _Finding(value, ramp(policy.knees.underflow, value), fillers, words)
 
 
-def _agent_frames(summary: CallSummary, policy: Policy) -> tuple[float, str]:
-    """Return the agent's own frames, and a remark where they had to be estimated."""
+def _agent_frames(summary: CallSummary, policy: Policy) -> float:
+    """Return the agent's own frames, estimated where they were not reported."""
     if summary.frames_sent is not None:
-        return summary.frames_sent, ""
+        return summary.frames_sent
     rule = policy.underflow
     spoken = rule.assumed_share * (summary.duration or 0.0)
     spoken = min(rule.assumed_max, max(rule.assumed_min, spoken))
-    return spoken / FRAME_SECONDS, f", estimated as {seconds(spoken)} of agent speech"
+    return spoken / FRAME_SECONDS
 
 
 def _fallback(summary: CallSummary, policy: Policy) -> _Finding | None:
     count = summary.fallbacks or 0
     if not count and not _agent_audio(summary, policy):
         return None
-    why = ", ".join(sorted(summary.fallback_reasons))
-    evidence = f"{plural(count, 'fallback')}{f': {why}' if why else ''}"
-    return _Finding(count, ramp(policy.knees.fallback, count), count, evidence)
+
+    def words() -> str:
+        why = ", ".join(sorted(summary.fallback_reasons))
+        return f"{plural(count, 'fallback')}{f': {why}' if why else ''}"
+
+    return _Finding(count, ramp(policy.knees.fallback, count), count, words)
 
 
 def _agent_audio(summary: CallSummary, policy: Policy) -> bool:
@@ -189,23 +239,29 @@ def _barge_in(summary: CallSummary, policy: Policy) -> _Finding | None:
     if not n:
         return None
     value = reactions.percentile(policy.percentile)
-    of = f" of {summary.barge_ins}" if summary.barge_ins and summary.barge_ins > n else ""
-    evidence = f"p{policy.percentile:g} {seconds(value)} over {n}{of} barge-in"
-    evidence += "" if n == 1 and not of else "s"
-    return _Finding(value, ramp(policy.knees.barge_in, value), n, evidence)
+
+    def words() -> str:
+        of = f" of {summary.barge_ins}" if summary.barge_ins and summary.barge_ins > n else ""
+        barge_ins = "barge-in" if n == 1 and not of else "barge-ins"
+        return f"p{policy.percentile:g} {seconds(value)} over {n}{of} {barge_ins}"
+
+    return _Finding(value, ramp(policy.knees.barge_in, value), n, words)
 
 
 def _codec(summary: CallSummary, policy: Policy) -> _Finding | None:
     checks = summary.codec_checks or 0
     if noise := _noise(summary, policy):
-        return _Finding(1.0, ramp(policy.knees.codec, 1.0), max(1, checks), noise)
+        return _Finding(1.0, ramp(policy.knees.codec, 1.0), max(1, checks), lambda: noise)
     if not checks:
         return None
     failed = summary.codec_misaligned or 0
     value = min(1.0, failed / checks)
-    details = ", ".join(sorted(summary.codec_details))
-    evidence = f"{failed} of {plural(checks, 'check')} failed{f': {details}' if details else ''}"
-    return _Finding(value, ramp(policy.knees.codec, value), checks, evidence)
+
+    def words() -> str:
+        details = ", ".join(sorted(summary.codec_details))
+        return f"{failed} of {plural(checks, 'check')} failed{f': {details}' if details else ''}"
+
+    return _Finding(value, ramp(policy.knees.codec, value), checks, words)
 
 
 def _noise(summary: CallSummary, policy: Policy) -> str | None:
@@ -257,20 +313,21 @@ def _rms(summary: CallSummary, policy: Policy) -> _Finding | None:
     track = _agent_track(summary, policy)
     if track is None:
         return None
-    if track.rms is None or track.active_share < policy.speech_level.nearly_never:
-        evidence = f"the agent is nearly never heard: {percent(track.active_share)} of its frames"
-        return _Finding(0.0, policy.weights["rms"], track.frames, evidence)
-    value = _level_error_db(track.rms, policy)
-    spread = track.spread_db or 0.0
-    points = ramp(policy.knees.rms_level, value) + ramp(policy.knees.rms_spread, spread)
-    evidence = f"RMS {track.rms:.0f}"
-    if value:
-        evidence += (
-            f", {value:.1f} dB too {'loud' if track.rms > policy.speech_level.high else 'quiet'}"
-        )
-    if track.spread_db is not None:
-        evidence += f", spread {spread:.1f} dB"
-    return _Finding(value, points, track.frames, evidence)
+    level, spread = track.rms, track.spread_db
+    if level is None or track.active_share < policy.speech_level.nearly_never:
+        silent = f"the agent is nearly never heard: {percent(track.active_share)} of its frames"
+        return _Finding(0.0, policy.weights["rms"], track.frames, lambda: silent)
+    value = _level_error_db(level, policy)
+    points = ramp(policy.knees.rms_level, value) + ramp(policy.knees.rms_spread, spread or 0.0)
+
+    def words() -> str:
+        evidence = f"RMS {level:.0f}"
+        if value:
+            which = "loud" if level > policy.speech_level.high else "quiet"
+            evidence += f", {value:.1f} dB too {which}"
+        return evidence if spread is None else f"{evidence}, spread {spread:.1f} dB"
+
+    return _Finding(value, points, track.frames, words)
 
 
 def _level_error_db(level: float, policy: Policy) -> float:
@@ -293,7 +350,7 @@ _FACTORS: Mapping[str, Callable[[CallSummary, Policy], _Finding | None]] = {
 
 
 def _gates(
-    summary: CallSummary, policy: Policy, observed: Mapping[str, FactorScore]
+    summary: CallSummary, policy: Policy, observed: Mapping[str, _Finding]
 ) -> Iterator[Gate]:
     """Yield every ceiling that applies: of what was measured, then of the whole call."""
     tops = policy.ceilings
@@ -312,7 +369,7 @@ def _gates(
     ):
         if name not in observed:
             yield Gate(f"{name}_unobserved", ceiling, f"{name} not being observed", name)
-    if "rms" in observed and observed["rms"].penalty >= policy.weights["rms"]:
+    if "rms" in observed and observed["rms"].points >= policy.weights["rms"]:
         yield Gate("rms_full_penalty", tops.rms_full_penalty, "rms at its full penalty", "rms")
     yield from _call_gates(summary, policy)
 
@@ -327,6 +384,7 @@ def _call_gates(summary: CallSummary, policy: Policy) -> Iterator[Gate]:
         yield Gate("caller_ignored", tops.caller_ignored, reason, "latency")
     if noise := _noise(summary, policy):
         yield Gate("noise", tops.noise, noise, "codec")
+    yield from _step_gate("clipping", tops.clipping, _clipped(summary), _clipped_by)
     if summary.failed:
         reason = "the engine's report that the call failed"
         yield Gate("call_failed", tops.call_failed, reason, None)
@@ -338,12 +396,25 @@ def _unanswered_for(wait: float) -> str:
     return f"a turn unanswered for {seconds(wait)} or more"
 
 
+def _clipped(summary: CallSummary) -> float | None:
+    """Return the share of the agent's samples at full scale, measured nearest to the caller."""
+    for stages in _agent_stages(summary):
+        checked = [levels for levels in stages if levels.flatness is not None]
+        if checked:
+            return max(checked, key=lambda levels: levels.active).clipped
+    return None
+
+
+def _clipped_by(share: float) -> str:
+    return f"{percent(share)} of the samples clipped"
+
+
 def _step_gate(
     name: str, steps: Steps, value: float | None, text: Callable[[float], str]
 ) -> Iterator[Gate]:
     reached = None if value is None else step(steps, value)
     if reached:
-        factor = "latency" if name == "unanswered" else name
+        factor = {"unanswered": "latency", "clipping": "rms"}.get(name, name)
         yield Gate(name, reached[1], text(reached[0]), factor)
 
 

@@ -35,6 +35,8 @@ class Records:
     path: str
     max_bytes: int = 64_000_000
     files: int = 5
+    certainty: bool = False
+    """Whether each record says how certain its score is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ _RECORD_READERS: dict[str, _Reader] = {
     "path": _text,
     "max_bytes": _record_bytes,
     "files": _whole,
+    "certainty": _flag,
 }
 
 _RETENTION_READERS: dict[str, _Reader] = {

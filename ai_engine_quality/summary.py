@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from ai_engine_quality import reading
 from ai_engine_quality.distribution import MAX_BIN, Bins, Distribution, coarser
@@ -55,6 +55,38 @@ class StageLevels:
         return self.active / self.frames if self.frames else 0.0
 
 
+MIN_COMPARED_TURNS = 3
+"""Turns of either kind below which a median of waits says nothing about the clock."""
+
+LATE_SECONDS = 1.0
+"""A clock that starts so late is flagged: to notice that a turn has ended takes an engine 0.3 to
+0.8 s of silence, which is no fault of its clock."""
+
+LATE_RATIO = 1.5
+"""And only where the caller waits so many times longer than reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSilence:
+    """How long the caller waited for answers, by the silence in the raw frames of both sides."""
+
+    median: float
+    """Seconds from the caller's last word to the agent's first: the median over the turns."""
+    turns: int
+    """Answers that began in silence, after words of the caller."""
+    resolution: float
+    """Seconds to which a wait is known, since only some of the frames are measured."""
+
+
+class LateClock(NamedTuple):
+    """A clock of the engine's that starts late: medians of what was heard and what was reported."""
+
+    heard: float
+    reported: float
+    turns: int
+    """Answers that were heard."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSummary:
     """Everything that was observed of one call. Unreported is None, never 0.
@@ -99,6 +131,8 @@ class CallSummary:
     """(turn, seconds) of the slowest turns; None: read them from ``turn_latencies``."""
     fallback_reasons: Mapping[str, int] = field(default_factory=dict)
     codec_details: Mapping[str, int] = field(default_factory=dict)
+    silence_heard: HeardSilence | None = None
+    """What the caller waited by ear, where raw frames of both directions were seen."""
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -136,6 +170,22 @@ class CallSummary:
             return self.worst_turns[:most]
         turns = enumerate(self.turn_latencies or (), start=1)
         return tuple(sorted(turns, key=lambda turn: (-turn[1], turn[0]))[:most])
+
+    def late_clock(self) -> LateClock | None:
+        """Return by how much the reported latencies start late, where they do; a fact, no points.
+
+        Medians are compared, since a heard answer can't be told apart from an unreported one. So
+        both must be of about as many turns.
+        """
+        heard, reported = self.silence_heard, self.distribution("turn_latencies")
+        if heard is None or min(heard.turns, reported.n) < MIN_COMPARED_TURNS:
+            return None
+        if max(heard.turns, reported.n) > 2 * min(heard.turns, reported.n):
+            return None
+        median = reported.percentile(50)
+        if heard.median < max(median + LATE_SECONDS, LATE_RATIO * median):
+            return None
+        return LateClock(heard.median, median, heard.turns)
 
     def without_slowest_turn(self) -> CallSummary:
         """Return the call as it would have been without its slowest measured turn."""
@@ -178,6 +228,8 @@ class CallSummary:
                 out[name] = [list(v) if isinstance(v, tuple) else v for v in out[name]]
         out["audio"] = {stage: _levels_to_dict(levels) for stage, levels in self.audio.items()}
         out["binned"] = {name: [list(pair) for pair in bins] for name, bins in self.binned.items()}
+        heard = self.silence_heard
+        out["silence_heard"] = heard and {f.name: getattr(heard, f.name) for f in fields(heard)}
         out["fallback_reasons"] = dict(self.fallback_reasons)
         out["codec_details"] = dict(self.codec_details)
         return out
@@ -215,6 +267,10 @@ def _levels(name: str, value: object) -> StageLevels:
     return StageLevels(**reading.fields(name, value, _LEVEL_READERS, optional=True))
 
 
+def _silence(name: str, value: object) -> HeardSilence:
+    return HeardSilence(**reading.fields(name, value, _SILENCE_READERS, optional=False))
+
+
 def _binned(name: str, value: object) -> dict[str, Bins]:
     readers = dict.fromkeys(_VALUES, _bins)
     return {} if value is None else reading.fields(name, value, readers, optional=True)
@@ -230,6 +286,12 @@ _LEVEL_READERS: dict[str, reading.Reader] = {
     "flatness": reading.optional(reading.share),
     "active_seconds": reading.optional(reading.not_negative),
     "noise_rms": reading.optional(reading.not_negative),
+}
+
+_SILENCE_READERS: dict[str, reading.Reader] = {
+    "median": reading.not_negative,
+    "turns": reading.count,
+    "resolution": reading.not_negative,
 }
 
 _VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
@@ -261,4 +323,5 @@ _READERS: dict[str, reading.Reader] = {
     "worst_turns": reading.optional(_worst_turns),
     "fallback_reasons": reading.each(reading.count),
     "codec_details": reading.each(reading.count),
+    "silence_heard": reading.optional(_silence),
 }

@@ -13,6 +13,11 @@ def percent(value: float) -> str:
     return f"{value * 100:.2f}".rstrip("0").rstrip(".") + " %"
 
 
+def floor_percent(value: float) -> str:
+    """Return a share in whole per cent, rounded down, so that only all of them are ``100 %``."""
+    return f"{int(value * 100 + 1e-9)} %"
+
+
 def plural(n: int, noun: str) -> str:
     """Return a count with its noun: ``1 turn``, ``1,200 turns``."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

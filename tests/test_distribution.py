@@ -128,7 +128,7 @@ class TestBeyond:
             seen.append(bounded.has_room)
             bounded.add(value)
         assert seen == [True, True, True, False]
-        assert (bounded.n, bounded.exact) == (4, [2.0, 3.0, 4.0])
+        assert (bounded.n, list(bounded.exact)) == (4, [2.0, 3.0, 4.0])
 
 
 class TestBins:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import textwrap
 import tomllib
 import zipfile
@@ -16,8 +18,8 @@ import pytest
 import ai_engine_quality as aeq
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("click", "rich", "aiohttp")
-"""What only the command line and the reference engine use."""
+EXTRAS = ("click", "rich", "aiohttp", "jinja2", "matplotlib")
+"""What only the command line, the reference engine and the validation use."""
 
 BLOCKER = """
     import sys
@@ -108,12 +110,20 @@ class TestTheWheel:
         assert found == {"prometheus-client", "numpy", "structlog"}
 
     def test_the_extras_carry_the_rest(self, metadata):
-        """The command line's packages are the extra ``cli``, the demo's ``demo``."""
+        """Each extra has what its commands need; only ``measuring`` needs a compiler, for pesq."""
         extras = {}
         for requirement in metadata.get_all("Requires-Dist"):
             for extra in re.findall(r"extra == ['\"](\w+)['\"]", requirement):
                 extras.setdefault(extra, set()).add(re.match(r"[\w.-]+", requirement)[0])
-        assert extras == {"cli": {"click", "rich"}, "demo": {"click", "rich", "aiohttp"}}
+        assert extras == {
+            "cli": {"click", "rich"},
+            "demo": {"click", "rich", "aiohttp"},
+            "validate": {"click", "rich", "aiohttp", "jinja2", "matplotlib"},
+            "evidence": {"click", "rich", "aiohttp", "scipy", "matplotlib"},
+            "measuring": {
+                "click", "rich", "aiohttp", "scipy", "matplotlib", "pesq", "visqol-python",
+            },
+        }  # fmt: skip
 
     def test_the_version_stands_in_one_place(self, metadata, wheel):
         """Wheel, metadata and ``__version__`` agree, and the version is written once."""
@@ -162,6 +172,64 @@ class TestTheWheel:
         assert int(score) == 89
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Build the sdist, and from it the wheel, as a release does; return both."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (sdist,), (made,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, made
+
+
+class TestTheSourceDistribution:
+    def test_it_has_every_file_of_the_project(self, built):
+        """What git knows is in it, but for what only a checkout or a forge can use."""
+        known = subprocess.run(
+            [shutil.which("git"), "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout.split()
+        with tarfile.open(built[0]) as archive:
+            inside = {name.partition("/")[2] for name in archive.getnames()}
+        missing = {name for name in set(known) - inside if (ROOT / name).exists()}
+        assert {name.partition("/")[0] for name in missing} <= {".ci", ".github"}
+
+    def test_it_has_nothing_else(self, built):
+        """No cache, no secret, no record and no site that lies about in a checkout."""
+        with tarfile.open(built[0]) as archive:
+            inside = {name.partition("/")[2] for name in archive.getnames()}
+        wrong = re.compile(r"(^|/)(__pycache__|node_modules|site|\.secrets|records|\.venv)(/|$)")
+        assert [name for name in inside if wrong.search(name)] == []
+
+    def test_its_wheel_is_the_checkouts_wheel(self, built, names):
+        """The wheel that is built from the sdist has the same files as one from the checkout."""
+        with zipfile.ZipFile(built[1]) as archive:
+            assert sorted(archive.namelist()) == sorted(names)
+
+    def test_the_wheel_can_be_installed_and_its_command_runs(self, built, tmp_path):
+        """Installed where nothing else of the project is, it tells its version."""
+        installed = subprocess.run(
+            [
+                sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
+                "--disable-pip-version-check", "--target", str(tmp_path / "lib"), str(built[1]),
+            ],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert installed.returncode == 0, installed.stderr
+        done = python(
+            """
+            import runpy, sys
+            sys.argv = ["ai-engine-quality", "--version"]
+            runpy.run_module("ai_engine_quality", run_name="__main__", alter_sys=True)
+            """,
+            path=[tmp_path / "lib"],
+            cwd=tmp_path,
+        )
+        assert aeq.__version__ in done.stdout, done.stderr
+
+
 class TestImporting:
     def test_the_engine_needs_none_of_the_extras(self):
         """Importing the package, with every public name, works without click, rich, aiohttp."""
@@ -183,7 +251,9 @@ class TestImporting:
         done = python("import ai_engine_quality, sys; print(*sys.modules)")
         assert done.returncode == 0, done.stderr
         loaded = {name.partition(".")[0] for name in done.stdout.split()}
-        assert loaded & {"click", "aiohttp", "pytest", "hypothesis"} == set()
+        assert (
+            loaded & {"click", "aiohttp", "jinja2", "matplotlib", "pytest", "hypothesis"} == set()
+        )
         assert {"prometheus_client", "numpy", "structlog"} <= loaded
 
     def test_nothing_happens_at_import(self, tmp_path):
@@ -241,6 +311,15 @@ class TestTheCommand:
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
         assert "pip install 'ai_engine_quality[demo]'" in done.stdout + done.stderr
+
+    @pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])
+    def test_a_validation_without_its_extra_says_what_to_install(self, missing):
+        """Without what the report needs, validate says so in a line, and what to install."""
+        done = self.command("validate", "--no-faults", blocked=[missing])
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert missing in done.stderr
+        assert "pip install 'ai_engine_quality[validate]'" in done.stderr
 
     def test_other_missing_modules_are_not_hidden(self):
         """A module of the engine's own that is missing is no matter of an extra."""

@@ -60,6 +60,7 @@ VARIABLES = {
     "AI_ENGINE_QUALITY_RECORDS_PATH": ("calls.jsonl", lambda s: s.records.path, "calls.jsonl"),
     "AI_ENGINE_QUALITY_RECORDS_MAX_BYTES": ("9000", lambda s: s.records.max_bytes, 9_000),
     "AI_ENGINE_QUALITY_RECORDS_FILES": ("2", lambda s: s.records.files, 2),
+    "AI_ENGINE_QUALITY_RECORDS_CERTAINTY": ("true", lambda s: s.records.certainty, True),
     "AI_ENGINE_QUALITY_RETENTION_MIN_COLLECTIONS": ("9", lambda s: s.retention.min_collections, 9),
     "AI_ENGINE_QUALITY_RETENTION_MIN_SECONDS": ("7.5", lambda s: s.retention.min_seconds, 7.5),
     "AI_ENGINE_QUALITY_RETENTION_MAX_SECONDS": ("800", lambda s: s.retention.max_seconds, 800),
@@ -67,7 +68,11 @@ VARIABLES = {
 }
 """Each variable, a value for it, where that goes, and what it is there."""
 
-NEEDS_A_PATH = {"AI_ENGINE_QUALITY_RECORDS_MAX_BYTES", "AI_ENGINE_QUALITY_RECORDS_FILES"}
+NEEDS_A_PATH = {
+    "AI_ENGINE_QUALITY_RECORDS_MAX_BYTES",
+    "AI_ENGINE_QUALITY_RECORDS_FILES",
+    "AI_ENGINE_QUALITY_RECORDS_CERTAINTY",
+}
 
 
 @pytest.fixture

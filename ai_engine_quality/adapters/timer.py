@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 SECONDS_BETWEEN_LOOKS = 0.187
 """No multiple of the 20 ms in which audio is cut: else every look could fall at the same place."""
 
+LOOKS_PER_SECOND = 500
+"""Beyond this, each call is looked at less often, so that our share of a core is bounded."""
+
 CALLS_AT_ONCE = 50
 """Calls looked at before the loop has its turn: it paces the audio every 20 ms."""
+
+
+def seconds_between_looks(calls: int, usual: float = SECONDS_BETWEEN_LOOKS) -> float:
+    """Return how long to wait before all calls are looked at again: a multiple of the usual."""
+    return usual * max(1, math.ceil(calls / (LOOKS_PER_SECOND * usual)))
 
 
 class Timer:
@@ -70,9 +79,10 @@ class Timer:
         clock = asyncio.get_running_loop().time
         before = clock()
         while calls := list(self._calls()):
-            await asyncio.sleep(self._between)
+            between = seconds_between_looks(len(calls), self._between)
+            await asyncio.sleep(between)
             now = clock()
-            seconds, before = min(now - before, 2 * self._between), now
+            seconds, before = min(now - before, 2 * between), now
             for first in range(0, len(calls), CALLS_AT_ONCE):
                 self._look_at(calls[first : first + CALLS_AT_ONCE], seconds)
                 await asyncio.sleep(0)

@@ -3,11 +3,17 @@
 import click
 
 from ai_engine_quality._version import __version__
+from ai_engine_quality.cli.compare import compare_command
 from ai_engine_quality.cli.demo import demo
+from ai_engine_quality.cli.doctor import doctor
+from ai_engine_quality.cli.evidence import evidence
 from ai_engine_quality.cli.explain import explain
 from ai_engine_quality.cli.fault import fault
+from ai_engine_quality.cli.listen import listen
 from ai_engine_quality.cli.rescore import rescore
 from ai_engine_quality.cli.run import run
+from ai_engine_quality.cli.tune import tune
+from ai_engine_quality.cli.validate import validate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,10 +22,16 @@ def cli() -> None:
     """Quality scores, 0 to 100, for the calls of an AI voice agent."""
 
 
+cli.add_command(compare_command)
 cli.add_command(demo)
+cli.add_command(doctor)
+cli.add_command(evidence)
 cli.add_command(explain)
 cli.add_command(fault)
+cli.add_command(listen)
 cli.add_command(rescore)
 cli.add_command(run)
+cli.add_command(tune)
+cli.add_command(validate)
 
 __all__ = ["cli"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from prometheus_client import CollectorRegistry
 from rich import box
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +23,7 @@ from ai_engine_quality.cli.output import (
     points,
     print_json,
     program,
+    progress,
     records_option,
     verdict,
 )
@@ -198,7 +195,7 @@ class _Demo:
 
     async def _place_calls(self) -> list[CallResult]:
         plans = self._ref.plan_calls(seed=self._seed)
-        with _progress(self._out, len(plans)) as advance:
+        with progress(self._out, "placing calls", len(plans)) as advance:
             return await self._ref.run_matrix(self._engine, plans, lambda _: advance())
 
     async def _metrics(self) -> list[str]:
@@ -256,15 +253,6 @@ def points_of(result: CallResult) -> str:
 def _points(result: CallResult) -> float:
     scored = result.score.score if result.score is not None else None
     return 101 if scored is None else scored
-
-
-@contextmanager
-def _progress(out: Console, total: int) -> Iterator[Any]:
-    """Show how many of the calls are done."""
-    columns = (SpinnerColumn(), *Progress.get_default_columns())
-    with Progress(*columns, console=out, transient=True) as progress:
-        task = progress.add_task("placing calls", total=total)
-        yield lambda: progress.advance(task)
 
 
 def _table(results: list[CallResult], *, with_reasons: bool) -> Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ai_engine_quality.certainty import how_certain
 from ai_engine_quality.cli.output import (
     NOT_FOUND,
     described,
@@ -16,7 +17,7 @@ from ai_engine_quality.cli.output import (
     records_option,
     stored_scores,
 )
-from ai_engine_quality.policy import Policy
+from ai_engine_quality.policy import Policy, versions
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import SettingsError, load_settings
@@ -45,12 +46,27 @@ def explain(call_id: str, records: Path, policy: str | None, as_json: bool) -> N
     if found is None:
         _say_missing(call_id, records, known)
         raise click.exceptions.Exit(NOT_FOUND)
-    if policy is not None:
-        found = score(found.summary, read_policy(policy))
+    scored_by = _policy_of(found) if policy is None else read_policy(policy)
+    if policy is not None and scored_by is not None:
+        found = score(found.summary, scored_by)
+    certainty = None if scored_by is None else how_certain(found, scored_by)
     if as_json:
-        print_json(described(found))
+        print_json({**described(found), "certainty": certainty and certainty.to_dict()})
     else:
         click.echo(printable(found.explain(full=True)))
+        click.echo(f"  certainty: {certainty or _unknown(found, scored_by)}")
+
+
+def _policy_of(stored: CallScore) -> Policy | None:
+    """Return the policy that a stored call was scored by, where it ships with the package."""
+    shipped = stored.policy_version in versions()
+    return Policy.load(stored.policy_version) if shipped else None
+
+
+def _unknown(call: CallScore, scored_by: Policy | None) -> str:
+    if scored_by is None:
+        return f"unknown; name policy {call.policy_version}'s file with --policy"
+    return "unknown; it takes a score" if call.score is None else "unknown; it takes 3 turns"
 
 
 def read_policy(name: str) -> Policy:

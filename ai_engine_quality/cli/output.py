@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn
 from rich.text import Text
 
 from ai_engine_quality.policy import Band
@@ -57,6 +59,15 @@ def console(*, stderr: bool = False) -> Console:
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = FILE_WIDTH
     return out
+
+
+@contextmanager
+def progress(out: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show how much of something is done; what is yielded is called after each part."""
+    columns = (SpinnerColumn(), *Progress.get_default_columns())
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
 
 
 def program() -> str:

@@ -26,6 +26,7 @@ from ai_engine_quality.reference_engine.matrix import SCENARIOS, PlannedCall
 from ai_engine_quality.reference_engine.provider import DEEPGRAM, LOCAL
 from ai_engine_quality.reference_engine.speech import synthesise_speech
 from ai_engine_quality.reference_engine.time_loop import VIRTUAL, EngineLoop
+from ai_engine_quality.reference_engine.virtual_run import EPOCH, FAULT_SECONDS
 
 if TYPE_CHECKING:
     import ai_engine_quality as aeq
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 BEGIN: Final = "<!-- faults: begin -->"
 END: Final = "<!-- faults: end -->"
 CALL_SECONDS: Final = 60.0
-_EPOCH: Final = 1_761_532_800.0
-_FAULT_SECONDS: Final = 600.0
 
 
 Samples = dict[str, float]
@@ -104,7 +103,7 @@ def _score(result: CallResult) -> aeq.CallScore:
 
 def _run(fault: Fault, *, on: bool) -> tuple[CallResult, Samples]:
     """A full agent's call, whose result counts, and a pipeline's beside it for the metrics."""
-    loop, registry = EngineLoop(VIRTUAL, epoch=_EPOCH), CollectorRegistry()
+    loop, registry = EngineLoop(VIRTUAL, epoch=EPOCH), CollectorRegistry()
     quality = QualityMonitor(
         registry=registry, clock=loop.time, wall_clock=loop.wall_time, log=False
     )
@@ -119,7 +118,7 @@ def _run(fault: Fault, *, on: bool) -> tuple[CallResult, Samples]:
             quality=quality, registry=registry, speech=synthesise_speech(), port=0
         )
         if on:
-            engine.faults.schedule([PlannedFault(fault.name, _FAULT_SECONDS, fault.at_seconds)])
+            engine.faults.schedule([PlannedFault(fault.name, FAULT_SECONDS, fault.at_seconds)])
         async with asyncio.TaskGroup() as group:
             calls = [group.create_task(engine.place(plan)) for plan in plans]
             looks = group.create_task(_look(registry))

@@ -8,14 +8,14 @@ from typing import Final
 
 from ai_engine_quality.reference_engine.chance import chance
 from ai_engine_quality.reference_engine.provider import (
-    DEEPGRAM,
     ELEVENLABS,
     GOOGLE_LIVE,
     GROK,
     LOCAL,
-    OPENAI_REALTIME,
+    PROVIDERS,
     ProviderModel,
 )
+from ai_engine_quality.validation.matrix import load_matrix
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,21 @@ class Scenario:
     """The caller talks into every second answer, this long after it began."""
 
 
+_TITLES: Final = load_matrix().scenarios
+
 SIMPLE_QA: Final = Scenario(
-    "simple_qa", "Simple Q&A", question_seconds=(1.5, 3.0), reply_seconds=(2.5, 4.0)
+    "simple_qa", _TITLES["simple_qa"], question_seconds=(1.5, 3.0), reply_seconds=(2.5, 4.0)
 )
 COMPLEX: Final = Scenario(
     "complex",
-    "Complex conversation",
+    _TITLES["complex"],
     question_seconds=(2.5, 4.5),
     reply_seconds=(3.5, 6.5),
     demanding=True,
 )
 NOISY: Final = Scenario(
     "noisy_background",
-    "Noisy background",
+    _TITLES["noisy_background"],
     question_seconds=(1.5, 3.0),
     reply_seconds=(2.5, 4.0),
     line_rms=280.0,
@@ -63,7 +65,7 @@ NOISY: Final = Scenario(
 )
 BARGE_IN: Final = Scenario(
     "barge_in",
-    "Barge-in test",
+    _TITLES["barge_in"],
     question_seconds=(1.5, 2.5),
     reply_seconds=(5.0, 7.0),
     interrupts_after=1.8,
@@ -84,14 +86,17 @@ class MatrixRow:
     """Of a modular pipeline, its name; full agents have none."""
 
 
-TEST_MATRIX: Final = (
-    MatrixRow(DEEPGRAM, 30.0, SIMPLE_QA, expected_above=90, calls=4),
-    MatrixRow(DEEPGRAM, 60.0, COMPLEX, expected_above=85, calls=4),
-    MatrixRow(OPENAI_REALTIME, 30.0, SIMPLE_QA, expected_above=90, calls=4),
-    MatrixRow(OPENAI_REALTIME, 60.0, COMPLEX, expected_above=85, calls=3),
-    MatrixRow(DEEPGRAM, 30.0, NOISY, expected_above=75, calls=2),
-    MatrixRow(OPENAI_REALTIME, 30.0, BARGE_IN, expected_above=80, calls=3),
+TEST_MATRIX: Final = tuple(
+    MatrixRow(
+        PROVIDERS[row.provider],
+        row.seconds,
+        SCENARIOS[row.scenario],
+        expected_above=row.score_above,
+        calls=row.calls,
+    )
+    for row in load_matrix().rows
 )
+"""The rows of `validation/matrix.toml`, where each is said how such a call goes."""
 
 TRAFFIC_MIX: Final = (
     *TEST_MATRIX,

@@ -106,8 +106,10 @@ def phrase(prompts: Sequence[Prompt], seconds: float, rng: random.Random) -> tup
 @functools.cache
 def load_speech(directory: Path = PROMPT_DIRECTORY) -> SpeechLibrary:
     """The recorded prompts under `directory`; synthesised speech where there are too few."""
-    agent = tuple(_recorded(directory, _AGENT_PROMPTS, AGENT_LEVEL, slower=1.0))
-    caller = tuple(_recorded(directory, _CALLER_PROMPTS, CALLER_LEVEL, slower=_CALLER_SLOWER))
+    agent = tuple(recorded_prompts(directory, _AGENT_PROMPTS, AGENT_LEVEL))
+    caller = tuple(
+        recorded_prompts(directory, _CALLER_PROMPTS, CALLER_LEVEL, slower=_CALLER_SLOWER)
+    )
     if len(agent) >= _FEWEST_PROMPTS and len(caller) >= _FEWEST_PROMPTS:
         return SpeechLibrary("debian-prompts", agent, caller)
     return synthesise_speech()
@@ -131,9 +133,10 @@ def frames_of(prompts: Iterable[Prompt]) -> list[bytes]:
     return [linear[at : at + FRAME_BYTES] for at in range(0, len(linear), FRAME_BYTES)]
 
 
-def _recorded(
-    directory: Path, names: Iterable[str], level: float, slower: float
+def recorded_prompts(
+    directory: Path, names: Iterable[str], level: float, slower: float = 1.0
 ) -> Iterable[Prompt]:
+    """The prompts of these names that are there, with active speech at `level` (16-bit RMS)."""
     for name in names:
         samples = _read_wave(directory / f"{name}.wav")
         if samples is not None:

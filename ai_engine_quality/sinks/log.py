@@ -22,6 +22,7 @@ class LogSink:
     def __call__(self, score: CallScore) -> None:
         """Log a call that has ended."""
         summary = score.summary
+        standing = {"standing": str(score.standing)} if score.standing else {}
         self._logger.info(
             "call_quality_scored",
             call_id=score.call_id,
@@ -36,6 +37,7 @@ class LogSink:
             coverage=score.coverage,
             policy=score.policy_version,
             explanation=score.explain(),
+            **standing,
         )
 
 

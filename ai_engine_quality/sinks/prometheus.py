@@ -20,10 +20,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Summary
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.samples import Sample
 
 from ai_engine_quality.observations import DropReason
 from ai_engine_quality.policy import FACTORS, Band, Ceilings
 from ai_engine_quality.result import CallScore
+from ai_engine_quality.summary import CallSummary
 
 SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
 """Integer scores: the bands' own edges, so that counts by band are exact."""
@@ -48,7 +50,10 @@ CEILINGS = tuple(field.name for field in fields(Ceilings))
 """The policy's rules, so that each provider's counts begin at zero."""
 
 UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence")
-OUTCOMES = (UNKNOWN, "completed", "failed", "expired")
+OUTCOMES = (
+    UNKNOWN, "completed", "failed", "expired",
+    "agent_hangup", "caller_hangup", "no_input_timeout", "transferred",
+)  # fmt: skip
 """Outcomes that start at zero for each provider, so that their first call counts in a rate."""
 
 
@@ -127,13 +132,14 @@ class LiveCount(NamedTuple):
     by_band: Mapping[str, int]
 
 
-class _Sample:
+class _Retained:
     """The score of a finished call, while scrapers may still want it."""
 
-    __slots__ = ("collections", "ended", "score")
+    __slots__ = ("collections", "ended", "sample")
 
-    def __init__(self, score: int, ended: float) -> None:
-        self.score = score
+    def __init__(self, call_id: str, score: int, ended: float) -> None:
+        self.sample = Sample("ai_agent_call_quality_score", {"call_id": call_id}, score)
+        """As the exposition has it: made once, shown many times."""
         self.ended = ended
         self.collections = 0
 
@@ -144,43 +150,41 @@ class RetainedScores:
     def __init__(self, retention: Retention, on_unseen: Callable[[int], None]) -> None:
         self._retention = retention
         self._on_unseen = on_unseen
-        self._samples: OrderedDict[str, _Sample] = OrderedDict()
+        self._calls: OrderedDict[str, _Retained] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self._calls)
 
     def add(self, call_id: str, score: int, now: float) -> None:
         """Keep a finished call's score; what exceeds the bound goes, the oldest first."""
-        self._samples.pop(call_id, None)
-        self._samples[call_id] = _Sample(score, now)
-        while len(self._samples) > self._retention.max_calls:
-            _, evicted = self._samples.popitem(last=False)
+        self._calls.pop(call_id, None)
+        self._calls[call_id] = _Retained(call_id, score, now)
+        while len(self._calls) > self._retention.max_calls:
+            _, evicted = self._calls.popitem(last=False)
             self._count_unseen(evicted)
 
-    def collect(self, now: float) -> list[tuple[str, int]]:
-        """Return the (call id, score) pairs that are shown now; this counts as a collection."""
+    def collect(self, now: float) -> list[Sample]:
+        """Return the samples that are shown now; this counts as a collection."""
         self.expire(now)
-        shown = []
-        for call_id, sample in self._samples.items():
-            sample.collections += 1
-            shown.append((call_id, sample.score))
-        return shown
+        for call in self._calls.values():
+            call.collections += 1
+        return [call.sample for call in self._calls.values()]
 
     def expire(self, now: float) -> None:
         """Drop what was seen often enough and is old enough, or is too old."""
         rule = self._retention
         gone = []
-        for call_id, sample in self._samples.items():
-            age = now - sample.ended
+        for call_id, call in self._calls.items():
+            age = now - call.ended
             if age < rule.min_seconds:
                 break  # ordered by age: the rest is younger
-            if age >= rule.max_seconds or sample.collections >= rule.min_collections:
+            if age >= rule.max_seconds or call.collections >= rule.min_collections:
                 gone.append(call_id)
         for call_id in gone:
-            self._count_unseen(self._samples.pop(call_id))
+            self._count_unseen(self._calls.pop(call_id))
 
-    def _count_unseen(self, sample: _Sample) -> None:
-        if sample.collections < self._retention.min_collections:
+    def _count_unseen(self, call: _Retained) -> None:
+        if call.collections < self._retention.min_collections:
             self._on_unseen(1)
 
 
@@ -242,6 +246,18 @@ class _Group:
     native_turns: Histogram | None
 
 
+@dataclass(slots=True)
+class _Provider:
+    """The metrics of one provider, likewise."""
+
+    label: str
+    started: Counter
+    ended: dict[str, Counter]
+    """By outcome, those that begin at zero."""
+    cost: Counter | None
+    per_minute: float
+
+
 _MetricT = TypeVar("_MetricT", Counter, Gauge, Histogram, Summary)
 
 
@@ -282,6 +298,7 @@ class PrometheusSink:
         self._pipelines = _LabelValues()
         self._outcomes = _LabelValues()
         self._hooks = _LabelValues()
+        self._provider_of: dict[str | None, _Provider] = {}
         self._groups: dict[tuple[str, str], _Group] = {}
         self._group_of: dict[tuple[str | None, str | None], _Group] = {}
         try:
@@ -403,18 +420,13 @@ class PrometheusSink:
     def call_started(self, provider: str | None, pipeline: str | None) -> None:
         """Count a call."""
         with self._lock:
-            self._started.labels(self._providers(provider)).inc()
-        self.begin_series(provider, pipeline)
+            self._provider(provider).started.inc()
+            self._group(provider, pipeline)
 
     def begin_series(self, provider: str | None, pipeline: str | None) -> None:
         """Let every series of a call begin at zero, so that its end shows in a rate."""
         with self._lock:
-            label = self._providers(provider)
-            self._started.labels(label)
-            for outcome in OUTCOMES:
-                self._ended.labels(label, self._outcomes(outcome))
-            if (cost := self._costs.get(provider or UNKNOWN)) is not None:
-                self._cost.labels(label, cost.currency)
+            self._provider(provider)
             self._group(provider, pipeline)
 
     def turns(self, provider: str | None, pipeline: str | None, latencies: Sequence[float]) -> None:
@@ -430,10 +442,7 @@ class PrometheusSink:
         """Count a call that has ended, and keep its sample for the scrapers."""
         summary = score.summary
         with self._lock:
-            provider = self._providers(summary.provider)
-            outcome = UNKNOWN if summary.outcome is None else summary.outcome
-            self._ended.labels(provider, self._outcomes(outcome)).inc()
-            self._count_cost(summary.provider, summary.duration)
+            self._count_end(self._provider(summary.provider), summary)
             group = self._group(summary.provider, summary.pipeline)
             group.coverage.observe(score.coverage)
             if (clipped := summary.agent_clipped) is not None:
@@ -459,11 +468,36 @@ class PrometheusSink:
             exemplar = {"call_id": call_id} if len(call_id) <= MAX_EXEMPLAR_CALL_ID else None
         group.scores.observe(score, exemplar)
 
-    def _count_cost(self, provider: str | None, duration: float | None) -> None:
-        cost = self._costs.get(provider or UNKNOWN)
-        if cost is not None and duration is not None:
-            child = self._cost.labels(self._providers(provider), cost.currency)
-            child.inc(cost.per_minute * duration / 60)
+    def _count_end(self, provider: _Provider, summary: CallSummary) -> None:
+        outcome = UNKNOWN if summary.outcome is None else summary.outcome
+        ended = provider.ended.get(outcome)
+        if ended is None:
+            ended = self._ended.labels(provider.label, self._outcomes(outcome))
+        ended.inc()
+        if provider.cost is not None and summary.duration is not None:
+            provider.cost.inc(provider.per_minute * summary.duration / 60)
+
+    def _provider(self, name: str | None) -> _Provider:
+        """Return the metrics of a provider, by its name or by ``other``."""
+        found = self._provider_of.get(name)
+        if found is None:
+            found = self._new_provider(name)
+            if found.label != OTHER:  # names beyond the bound must not fill this cache either
+                self._provider_of[name] = found
+        return found
+
+    def _new_provider(self, name: str | None) -> _Provider:
+        label = self._providers(name)
+        cost = self._costs.get(name or UNKNOWN)
+        return _Provider(
+            label=label,
+            started=self._started.labels(label),
+            ended={
+                outcome: self._ended.labels(label, self._outcomes(outcome)) for outcome in OUTCOMES
+            },
+            cost=None if cost is None else self._cost.labels(label, cost.currency),
+            per_minute=0.0 if cost is None else cost.per_minute,
+        )
 
     def _group(self, provider: str | None, pipeline: str | None) -> _Group:
         """Return the metrics of a provider and pipeline, by their names or by ``other``."""
@@ -528,9 +562,9 @@ class PrometheusSink:
                 (labels, group.turns.buckets(), group.turns.total)
                 for labels, group in self._groups.items()
             ]
-        yield _family(
-            "call_quality_score", _SCORE_HELP, ("call_id",), [((c,), s) for c, s in shown]
-        )
+        scores = _family("call_quality_score", _SCORE_HELP, ("call_id",), [])
+        scores.samples = shown
+        yield scores
         yield _family("calls_active", _ACTIVE_HELP, (), [((), live.active)])
         by_band = [((band,), count) for band, count in live.by_band.items()]
         yield _family("live_calls", _LIVE_HELP, ("band",), by_band)

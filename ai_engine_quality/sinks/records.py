@@ -14,9 +14,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ai_engine_quality.certainty import Certainty, how_certain
 from ai_engine_quality.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score as score_summary
@@ -31,11 +33,12 @@ QUEUE_RECORDS = 10_000
 FLUSH_SECONDS = 5.0
 
 
-def to_record(score: CallScore) -> dict[str, Any]:
+def to_record(score: CallScore, certainty: Certainty | None = None) -> dict[str, Any]:
     """Return what is stored of a call, in plain JSON types; what was not observed is left out."""
     stored = score.to_dict()
     summary = _pruned(stored.pop("summary"))
-    return {"record": 1, "score": stored, "summary": summary}
+    sure = {} if certainty is None else {"certainty": certainty.to_dict()}
+    return {"record": 1, "score": stored, **sure, "summary": summary}
 
 
 def _pruned(fields: dict[str, Any]) -> dict[str, Any]:
@@ -44,18 +47,22 @@ def _pruned(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inner.items() if value or value == 0}
 
 
-def to_line(score: CallScore, policy: Policy = DEFAULT_POLICY) -> bytes:
+def to_line(score: CallScore, policy: Policy = DEFAULT_POLICY, *, certainty: bool = False) -> bytes:
     """Return a record as one line of at most 8 kB.
 
     A call with hundreds of values keeps its largest ones exactly and the others in bins; its score
     is then made again from what is stored, so that the record always agrees with itself.
     """
-    line = _encoded(to_record(score))
+    certainty = certainty and score.policy_version == policy.version
+    sure = how_certain(score, policy) if certainty else None
+    line = _encoded(to_record(score, sure))
     for keep, merge in _COMPACTIONS:
         if len(line) <= MAX_RECORD_BYTES:
             break
         compact = score.summary.compacted(keep, merge, policy.percentile)
-        line = _encoded(to_record(score_summary(compact, policy)))
+        again = replace(score_summary(compact, policy), standing=score.standing)
+        sure = how_certain(again, policy) if certainty else None
+        line = _encoded(to_record(again, sure))
     return line
 
 
@@ -83,6 +90,7 @@ class RecordFile:
         files: int = 5,
         policy: Policy = DEFAULT_POLICY,
         on_lost: Lost | None = None,
+        certainty: bool = False,
     ) -> None:
         """Open nothing yet: the folder is made, and the file opened, with the first record.
 
@@ -92,6 +100,8 @@ class RecordFile:
             files: How many files are kept in all.
             policy: By which a call too long for one record is scored again.
             on_lost: Told how many records were lost, and to what.
+            certainty: Whether each record says how certain its score is. It is computed in the
+                thread that writes, a millisecond per call.
         """
         if max_bytes < MAX_RECORD_BYTES:
             raise ValueError(f"max_bytes must be {MAX_RECORD_BYTES} or more, not {max_bytes}")
@@ -101,6 +111,7 @@ class RecordFile:
         self._max_bytes = max_bytes
         self._files = files
         self._policy = policy
+        self._certainty = certainty
         self.on_lost = on_lost or _nobody_told
         self._queue: queue.Queue[CallScore | threading.Event] = queue.Queue(QUEUE_RECORDS)
         self._thread: threading.Thread | None = None
@@ -189,7 +200,7 @@ class RecordFile:
                 item.set()
                 continue
             try:
-                self._write(to_line(item, self._policy))
+                self._write(to_line(item, self._policy, certainty=self._certainty))
             except Exception as error:  # a full disk, a folder that is gone, a record that can't be
                 self._close_handle()
                 self.on_lost(1, error)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 
+import alternatives
 import call_end
 import frames
+import growth
+import load
+import memory
 import observations
 import scrape
 from rich.console import Console
@@ -16,7 +21,7 @@ from rich.table import Table
 
 def main() -> None:
     """Measure everything and print a table, or JSON with ``--json``."""
-    parts = (observations, call_end, scrape, frames)
+    parts = (observations, frames, call_end, scrape, memory, load, growth, alternatives)
     quiet = "--json" in sys.argv
     found = [ratio for part in track(parts, "measuring", disable=quiet) for ratio in part.ratios()]
     if quiet:
@@ -28,8 +33,8 @@ def main() -> None:
     for ratio in found:
         goal = "" if ratio.goal is None else f"<= {ratio.goal:g}"
         spread = f"{ratio.lowest:.2f} - {ratio.highest:.2f}"
-        about = f"{ratio.nanoseconds / 1000:.2f} us"
-        table.add_row(ratio.work, ratio.yardstick, f"{ratio.ratio:.2f}", spread, goal, about)
+        about = "" if math.isnan(ratio.nanoseconds) else f"{ratio.nanoseconds / 1000:.2f} us"
+        table.add_row(ratio.work, ratio.yardstick, f"{ratio.ratio:.3g}", spread, goal, about)
     Console().print(table)
 
 

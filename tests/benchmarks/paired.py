@@ -7,6 +7,7 @@ work and its yardstick right after each other, and the median of the rounds' rat
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -58,11 +59,16 @@ def measure(
     )  # fmt: skip
 
 
+def figure(name: str, yardstick: str, value: float, *, goal: float | None = None) -> Ratio:
+    """Return a figure that was measured once: bytes, say, which don't vary from round to round."""
+    return Ratio(name, yardstick, value, value, value, math.nan, goal)
+
+
 def _timed(work: Work) -> float:
     gc.collect()
     gc.disable()
-    began = time.perf_counter()
+    began = time.thread_time()  # other programs' shares of the core don't count
     work()
-    elapsed = time.perf_counter() - began
+    elapsed = time.thread_time() - began
     gc.enable()
     return elapsed

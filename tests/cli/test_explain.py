@@ -85,3 +85,13 @@ def test_unreadable_lines_are_told_and_do_not_stop_the_rest(run, records):
     assert result.exit_code == 0
     assert "1 lines are no records" in result.stderr
     assert "torn by a crash" in result.stderr
+
+
+def test_it_says_how_certain_the_score_is(run, records):
+    """The full explanation ends with the band's share of the resamples, and --json has all."""
+    text = run("explain", "100.2", "--records", records).output
+    stored = json.loads(run("explain", "100.2", "--records", records, "--json").output)
+    sure = stored["certainty"]
+    words = f"certainty: fair, {int(sure['sure'] * 100 + 1e-9)} % sure; {sure['low']} to "
+    assert f"{words}{sure['high']} by its 3 turns" in text
+    assert run("explain", "100.3", "--records", records).output.endswith("it takes a score\n")

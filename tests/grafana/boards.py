@@ -82,7 +82,7 @@ def panel(dashboard, title):
 
 def without_zeros(text):
     """Return a query without the zeros that stand in where there is nothing: ``or 0 * ...``."""
-    while (found := re.search(r"\bor\s+(?:0 \* |vector\()", text)) is not None:
+    while (found := re.search(r"\bor\s+(?=0 \* |vector\()", text)) is not None:
         depth, end = 0, found.end()
         while end < len(text) and depth >= 0:
             depth += {"(": 1, ")": -1}.get(text[end], 0)

@@ -1,8 +1,9 @@
 """Reference engines of both generations in one process, as the dashboards' tests need them.
 
-`python dashboard_fleet.py SPEED SPEC...`, where a spec is `NAME GENERATION CALLS PROVIDER FAULT` with
-commas between: so many calls are always in progress, of one provider (`mix`: of all), with a fault
-from the start (`none`: healthy). -1 is one call, and then no more. Prints one line of JSON, name -> URL, and serves until it is ended.
+`python dashboard_fleet.py SPEED SPEC...`, where a spec is `NAME,GENERATION,CALLS,PROVIDER,FAULT`:
+so many calls are always in progress (-1: one call, and then no more), of one provider (`mix`: of
+all), with a fault from the start (`none`: healthy). Prints one line of JSON, name -> URL, and
+serves until it is ended.
 """
 
 from __future__ import annotations
@@ -12,19 +13,26 @@ import json
 import sys
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
 from ai_engine_quality.reference_engine import (
+    FAULTS,
     SCENARIOS,
     EngineLoop,
     ReferenceEngine,
     endless_calls,
 )
 
+sys.path.append(str(Path(__file__).parent.parent / "monitoring"))
+
+from engine_fleet import end_with_parent
+
 COSTS = {name: aeq.CallCost(0.01, "USD") for name in ("deepgram", "openai_realtime", "local")}
-CALL_SECONDS = 32.0
+SHORT, LONG = 32.0, 46.0
+"""Seconds of a call: enough for a score, and enough of the agent's speech for the noise check."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,17 @@ class Spec:
         return cls(name, generation, int(calls), provider, fault)
 
     def plans(self):
-        """The calls, without end; every one of them is interrupted, and long enough for a score."""
+        """The calls, without end: of the kind that shows the fault, or interrupted ones."""
+        fault = FAULTS.get(self.fault)
+        if self.name == "healthy":
+            scenario, seconds = SCENARIOS["simple_qa"], LONG
+        elif fault is not None:
+            scenario, seconds = SCENARIOS[fault.scenario], LONG
+        else:
+            scenario, seconds = SCENARIOS["barge_in"], SHORT
         for plan in endless_calls():
             if self.provider in ("mix", plan.provider.name):
-                yield replace(plan, scenario=SCENARIOS["barge_in"], duration=CALL_SECONDS)
+                yield replace(plan, scenario=scenario, duration=seconds)
 
 
 def _engine(spec, loop):
@@ -81,10 +96,11 @@ async def _serve(specs, loop):
             plans = spec.plans() if spec.calls > 0 else islice(spec.plans(), 1)
             for _ in range(abs(spec.calls)):
                 group.create_task(_calls(engine, plans))
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(0.4)
 
 
 def main():
+    end_with_parent()
     speed, *specs = sys.argv[1:]
     loop = EngineLoop(float(speed))
     with asyncio.Runner(loop_factory=lambda: loop) as runner:

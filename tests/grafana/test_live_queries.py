@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 
 import pytest
-from boards import DASHBOARDS, targets
+from boards import DASHBOARDS, FOLDER, targets
+from live_panels import ALONE, FACTOR
 from live_stack import eventually, get_json
 
-from conftest import ALONE, FACTOR
-
-PATIENCE = 30.0
-"""Seconds: what happens seldom needs more than one call."""
+from ai_engine_quality.doctor.dashboards import check_dashboards
+from ai_engine_quality.prometheus_api import Prometheus
 
 NEW_ONLY = {
     "Google Live audio",
@@ -75,7 +75,7 @@ def test_every_query_has_data_under_traffic(live, target, generation):
         )  # fmt: skip
         return [value for values in found.values() for value in values if math.isfinite(value)]
 
-    eventually(numbers, PATIENCE, lambda: target.expr)
+    eventually(numbers, live.patience, lambda: target.expr)
 
 
 def test_nothing_is_claimed_of_calls_where_there_were_none(live, target, generation):
@@ -101,6 +101,7 @@ def test_the_panels_of_the_present_are_all_there():
 
 NOT_IN_ONE_CALL = {
     "Alerts": "no alert fires",
+    "What held scores down": "no ceiling applies",
     "Noise over time": "no noise",
     "Failures by cause": "no call failed",
     "Silent callers": "nobody is silent",
@@ -124,7 +125,7 @@ OF_ONE_PROVIDER = {
 
 
 def test_no_panel_is_empty_where_there_is_one_call_at_a_time(live, target, generation):
-    """With one call after the other each panel has data; a provider's with that provider's calls."""
+    """With one call after the other each panel has data; a provider's own with its calls."""
     if target.panel in untold(generation) | set(NOT_IN_ONE_CALL):
         pytest.skip("rightly empty, and says why")
     provider = OF_ONE_PROVIDER.get(target.panel, "deepgram")
@@ -133,7 +134,7 @@ def test_no_panel_is_empty_where_there_is_one_call_at_a_time(live, target, gener
     call_id = _call_of(live, instance)
     eventually(
         lambda: live.ask(target, instance, call_id=call_id, seconds=40),
-        PATIENCE,
+        live.patience,
         lambda: target.expr,
     )
 
@@ -143,6 +144,16 @@ def _call_of(live, instance):
         f'last_over_time(ai_agent_call_quality_score{{instance="{instance}"}}[5m])'
     )
     return found[0]["metric"]["call_id"]
+
+
+def test_doctor_can_ask_every_query(live):
+    """`ai-engine-quality doctor` finds no wrong query, and a call for the drill-down."""
+    findings = list(check_dashboards(Prometheus(live.stack.url), FOLDER))
+    assert len(findings) == len(DASHBOARDS)
+    assert {finding.verdict for finding in findings} <= {"ok", "warning"}, findings
+    (drill_down,) = [f for f in findings if f.check == "dashboard call-drill-down"]
+    # Not "Ended": it looks every 30 s, and here samples are gone sooner.
+    assert not re.search(r"\b(Score|Band) \(", drill_down.found), drill_down
 
 
 def test_an_engine_that_came_back_is_marked(live, generation):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
+import threading
 from dataclasses import replace
 
 from prometheus_client import CollectorRegistry
@@ -80,7 +82,18 @@ async def _serve(names, loop):
                 await asyncio.sleep(3)
 
 
+def end_with_parent():
+    """End this process when the one that started it is gone, however it went."""
+
+    def wait():
+        sys.stdin.read()
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def main():
+    end_with_parent()
     speed, *names = sys.argv[1:]
     loop = EngineLoop(float(speed))
     with asyncio.Runner(loop_factory=lambda: loop) as runner:

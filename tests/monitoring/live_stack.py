@@ -97,6 +97,7 @@ class Fleet:
     def __init__(self, speed, *names):
         self._process = subprocess.Popen(
             [sys.executable, str(self.script), str(speed), *names],
+            stdin=subprocess.PIPE,  # they end when it does, however these tests end
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -126,6 +127,7 @@ class Fleet:
     def kill(self):
         self._process.kill()
         self._process.wait()
+        self._process.stdin.close()
         self._process.stdout.close()
 
 

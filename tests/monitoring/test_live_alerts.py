@@ -108,7 +108,7 @@ class TestAlertsOnARealStack:
         def missing():
             return [(a, names[i]) for a, i in wanted - webhook.told("firing")]
 
-        eventually(lambda: not missing(), 150, missing)
+        eventually(lambda: not missing(), 300, missing)
         others = {
             (name, names.get(instance, instance))
             for name, instance in webhook.told("firing") - allowed
@@ -128,7 +128,7 @@ class TestAlertsOnARealStack:
         def still():
             return {name for name, _ in stack.firing()} - FLEETWIDE
 
-        eventually(lambda: not still() and not left(), 200, lambda: (still(), left()))
+        eventually(lambda: not still() and not left(), 400, lambda: (still(), left()))
 
     def test_a_killed_engine_pages_once(self, stack, victim, webhook):
         """Killed amid calls with a fault, an engine is told of once, and only as down."""

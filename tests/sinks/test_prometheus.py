@@ -972,28 +972,28 @@ class TestLiveBands:
         quality.call_ended("call")
         assert sum(self.by_band(scrape(registry)).values()) == 0
 
-    def test_at_most_50_are_rescored_in_a_scrape(self, quality, registry, monkeypatch):
-        """A scrape rescores 50 calls at most, in turn, and counts all of them."""
-        for number in range(120):
+    def test_few_are_rescored_in_a_scrape(self, quality, registry, monkeypatch):
+        """A scrape rescores 20 calls at most, in turn, and counts all of them."""
+        for number in range(50):
             quality.call_started(f"call-{number}")
             quality.turn_response(f"call-{number}", 9.0)
         rescored = []
-        score = monitor_module.score
+        band_of = monitor_module.provisional_band
 
         def counting(summary, policy):
             rescored.append(summary.call_id)
-            return score(summary, policy)
+            return band_of(summary, policy)
 
-        monkeypatch.setattr(monitor_module, "score", counting)
+        monkeypatch.setattr(monitor_module, "provisional_band", counting)
         poor = []
         for _ in range(3):
             rescored.clear()
             after = scrape(registry)
-            assert 0 < len(rescored) <= 50
-            assert sum(self.by_band(after).values()) == 120
-            assert value(after, "ai_agent_calls_active") == 120
+            assert 0 < len(rescored) <= 20
+            assert sum(self.by_band(after).values()) == 50
+            assert value(after, "ai_agent_calls_active") == 50
             poor.append(self.by_band(after)["poor"])
-        assert poor == [50, 100, 120]
+        assert poor == [20, 40, 50]
 
     def test_ends_between_scrapes_keep_the_sum(self, quality, registry):
         """Whatever starts and ends between scrapes, the bands add up to the calls in progress."""

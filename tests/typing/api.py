@@ -205,6 +205,19 @@ def read_all(path: Path) -> Iterator[aeq.CallScore]:
             yield record
 
 
+# How far a score can be trusted.
+
+
+def how_far(score: aeq.CallScore) -> str:
+    assert_type(score.standing, aeq.Standing | None)
+    assert_type(score.summary.silence_heard, aeq.HeardSilence | None)
+    late = assert_type(score.summary.late_clock(), aeq.LateClock | None)
+    sure = assert_type(aeq.how_certain(score, aeq.DEFAULT_POLICY), aeq.Certainty | None)
+    aeq.how_certain(score.summary)  # type: ignore[arg-type]  # a score, not what it is made from
+    waited = f"{late.heard - late.reported:.1f} s late, " if late is not None else ""
+    return waited + (f"{sure.bands[aeq.Band.FAIR]:.0%}, {sure}" if sure is not None else "")
+
+
 # What can go wrong at the start.
 
 try:

@@ -26,10 +26,10 @@ def build() -> model.Dashboard:
             Row(
                 "State",
                 [
-                    Placed(noise(), 4, 6),
-                    Placed(clipping(), 4, 6),
+                    Placed(noise(), 5, 6),
+                    Placed(clipping(), 5, 6),
                     Placed(level_now(), 4, 6),
-                    Placed(playback.codec_alignment(), 12, 6),
+                    Placed(playback.codec_alignment(), 10, 6),
                 ],
             ),
             Row("Traffic", [Placed(stream_bytes(), 12, 7), Placed(wire_bytes(), 12, 7)]),
@@ -80,7 +80,7 @@ def noise() -> panels.Panel:
         "Noise found by the scorer",
         about,
         Query(f"sum ({_noise_calls('$__range')})", "calls", instant=True),
-        unit="suffix: calls",
+        unit="suffix:calls",
         steps=colours.all_or_broken(broken_from=0.5),
     )
 
@@ -99,7 +99,7 @@ def noise_over_time() -> panels.Panel:
         Query(
             f"sum by (provider) ({_noise_calls('$__rate_interval')})", "{{provider}}", panels.EVENTS
         ),
-        unit="suffix: calls",
+        unit="suffix:calls",
         steps=colours.all_or_broken(broken_from=0.5),
         names=colours.PROVIDERS,
         lines=False,
@@ -152,9 +152,10 @@ def clipping_over_time() -> panels.Panel:
     )
 
 
-def _speech(stages: str) -> str:
-    """Levels of active speech, in calls: silent frames say nothing about the agent's voice."""
-    return in_calls(f'(ai_agent_audio_rms{{{ENGINES}, stage=~"{stages}"}} >= {ACTIVE_RMS:g})')
+def _energy(stages: str) -> str:
+    """Squared levels of active speech, in calls: the policy's level is an energy mean too."""
+    speech = in_calls(f'(ai_agent_audio_rms{{{ENGINES}, stage=~"{stages}"}} >= {ACTIVE_RMS:g})')
+    return f"(({speech}) ^ 2)"
 
 
 def level_now() -> panels.Panel:
@@ -168,7 +169,7 @@ def level_now() -> panels.Panel:
         "and with noise: the format.",
         empty="The agent did not speak in the last 5 minutes",
     )
-    heard = f"avg (avg_over_time(({_speech('provider_out|transport_out.*')})[5m:1s]))"
+    heard = f"sqrt(avg (avg_over_time({_energy('provider_out|transport_out.*')}[5m:1s])))"
     return big_number(
         "Agent level",
         about,
@@ -193,7 +194,7 @@ def rms_by_stage() -> panels.Panel:
         "RMS by stage",
         about,
         Query(
-            f"avg by (stage) (avg_over_time(({_speech('.+')})[$__rate_interval:1s]))",
+            f"sqrt(avg by (stage) (avg_over_time({_energy('.+')}[$__rate_interval:1s])))",
             "{{stage}}",
             "15s",
         ),
@@ -302,7 +303,7 @@ def points_for_level() -> panels.Panel:
         "Points lost for the level",
         about,
         Query(f'max by (provider) ({lost}{{{PROVIDERS}, factor="rms"}})', "{{provider}}"),
-        unit="suffix: points",
+        unit="suffix:points",
         steps=colours.all_or_broken(broken_from=4),
         names=colours.PROVIDERS,
     )

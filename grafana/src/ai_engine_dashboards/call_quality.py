@@ -21,10 +21,10 @@ def build() -> model.Dashboard:
                 "State",
                 [
                     Placed(quality.mean_score(), 4, 7),
-                    Placed(quality.calls_by_band(), 6, 7),
+                    Placed(quality.calls_by_band(), 5, 7),
                     Placed(quality.points_lost(), 7, 7),
                     Placed(quality.live_calls(), 5, 7),
-                    Placed(quality.coverage(), 2, 7),
+                    Placed(quality.coverage(), 3, 7),
                 ],
             ),
             Row(

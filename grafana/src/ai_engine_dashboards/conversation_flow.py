@@ -67,7 +67,7 @@ def states() -> panels.Panel:
         about,
         Query(f"sum by (state) (ai_agent_conversation_state{{{ENGINES}}})", "{{state}}"),
         steps=colours.thresholds({1: colours.BLUE, 5: colours.ORANGE}, "transparent"),
-        unit="suffix: calls",
+        unit="suffix:calls",
     )
 
 
@@ -240,6 +240,7 @@ def levels() -> panels.Panel:
         about,
         Query(together, instant=True),
         steps=colours.no_thresholds(),
+        unit="none",
         columns={"group": "Of", "Value": "Threshold"},
         sort_by="Of",
     )
@@ -273,7 +274,9 @@ def no_input() -> panels.Panel:
         act="Many: callers are not heard. See Bytes tx/rx on Audio Quality.",
         empty="No caller was silent for long (engines before 2026 don't count this)",
     )
-    noticed = counted("ai_agent_no_input_events_total", ENGINES, "$__rate_interval")
+    # caller_activity is the watchdog's good news.
+    silent = f'{ENGINES}, action!="caller_activity"'
+    noticed = counted("ai_agent_no_input_events_total", silent, "$__rate_interval")
     return over_time(
         "Silent callers",
         about,

@@ -67,6 +67,9 @@ def dashboard(
     )
     built = page.build()
     built.panels = _on_grid(rows)
+    for variable in built.templating.list_val or ():
+        # What only interval variables have, and the SDK gives to all.
+        variable.auto = variable.auto_min = variable.auto_count = None
     return built
 
 

@@ -208,6 +208,7 @@ def pie(
         .thresholds(build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps([]))
         .color_scheme(_mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
         .pie_type(pie_model.PieChartType.DONUT)
+        .display_labels([])
         .reduce_options(_last())
         .legend(
             piechart.PieChartLegendOptions()
@@ -243,6 +244,7 @@ def bars(
         .value_mode(options.BarGaugeValueMode.TEXT)
         .name_placement(options.BarGaugeNamePlacement.LEFT)
         .show_unfilled(True)
+        .text(common.VizTextDisplayOptions().title_size(13).value_size(18))
         .reduce_options(_last())
     )
     return _in_colours(panel, names or {})
@@ -300,6 +302,9 @@ def over_time(
         panel = panel.min(lowest)
     if highest is not None:
         panel = panel.max(highest)
+    elif not logarithmic:
+        # Else an axis of nothing but zeros would reach to 100, or to 10,000 %.
+        panel = panel.axis_soft_max(0.05 if unit == "percentunit" else 1)
     return _in_colours(panel, names or {})
 
 

@@ -22,7 +22,7 @@ def underflow_rate() -> panels.Panel:
         "Underflow rate",
         about,
         Query(f"sum by (instance) {or_zero(fillers)}", "{{instance}}", "15s"),
-        unit="suffix: fillers/s",
+        unit="suffix:fillers/s",
         steps=colours.no_thresholds(),
         lines=False,
     )
@@ -87,7 +87,7 @@ def jitter_buffer_depth() -> panels.Panel:
     )
     depth = while_speaking(f"ai_agent_streaming_jitter_buffer_depth{{{ENGINES}}}")
     return density(
-        "Jitter buffer depth", about, Query(depth, "frames"), unit="suffix: frames", rows=5
+        "Jitter buffer depth", about, Query(depth, "frames"), unit="suffix:frames", rows=10
     )
 
 

@@ -59,10 +59,10 @@ def build() -> model.Dashboard:
             Row(
                 "Google Live and Grok (engines of 2026)",
                 [
-                    Placed(google_audio(), 8, 6),
+                    Placed(google_audio(), 7, 6),
                     Placed(google_sessions(), 4, 6),
-                    Placed(rate_alignment("Grok", "grok"), 8, 6),
-                    Placed(measured_against_expected("Grok", "grok"), 4, 6),
+                    Placed(rate_alignment("Grok", "grok"), 6, 6),
+                    Placed(measured_against_expected("Grok", "grok"), 7, 6),
                 ],
             ),
             Row(
@@ -148,7 +148,7 @@ def cost_per_call() -> panels.Panel:
         Query(
             f"sum by (provider, currency) ({cost})\n/ on (provider) group_left ()\n"
             f"(sum by (provider) ({ended}) > 0)",
-            "{{provider}}, {{currency}}",
+            "{{provider}} {{currency}}",
             instant=True,
         ),
         unit="none",
@@ -354,7 +354,7 @@ def outcomes() -> panels.Panel:
         "Calls by outcome",
         about,
         Query(f"60 * {ended}", "{{outcome}}", panels.EVENTS),
-        unit="suffix: calls/min",
+        unit="suffix:calls/min",
         steps=colours.no_thresholds(),
         lines=False,
         stacked=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from ai_engine_dashboards import colours, panels
@@ -67,6 +68,13 @@ def score_over_time() -> panels.Panel:
     )
 
 
+def _by_band(vector: str, bands: Iterable[str]) -> list[Query]:
+    """One query for each band, so that they stand in their own order, not in the alphabet's."""
+    return [
+        Query("sum ({})".format(vector % f'band="{band}"'), band, instant=True) for band in bands
+    ]
+
+
 def calls_by_band() -> panels.Panel:
     """How many calls were how good."""
     about = About(
@@ -76,11 +84,11 @@ def calls_by_band() -> panels.Panel:
         empty=NONE_SCORED,
     )
     # The library begins all four bands at 0 with a provider's first call.
-    calls = f"sum by (band) (increase(ai_agent_calls_scored_total{{{PROVIDERS}}}[$__range]))"
+    calls = f"increase(ai_agent_calls_scored_total{{{PROVIDERS}, %s}}[$__range])"
     return bars(
         "Calls by band",
         about,
-        Query(calls, "{{band}}", instant=True),
+        *_by_band(calls, BANDS),
         unit="none",
         steps=colours.no_thresholds(),
         names=BANDS,
@@ -100,7 +108,7 @@ def bands_over_time() -> panels.Panel:
         "Calls by band over time",
         about,
         Query(f"60 * {ended}", "{{band}}", panels.EVENTS),
-        unit="suffix: calls/min",
+        unit="suffix:calls/min",
         steps=colours.no_thresholds(),
         names=BANDS,
         lines=False,
@@ -124,7 +132,7 @@ def points_lost() -> panels.Panel:
         "Points lost by factor",
         about,
         Query(per_call(f"sum by (factor) ({lost})", calls), "{{factor}}", instant=True),
-        unit="suffix: points",
+        unit="suffix:points",
         steps=colours.no_thresholds(),
         names=colours.FACTOR_COLOURS,
         decimals=1,
@@ -146,7 +154,7 @@ def points_lost_over_time() -> panels.Panel:
         "Points lost by factor over time",
         about,
         Query(per_call(f"sum by (factor) ({lost})", calls), "{{factor}}", panels.EVENTS),
-        unit="suffix: points",
+        unit="suffix:points",
         steps=colours.no_thresholds(),
         names={name: colours.FACTOR_COLOURS[name] for name in FACTORS},
         lines=False,
@@ -186,7 +194,7 @@ def live_calls() -> panels.Panel:
     return bars(
         "Live calls by band",
         about,
-        Query(f"sum by (band) (ai_agent_live_calls{{{ENGINES}}})", "{{band}}", instant=True),
+        *_by_band(f"ai_agent_live_calls{{{ENGINES}, %s}}", (*BANDS, "not_scored")),
         unit="none",
         steps=colours.no_thresholds(),
         names={**BANDS, "not_scored": colours.GREY},
@@ -248,6 +256,10 @@ def worst_calls() -> panels.Panel:
         .override_by_name(
             "Score", [*panels.column(decimals=0), *panels.coloured(colours.by_score())]
         )
-        .override_by_name("Call", panels.linked("What is known of this call", url))
+        .override_by_name(
+            "Call",
+            # An id looks like a number, and would be shown, and linked, rounded.
+            [*panels.column(unit="string"), *panels.linked("What is known of this call", url)],
+        )
         .override_by_name("Ended", panels.column(unit="dateTimeAsLocal"))
     )

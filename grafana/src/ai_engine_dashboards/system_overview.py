@@ -48,8 +48,8 @@ def build() -> model.Dashboard:
             Row(
                 "Errors",
                 [
-                    Placed(firing_list(), 9, 7),
-                    Placed(calls_lost(), 7, 7),
+                    Placed(firing_list(), 10, 7),
+                    Placed(calls_lost(), 6, 7),
                     Placed(connections(), 8, 7),
                 ],
             ),
@@ -223,7 +223,7 @@ def call_rate() -> panels.Panel:
             "{{provider}}",
             panels.EVENTS,
         ),
-        unit="suffix: calls/min",
+        unit="suffix:calls/min",
         steps=colours.no_thresholds(),
         names=colours.PROVIDERS,
         lines=False,
@@ -277,7 +277,7 @@ def firing_list() -> panels.Panel:
         act="The alert's message has its runbook. What is critical comes first.",
         empty="No alert is firing",
     )
-    return listing(
+    table = listing(
         "Alerts",
         about,
         Query(ALERTS, instant=True),
@@ -293,6 +293,9 @@ def firing_list() -> panels.Panel:
         ),
         sort_by="Severity",
     )  # fmt: skip
+    for name, width in {"Severity": 80, "Engine": 130, "Provider": 110}.items():
+        table = table.override_by_name(name, panels.column(width=width))
+    return table
 
 
 def calls_lost() -> panels.Panel:
@@ -371,7 +374,7 @@ def not_taken() -> panels.Panel:
         Query(
             f"60 * sum by (reason) (rate({dropped}[$__rate_interval]))", "{{reason}}", panels.EVENTS
         ),
-        unit="suffix: /min",
+        unit="suffix:/min",
         steps=colours.no_thresholds(),
         lines=False,
     )
@@ -392,7 +395,7 @@ def unscored() -> panels.Panel:
         Query(
             f"60 * sum by (reason) (rate({ended}[$__rate_interval]))", "{{reason}}", panels.EVENTS
         ),
-        unit="suffix: calls/min",
+        unit="suffix:calls/min",
         steps=colours.no_thresholds(),
         lines=False,
     )

@@ -1,0 +1,112 @@
+"""``listen``: the webhook that ``monitoring/alertmanager.yml`` tells of alerts; prints them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import BufferedIOBase
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from ai_engine_quality.cli.output import console, json_option, printable
+
+MAX_BODY_BYTES = 4_000_000
+"""Alertmanager's notifications have a few kB; this is beyond any of them."""
+
+_STYLES = {"critical": "bold #D55E00", "warning": "#E69F00", "info": "#56B4E9"}
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=9099, show_default=True)
+@json_option
+def listen(*, port: int, as_json: bool) -> None:
+    """Print what Alertmanager tells, until interrupted.
+
+    A receiver to try the alerts with: it wakes nobody. Alerts come to 127.0.0.1, on any path.
+    """
+    out = console()
+
+    def tell(alert: Mapping[str, Any]) -> None:
+        if as_json:
+            click.echo(json.dumps(alert))
+        else:
+            _print(out, alert)
+
+    try:
+        server = HTTPServer(("127.0.0.1", port), _handler(tell))
+    except OSError as error:
+        raise click.ClickException(
+            f"port {port} can't be had ({error.strerror}); choose another one with --port, and "
+            "name it in monitoring/alertmanager.yml"
+        ) from error
+    with server:
+        click.echo(f"Listening for Alertmanager on http://127.0.0.1:{server.server_port}", err=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("", err=True)
+
+
+def alerts_of(stream: BufferedIOBase, length: int) -> list[Mapping[str, Any]]:
+    """Read the alerts of a notification, in the form of Alertmanager's webhook, version 4.
+
+    Raises:
+        ValueError: it isn't one.
+    """
+    if not 0 <= length <= MAX_BODY_BYTES:
+        raise ValueError(f"a notification has at most {MAX_BODY_BYTES} bytes")
+    body = stream.read(length)
+    told = json.loads(body)
+    alerts = told.get("alerts") if isinstance(told, dict) else None
+    if not isinstance(alerts, list) or not all(isinstance(alert, dict) for alert in alerts):
+        raise ValueError("this is no notification of Alertmanager's: it has no list of alerts")
+    return alerts
+
+
+def _handler(tell: Callable[[Mapping[str, Any]], None]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10  # a peer that says nothing must not keep the others waiting
+
+        def do_POST(self) -> None:  # the name that http.server asks for
+            try:
+                length = int(self.headers.get("Content-Length", ""))
+                alerts = alerts_of(self.rfile, length)
+            except (ValueError, RecursionError) as error:
+                self.send_error(400, printable(str(error))[:200])
+                return
+            for alert in alerts:
+                tell(alert)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing of requests: the alerts are what is printed."""
+
+    return Handler
+
+
+def _print(out: Console, alert: Mapping[str, Any]) -> None:
+    labels, notes = _texts(alert.get("labels")), _texts(alert.get("annotations"))
+    status, severity = str(alert.get("status", "?")), labels.get("severity", "?")
+    firing = status == "firing"
+    line = Text(datetime.now().astimezone().strftime("%H:%M:%S "))
+    line.append(f"{printable(status):8} ", style="bold" if firing else "dim")
+    line.append(f"{printable(severity):8} ", style=_STYLES.get(severity, "") if firing else "dim")
+    line.append(printable(labels.get("alertname", "an alert without a name")))
+    where = [labels[name] for name in ("instance", "provider", "cause") if name in labels]
+    line.append(printable("".join(f"  {value}" for value in where)))
+    out.print(line)
+    for name in ("summary", "description", "runbook_url", "dashboard_url") if firing else ():
+        if name in notes:
+            out.print(Text(f"                  {printable(notes[name])}", style="dim"))
+
+
+def _texts(values: object) -> dict[str, str]:
+    found = values if isinstance(values, dict) else {}
+    return {str(name): str(value) for name, value in found.items()}

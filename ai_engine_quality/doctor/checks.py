@@ -1,0 +1,224 @@
+"""The checks of a live stack, from the engine to the pager. Each returns findings, never raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ai_engine_quality.doctor.dashboards import check_dashboards
+from ai_engine_quality.doctor.expected import ENGINE, LIBRARY, PER_CALL
+from ai_engine_quality.doctor.exposition import Sample, families
+from ai_engine_quality.doctor.findings import Finding, failed, ok, skipped, warning
+from ai_engine_quality.prometheus_api import Prometheus, Unreachable, get
+
+JOB = "ai-engine"
+RETENTION_DAYS = 30.0
+INNER = frozenset({"le", "quantile"})
+"""Labels within a histogram or a summary."""
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0,
+           "y": 31_536_000.0}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where everything is."""
+
+    engine: str
+    prometheus: str
+    dashboards: Path
+
+
+def examine(stack: Stack) -> Iterator[Finding]:
+    """Yield every check's findings, in the order in which data flow."""
+    yield from _guarded("engine", lambda: check_engine(stack.engine))
+    prometheus = Prometheus(stack.prometheus)
+    try:
+        prometheus.query("vector(1)")
+    except Unreachable as reason:
+        yield failed(
+            "prometheus", str(reason), "start it: make up; or name another by --prometheus"
+        )
+        for check in ("target", "rules", "retention", "alertmanager", "dashboards"):
+            yield skipped(check, "Prometheus doesn't answer")
+        return
+    yield ok("prometheus", f"{prometheus.url} answers queries")
+    yield from _guarded("target", lambda: check_targets(prometheus, datetime.now(UTC)))
+    yield from _guarded("rules", lambda: check_rules(prometheus))
+    yield from _guarded("retention", lambda: check_retention(prometheus))
+    yield from _guarded("alertmanager", lambda: check_alertmanager(prometheus))
+    yield from _guarded("dashboards", lambda: check_dashboards(prometheus, stack.dashboards))
+
+
+def _guarded(check: str, run: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from run()
+    except Unreachable as reason:
+        yield failed(check, str(reason), "see whether that server is what you think it is")
+
+
+def check_engine(url: str) -> Iterator[Finding]:
+    """Yield whether an engine answers, and whether it shows what it must."""
+    base = url.rstrip("/")
+    try:
+        get(f"{base}/health")
+        text = get(f"{base}/metrics")
+    except Unreachable as reason:
+        yield failed(
+            "engine", str(reason), "start the engine (or `demo --serve`), or name it by --engine"
+        )
+        yield skipped("metrics", "the engine doesn't answer")
+        return
+    yield ok("engine", f"{base} answers")
+    yield from check_metrics(text)
+
+
+def check_metrics(text: str) -> Iterator[Finding]:
+    """Yield whether an exposition has every expected metric with its labels."""
+    try:
+        found = families(text)
+    except ValueError as error:
+        yield failed("metrics", f"/metrics is no exposition: {error}", "is it the engine's port?")
+        return
+    if not found.get("ai_agent_quality_info"):
+        mend = "attach it: ai-engine-quality run -- PROGRAM, or aeq.attach(engine)"
+        yield failed("metrics", "the quality library isn't in this engine", mend)
+    else:
+        yield _compared("metrics", "the library's", LIBRARY, found, "update the library")
+    yield _compared("engine metrics", "the engine's", ENGINE, found, "an engine this library knows")
+    yield from _hooks(found.get("ai_agent_quality_hook_live", []))
+
+
+def _compared(
+    check: str,
+    whose: str,
+    expected: Mapping[str, frozenset[str]],
+    shown: Mapping[str, Sequence[Sample]],
+    mend: str,
+) -> Finding:
+    missing = [name for name in expected if name not in shown]
+    wrong = [
+        f"{name} has {{{', '.join(sorted(labels))}}}"
+        for name, wanted in expected.items()
+        for labels in {frozenset(labels) - INNER for labels, _ in shown.get(name, [])}
+        if labels - PER_CALL != wanted - PER_CALL
+    ]
+    if missing or wrong:
+        found = "; ".join([*(f"{name} is missing" for name in missing), *wrong])
+        return failed(check, found, mend)
+    return ok(check, f"all {len(expected)} of {whose} are there, with their labels")
+
+
+def _hooks(samples: Sequence[Sample]) -> Iterator[Finding]:
+    factors = {labels["factor"]: value for labels, value in samples}
+    blind = sorted(factor for factor, live in factors.items() if not live)
+    if blind:
+        mend = "see attachment.report() in the engine's log for what each one misses"
+        yield warning("hooks", f"not delivered by this engine: {', '.join(blind)}", mend)
+    elif factors:
+        yield ok("hooks", f"all {len(factors)} observations are delivered")
+
+
+def check_targets(prometheus: Prometheus, now: datetime) -> Iterator[Finding]:
+    """Yield, for each engine, whether it is up and was scraped within its interval."""
+    targets = [
+        target
+        for target in prometheus.api("targets", state="active")["activeTargets"]
+        if target["labels"].get("job") == JOB
+    ]
+    if not targets:
+        mend = "list the engines in monitoring/targets/engines.yml"
+        yield failed("target", f"Prometheus has no target of the job {JOB}", mend)
+    for target in targets:
+        yield _target(target, now)
+
+
+def _target(target: Mapping[str, Any], now: datetime) -> Finding:
+    name = target["scrapeUrl"]
+    if target["health"] != "up":
+        error = target.get("lastError") or "not scraped yet"
+        mend = "is the engine running there, and within sample_limit and scrape_timeout?"
+        return failed("target", f"{name} is {target['health']}: {error}", mend)
+    interval = seconds(target.get("scrapeInterval", "1s"))
+    age = (now - _moment(target["lastScrape"])).total_seconds()
+    # One interval, one scrape under way, and a second for the clocks of two machines.
+    if age > 2 * interval + 1:
+        mend = "Prometheus is overloaded, or this machine's clock is off"
+        return failed("target", f"{name} was last scraped {age:.0f} s ago", mend)
+    took = float(target.get("lastScrapeDuration", 0))
+    if took > interval / 2:
+        mend = "rendering holds up the engine's audio: fewer series, or a longer interval"
+        return warning("target", f"{name} takes {took:.2f} s of every {interval:g} s", mend)
+    return ok("target", f"{name} is up, scraped every {interval:g} s in {took * 1000:.0f} ms")
+
+
+def _moment(text: str) -> datetime:
+    """Return a time of Go's, which has more digits than Python reads."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.replace("Z", "+00:00")))
+
+
+def seconds(text: str) -> float:
+    """Return a duration as Prometheus writes it: ``30d``, ``1m30s``; 0 where it is none."""
+    parts = re.findall(r"(\d+)(ms|s|m|h|d|w|y)", text)
+    return sum(int(number) * SECONDS[unit] for number, unit in parts)
+
+
+def check_rules(prometheus: Prometheus) -> Iterator[Finding]:
+    """Yield whether the project's rules are loaded, and whether any can't be evaluated."""
+    groups = prometheus.api("rules")["groups"]
+    ours = [group for group in groups if group["name"].startswith(f"{JOB}-")]
+    rules = [rule for group in ours for rule in group["rules"]]
+    alerts = {rule["name"] for rule in rules if rule["type"] == "alerting"}
+    if not {"HealthEndpointDown", "Watchdog"} <= alerts:
+        mend = "mount monitoring/ and name rules/*.yml and alerts/*.yml in prometheus.yml"
+        yield failed("rules", f"{len(alerts)} of the project's alerts are loaded", mend)
+        return
+    ill = [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] == "err"]
+    if ill:
+        yield failed("rules", "; ".join(ill), "correct it; promtool check rules FILE helps")
+        return
+    firing = sorted(
+        rule["name"]
+        for rule in rules
+        if rule.get("state") == "firing" and rule["name"] != "Watchdog"
+    )
+    said = f"{len(rules)} rules, {len(alerts)} alerts, all healthy"
+    if firing:
+        yield warning("rules", f"{said}; firing: {', '.join(firing)}", "see docs/Runbook.md")
+    else:
+        yield ok("rules", f"{said}; none fires")
+
+
+def check_retention(prometheus: Prometheus) -> Iterator[Finding]:
+    """Yield whether 30 days are kept."""
+    flags = prometheus.api("status/flags")
+    # 15 days is what Prometheus keeps when told nothing, which it shows as 0s.
+    kept = seconds(flags.get("storage.tsdb.retention.time", "")) or 15 * SECONDS["d"]
+    size = flags.get("storage.tsdb.retention.size", "0B")
+    said = f"{kept / SECONDS['d']:g} days" + (
+        "" if size in ("0", "0B", "") else f", at most {size}"
+    )
+    if kept < RETENTION_DAYS * SECONDS["d"]:
+        mend = "start Prometheus with --storage.tsdb.retention.time=30d"
+        yield failed("retention", f"{said} are kept", mend)
+    else:
+        yield ok("retention", f"{said} are kept")
+
+
+def check_alertmanager(prometheus: Prometheus) -> Iterator[Finding]:
+    """Yield whether alerts have somewhere to go, and whether they get there."""
+    active = prometheus.api("alertmanagers")["activeAlertmanagers"]
+    if not active:
+        mend = "list it in monitoring/targets/alertmanager.yml, and start it: make up"
+        yield failed("alertmanager", "Prometheus knows no Alertmanager", mend)
+    for entry in active:
+        base = entry["url"].partition("/api/")[0]
+        try:
+            get(f"{base}/-/ready")
+        except Unreachable as reason:
+            yield failed("alertmanager", str(reason), "start it: make up")
+        else:
+            yield ok("alertmanager", f"{base} is ready")

@@ -1,0 +1,1 @@
+"""What stored calls tell together: selections, comparisons, and thresholds of one's own."""

@@ -1,0 +1,169 @@
+"""A busy engine: 1,000 calls at once, as a share of one core, and the longest pause that we add.
+
+One second of 1,000 calls is run through the library as fast as it goes: what it takes is the share.
+Each call has a turn every 5 s and lasts 100 s, so that in a second 200 turns and 10 ends come.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from paired import Ratio, figure
+from prometheus_client import CollectorRegistry
+
+import ai_engine_quality as aeq
+from ai_engine_quality.adapters.observer import EngineObserver, LiveCall
+from ai_engine_quality.adapters.timer import LOOKS_PER_SECOND
+
+CALLS, TICKS = 1_000, 50
+TURNS_PER_TICK = 4
+SECONDS = 8
+"""Seconds that are run and averaged, after two that aren't."""
+RATE = 8_000
+
+
+def ratios() -> Iterator[Ratio]:
+    """Yield the share of a core with raw frames and as attached, and the longest pause."""
+    raw = _Engine()
+    share, pause = raw.run(raw.frames)
+    yield figure("1,000 calls, raw frames both ways", "a core", share, goal=0.03)
+    yield figure("longest pause in a 20 ms tick, 1,000 calls", "2 ms", pause / 0.002, goal=1.0)
+    raw.quality.close()
+    attached = _AttachedEngine()
+    share, _ = attached.run(attached.looks)
+    yield figure("1,000 calls, levels by timer", "a core", share, goal=0.01)
+    attached.quality.close()
+
+
+class _Engine:
+    """A second of calls that report everything through the library's own methods."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.quality = aeq.QualityMonitor(registry=self.registry, log=False)
+        self._numbers = count()
+        self._frames = _speech_like()
+        self.calls = [self.start() for _ in range(CALLS)]
+        self._turn = 0
+
+    def start(self) -> aeq.CallHandle:
+        """Begin a call."""
+        call_id = f"1761532874.{next(self._numbers)}"
+        self.quality.call_started(call_id, provider="deepgram", pipeline="default")
+        call = self.quality.call(call_id)
+        call.underflow(0)
+        return call
+
+    def frames(self, tick: int) -> None:
+        """Report a frame of each direction of each call."""
+        for number, call in enumerate(self.calls):
+            frame = self._frames[(number + tick) % len(self._frames)]
+            call.audio("transport_in", frame, encoding="slin16", sample_rate=RATE)
+            call.audio("provider_out", frame, encoding="slin16", sample_rate=RATE)
+
+    def turns(self) -> None:
+        """Report some turns."""
+        for _ in range(TURNS_PER_TICK):
+            self._turn = (self._turn + 1) % CALLS
+            self.calls[self._turn].turn_response(0.8)
+            self.calls[self._turn].frames_sent(250)
+
+    def replace(self, place: int) -> None:
+        """End a call and begin another."""
+        self.calls[place].call_ended(duration=100.0)
+        self.calls[place] = self.start()
+
+    def collect(self) -> None:
+        """Do our part of a scrape, without rendering it."""
+        list(self.quality._prometheus.collect())
+
+    def run(self, audio: Callable[[int], None]) -> tuple[float, float]:
+        """Return the share of a core, and the longest pause in a tick, in seconds.
+
+        The pause is a scrape, a full batch of frames and a call's end in one tick.
+        """
+        seconds, pauses = [], []
+        for second in range(SECONDS + 2):
+            spent = ended = measured = 0.0
+            for tick in range(TICKS):
+                spent += _timed(lambda tick=tick: audio(tick))
+                spent += _timed(self.turns)
+                if tick % 5 == 0:
+                    place = second * 10 + tick // 5
+                    measured = _timed(self.quality.frames.measure)
+                    ended = _timed(lambda place=place: self.replace(place))
+                    spent += measured + ended
+            collected = _timed(self.collect)
+            if second >= 2:
+                seconds.append(spent + collected)
+                pauses.append(collected + measured + ended)
+        return float(np.median(seconds)), float(np.median(pauses))
+
+
+class _AttachedEngine(_Engine):
+    """The same calls as sessions of the AVA engine, looked at by the timer's rule."""
+
+    def __init__(self) -> None:
+        self._doubles = _engine_doubles()
+        self._engine = self._doubles.Engine()
+        self._sessions: list[LiveCall] = []
+        super().__init__()
+        self._observer = EngineObserver(self._engine, self.quality)
+        self._looks = count()
+
+    def start(self) -> aeq.CallHandle:
+        """Begin a call with a session, and a stream that plays."""
+        call = super().start()
+        session = self._doubles.CallSession(call.call_id, call.call_id, provider_name="deepgram")
+        self._engine.streaming_playback_manager.active_streams[call.call_id] = {
+            "stream_id": call.call_id, "playback_type": "streaming-response", "frames_sent": 0,
+            "underflow_events": 0, "target_format": "slin", "target_sample_rate": RATE,
+        }  # fmt: skip
+        self._sessions.append(LiveCall(session, call, time.monotonic()))
+        return call
+
+    def replace(self, place: int) -> None:
+        """End a call and begin another, in its place."""
+        super().replace(place)
+        self._sessions[place] = self._sessions.pop()
+
+    def looks(self, tick: int) -> None:
+        """Look at as many calls as the timer does in a tick; each has new levels and frames."""
+        waiting = self._engine.streaming_playback_manager.frame_remainders
+        for _ in range(LOOKS_PER_SECOND // TICKS):
+            call = self._sessions[next(self._looks) % CALLS]
+            stages = ("transport_out:streaming-response", "provider_out", "transport_in")
+            call.session.audio_diagnostics = {stage: {"rms": 2_000} for stage in stages}
+            stream = self._engine.streaming_playback_manager.active_streams[call.call_id]
+            stream["frames_sent"] += 25
+            waiting[call.call_id] = self._frames[tick]
+            self._observer.look(call, CALLS / LOOKS_PER_SECOND)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.thread_time()  # of this core, whatever else runs on the machine
+    work()
+    return time.thread_time() - began
+
+
+def _speech_like(many: int = 4_001) -> list[bytes]:
+    samples = np.random.default_rng(1).normal(0, 2_600, (many, RATE // 50)).astype("<i2")
+    return [row.tobytes() for row in samples]
+
+
+def _engine_doubles() -> ModuleType:
+    path = Path(__file__).parent.parent / "adapters" / "engine_2026.py"
+    spec = importlib.util.spec_from_file_location("engine_doubles", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,302 @@
+"""``doctor``: on a real stack that is well, and on stacks that are ill in each way it knows."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import shutil
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "monitoring"))
+
+from live_stack import Fleet, Stack, Webhook, eventually, free_port  # from there
+
+from ai_engine_quality.cli.doctor import doctor
+from ai_engine_quality.doctor.checks import check_metrics, seconds
+from ai_engine_quality.doctor.dashboards import askable, queries
+
+
+def run(*arguments):
+    """Return the exit code and the findings, check -> (verdict, found, mend)."""
+    done = CliRunner().invoke(doctor, ["--json", *map(str, arguments)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    checks = json.loads(done.stdout)["checks"]
+    return done.exit_code, {
+        check["check"]: (check["verdict"], check["found"], check["mend"]) for check in checks
+    }
+
+
+def find(name):
+    """Return the path of a program; without it these tests fail, never skip."""
+    found = shutil.which(name)
+    if found is None:
+        package = {"prometheus-alertmanager": name}.get(name, "prometheus")
+        pytest.fail(f"{name} is missing: apt-get install -y --no-install-recommends {package}")
+    return found
+
+
+class FakePrometheus:
+    """Answers as Prometheus does, with what a test has changed."""
+
+    def __init__(self):
+        now = datetime.now(UTC)
+        fake = self
+        self.answers = {
+            "/api/v1/query": {"result": [{"metric": {}, "value": [0, "1"]}]},
+            "/api/v1/targets": {"activeTargets": [self.target(now)]},
+            "/api/v1/rules": {"groups": [{"name": "ai-engine-x", "rules": [
+                {"name": name, "type": "alerting", "health": "ok", "state": "inactive"}
+                for name in ("HealthEndpointDown", "Watchdog")]}]},
+            "/api/v1/status/flags": {"storage.tsdb.retention.time": "30d"},
+            "/api/v1/alertmanagers": {"activeAlertmanagers": []},
+        }  # fmt: skip
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                path = urlsplit(self.path).path
+                found = fake.answers.get(path)
+                body = json.dumps({"status": "success", "data": found}).encode()
+                self.send_response(200 if found is not None or path == "/-/ready" else 404)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.answers["/api/v1/alertmanagers"]["activeAlertmanagers"] = [
+            {"url": f"{self.url}/api/v2/alerts"}
+        ]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def target(now, **changes):
+        return {
+            "labels": {"job": "ai-engine", "instance": "a"},
+            "scrapeUrl": "http://a/metrics",
+            "health": "up",
+            "lastError": "",
+            "lastScrape": now.isoformat(),
+            "lastScrapeDuration": 0.01,
+            "scrapeInterval": "1s",
+            **changes,
+        }
+
+
+@pytest.fixture
+def fake():
+    """Return a Prometheus in which all is well, to be made ill."""
+    prometheus = FakePrometheus()
+    yield prometheus
+    prometheus.server.shutdown()
+    prometheus.server.server_close()
+
+
+def test_a_stack_that_is_well(tmp_path):
+    """With a real engine, Prometheus and Alertmanager every check is well, and the code is 0."""
+    dashboards = tmp_path / "dashboards"
+    dashboards.mkdir()
+    (dashboards / "calls.json").write_text(
+        json.dumps(
+            {"panels": [{"title": "Active", "targets": [{"expr": "ai_agent_calls_active"}]}]}
+        )
+    )
+    webhook, fleet = Webhook(), Fleet(20, "any")
+    (tmp_path / "stack").mkdir()
+    stack = Stack(tmp_path / "stack", 20, webhook, find)
+    stack.watch(fleet.instance("any"))
+    try:
+        stack.start()
+        eventually(lambda: stack.query("ai_agent_calls_scored_total > 0"), 60, stack.log)
+        code, found = run(
+            "--engine", fleet.urls["any"], "--prometheus", stack.url, "--dashboards", dashboards
+        )
+        verdicts = {check: verdict for check, (verdict, _, _) in found.items()}
+        # A busy machine scrapes late: what doctor warns of then is no fault of the stack.
+        assert verdicts.pop("target") in {"ok", "warning"}
+        assert verdicts == dict.fromkeys(
+            ("engine", "metrics", "engine metrics", "prometheus", "rules", "retention",
+             "alertmanager", "dashboard calls"), "ok",
+        )  # fmt: skip
+        assert code == 0
+        table = CliRunner().invoke(
+            doctor, ["--engine", fleet.urls["any"], "--prometheus", stack.url]
+        )
+        assert "all healthy" in table.stdout
+    finally:
+        stack.stop()
+        fleet.kill()
+        webhook.close()
+
+
+def test_nobody_answers(tmp_path):
+    """Without engine and Prometheus both fail with their mends; the rest is skipped."""
+    nobody = f"http://127.0.0.1:{free_port()}"
+    code, found = run("--engine", nobody, "--prometheus", nobody, "--dashboards", tmp_path)
+    assert code == 1
+    assert found["engine"][0] == found["prometheus"][0] == "failed"
+    assert "make up" in found["prometheus"][2]
+    assert {found[check][0] for check in ("metrics", "target", "rules", "retention")} == {"skipped"}
+
+
+def test_an_address_that_is_none():
+    """A file's address is refused, not read."""
+    _, found = run("--engine", "file:///etc/passwd", "--prometheus", "nonsense")
+    assert "no http:// address" in found["engine"][1]
+    assert found["prometheus"][0] == "failed"
+
+
+class TestAnIllPrometheus:
+    def diagnose(self, fake, check):
+        return run("--prometheus", fake.url, "--engine", fake.url)[1][check]
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"health": "down", "lastError": "connection refused"}, "connection refused"),
+            (
+                {"lastScrape": (datetime.now(UTC) - timedelta(minutes=5)).isoformat()},
+                "last scraped",
+            ),
+        ],
+    )
+    def test_a_target_that_is_not_scraped(self, fake, changes, said):
+        """A target that is down, or was scraped long ago, fails."""
+        target = fake.target(datetime.now(UTC), **changes)
+        fake.answers["/api/v1/targets"] = {"activeTargets": [target]}
+        verdict, found, mend = self.diagnose(fake, "target")
+        assert (verdict, bool(mend)) == ("failed", True)
+        assert said in found
+
+    def test_no_target(self, fake):
+        """An empty list of engines fails, and the mend names the file."""
+        fake.answers["/api/v1/targets"] = {"activeTargets": []}
+        verdict, _, mend = self.diagnose(fake, "target")
+        assert verdict == "failed"
+        assert "targets/engines.yml" in mend
+
+    def test_a_slow_scrape(self, fake):
+        """A scrape that takes most of its interval is a warning: it holds up the audio."""
+        target = fake.target(datetime.now(UTC), lastScrapeDuration=0.7)
+        fake.answers["/api/v1/targets"] = {"activeTargets": [target]}
+        assert self.diagnose(fake, "target")[0] == "warning"
+
+    def test_rules_that_are_not_loaded(self, fake):
+        """Without the project's alerts the check fails."""
+        fake.answers["/api/v1/rules"] = {"groups": []}
+        assert self.diagnose(fake, "rules")[0] == "failed"
+
+    def test_a_rule_that_can_not_be_evaluated(self, fake):
+        """A rule in error is named with its error."""
+        rule = fake.answers["/api/v1/rules"]["groups"][0]["rules"][0]
+        rule.update(health="err", lastError="many-to-many matching")
+        verdict, found, _ = self.diagnose(fake, "rules")
+        assert (verdict, "many-to-many" in found) == ("failed", True)
+
+    def test_an_alert_that_fires(self, fake):
+        """A firing alert is a warning, and is named."""
+        fake.answers["/api/v1/rules"]["groups"][0]["rules"][0]["state"] = "firing"
+        verdict, found, mend = self.diagnose(fake, "rules")
+        assert (verdict, "HealthEndpointDown" in found) == ("warning", True)
+        assert "Runbook" in mend
+
+    @pytest.mark.parametrize("kept", ["0s", "15d", "1w2d"])
+    def test_less_than_thirty_days(self, fake, kept):
+        """Less than 30 days fail; told nothing, Prometheus keeps 15."""
+        fake.answers["/api/v1/status/flags"] = {"storage.tsdb.retention.time": kept}
+        verdict, _, mend = self.diagnose(fake, "retention")
+        assert verdict == "failed"
+        assert "30d" in mend
+
+    def test_no_alertmanager(self, fake):
+        """Alerts that nobody is told of are a failure."""
+        fake.answers["/api/v1/alertmanagers"] = {"activeAlertmanagers": []}
+        assert self.diagnose(fake, "alertmanager")[0] == "failed"
+
+
+class TestDashboards:
+    def diagnose(self, fake, tmp_path, text, *options):
+        (tmp_path / "some.json").write_text(text)
+        arguments = ("--prometheus", fake.url, "--engine", fake.url, "--dashboards", tmp_path)
+        return run(*arguments, *options)[1]["dashboard some"]
+
+    def test_an_empty_panel_says_why_it_may_be(self, fake, tmp_path):
+        """A query without data is a warning that names the missing metric."""
+        fake.answers["/api/v1/query"] = {"result": []}
+        text = json.dumps({"panels": [{"title": "T", "targets": [{"expr": "ai_agent_nothing"}]}]})
+        verdict, found, mend = self.diagnose(fake, tmp_path, text)
+        assert (verdict, bool(mend)) == ("warning", True)
+        assert "no samples of ai_agent_nothing" in found
+
+    def test_an_unreadable_file_fails(self, fake, tmp_path):
+        """A dashboard that is no JSON fails."""
+        assert self.diagnose(fake, tmp_path, "{")[0] == "failed"
+
+    def test_collapsed_rows_are_asked_too(self):
+        """Queries of panels within rows are found."""
+        inner = {"title": "in", "targets": [{"expr": "b"}]}
+        board = {"panels": [{"title": "T", "targets": [{"expr": "a"}]}, {"panels": [inner]}]}
+        assert list(queries(board)) == [("T", "a"), ("in", "b")]
+
+    @pytest.mark.parametrize(
+        ("expression", "asked"),
+        [
+            ('x{job=~"$job"}', 'x{job=~".*"}'),
+            ("rate(x[$__rate_interval])", "rate(x[5m])"),
+            ('x{a=~"${provider:regex}"}', 'x{a=~".*"}'),
+            ("sum(x) or vector(0)", "sum(x)"),
+            ("sum(x) or on() vector(0)", "sum(x)"),
+        ],
+    )
+    def test_variables_are_filled_in_and_zeros_taken_out(self, expression, asked):
+        """A panel's expression can be asked, and can't hide that a metric is missing."""
+        assert askable(expression) == asked
+
+
+class TestMetrics:
+    def test_an_engine_without_the_library(self):
+        """It fails, and the mend says how to attach it."""
+        findings = {finding.check: finding for finding in check_metrics("# TYPE a gauge\na 1\n")}
+        assert findings["metrics"].verdict == "failed"
+        assert "attach" in findings["metrics"].mend
+        assert "is missing" in findings["engine metrics"].found
+
+    def test_what_is_no_exposition_fails(self):
+        """A page of another server's is called what it is."""
+        (finding,) = check_metrics("<html>\n<body>hello</body>\n")
+        assert (finding.verdict, "no exposition" in finding.found) == ("failed", True)
+
+    def test_a_wrong_label_is_named(self):
+        """A metric with a label too many fails, with the labels that it has."""
+        text = (
+            "# TYPE ai_agent_quality_info gauge\n"
+            'ai_agent_quality_info{version="1",policy="v1",caller="x"} 1\n'
+        )
+        found = "; ".join(finding.found for finding in check_metrics(text))
+        assert "ai_agent_quality_info has {caller, policy, version}" in found
+
+    def test_what_an_engine_does_not_deliver_is_a_warning(self):
+        """Factors whose hook isn't live are named."""
+        text = (
+            "# TYPE ai_agent_quality_hook_live gauge\n"
+            'ai_agent_quality_hook_live{factor="latency"} 0\n'
+            'ai_agent_quality_hook_live{factor="calls"} 1\n'
+        )
+        (hooks,) = [finding for finding in check_metrics(text) if finding.check == "hooks"]
+        assert (hooks.verdict, "latency" in hooks.found) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("30d", 2_592_000), ("1m30s", 90), ("500ms", 0.5), ("0s", 0), ("", 0)]
+)
+def test_durations_are_read_as_prometheus_writes_them(text, value):
+    """Days, minutes with seconds, milliseconds."""
+    assert seconds(text) == value

@@ -1,0 +1,111 @@
+"""``listen``: a webhook for Alertmanager that prints what it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+ALERT = {
+    "status": "firing",
+    "labels": {"alertname": "HighTurnResponseLatency", "severity": "warning",
+               "provider": "deepgram", "instance": "127.0.0.1:15000"},
+    "annotations": {"summary": "Answers are slow", "runbook_url": "docs/Runbook.md#x"},
+}  # fmt: skip
+
+
+class Listener:
+    """The command, as a process."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ai_engine_quality", "listen", "--port", "0", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        self.url = re.search(r"http://\S+", self.process.stderr.readline())[0]
+
+    def post(self, body, path="/alerts"):
+        request = urllib.request.Request(self.url + path, data=body)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        out, _ = self.process.communicate(timeout=20)
+        return self.process.returncode, out
+
+
+@pytest.fixture
+def listener(request):
+    """Return the command, listening."""
+    running = Listener(*getattr(request, "param", ()))
+    yield running
+    running.process.kill()
+    running.process.communicate()
+
+
+def told(*alerts):
+    return json.dumps({"version": "4", "alerts": alerts}).encode()
+
+
+def test_an_alert_is_printed_with_what_an_operator_needs(listener):
+    """Name, severity, place, summary and runbook, on any path; interrupted, it ends well."""
+    assert listener.post(told(ALERT)) == 200
+    assert listener.post(told({**ALERT, "status": "resolved"}), "/watchdog") == 200
+    code, out = listener.stop()
+    assert code == 0
+    lines = out.splitlines()
+    assert "firing   warning  HighTurnResponseLatency  127.0.0.1:15000  deepgram" in lines[0]
+    assert [line.strip() for line in lines[1:3]] == ["Answers are slow", "docs/Runbook.md#x"]
+    assert "resolved" in lines[3]
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize("listener", [("--json",)], indirect=True)
+def test_json_has_each_alert_on_a_line(listener):
+    """Every alert of every notification, whole."""
+    listener.post(told(ALERT, ALERT))
+    _, out = listener.stop()
+    assert [json.loads(line) for line in out.splitlines()] == [ALERT, ALERT]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no json", b"[]", b'{"alerts": 1}', b'{"alerts": ["x"]}', b"[" * 100_000]
+)
+def test_what_is_no_notification_is_refused_and_harmless(listener, body):
+    """It answers 400, and goes on to take what is one."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        listener.post(body)
+    assert refused.value.code == 400
+    refused.value.close()
+    assert listener.post(told(ALERT)) == 200
+
+
+def test_nothing_steers_the_terminal(listener):
+    """Control characters of labels are made visible."""
+    listener.post(told({**ALERT, "labels": {"alertname": "\x1b[2Jgone", "severity": "\x07"}}))
+    _, out = listener.stop()
+    assert "\x1b" not in out
+    assert "\ufffd[2Jgone" in out
+
+
+def test_a_port_in_use_is_told_with_its_mend():
+    """The error names the port, --port and the file that must agree."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "ai_engine_quality", "listen", "--port", port],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "alertmanager.yml" in done.stderr

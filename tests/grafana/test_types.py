@@ -1,0 +1,135 @@
+"""The dashboards' JSON by Grafana's own types: the model, and every panel's options.
+
+`@grafana/schema` describes both; TypeScript's compiler compares. Its object literals may have no
+property that the type doesn't know, so a misspelt option is found as well as a wrong value.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from boards import DASHBOARDS, ROOT, panels
+
+TYPES = ROOT / "grafana" / "types"
+KINDS = {
+    "bargauge": "BarGauge",
+    "gauge": "Gauge",
+    "heatmap": "Heatmap",
+    "piechart": "PieChart",
+    "stat": "Stat",
+    "state-timeline": "StateTimeline",
+    "table": "Table",
+    "text": "Text",
+    "timeseries": "TimeSeries",
+}
+"""A panel's type, and the name of its options' module."""
+
+WITH_FIELD_CONFIG = {"heatmap", "piechart", "state-timeline", "timeseries"}
+"""Those whose fields have options of their own."""
+
+PROMETHEUS_ANNOTATION = ("expr", "titleFormat", "textFormat", "tagKeys", "step")
+"""What Grafana's Prometheus source reads of an annotation, and the schema leaves to it."""
+
+
+def typescript(dashboards):
+    """Return a program that compiles if the dashboards are what Grafana says they are."""
+    lines = [
+        "import type { Dashboard } from '@grafana/schema';",
+        "import type { Json } from '../json';",
+    ]
+    for kind, module in KINDS.items():
+        folder = kind.replace("-", "")
+        lines.append(
+            f"import type * as {module} from "
+            f"'@panels/{folder}/panelcfg/x/{module}PanelCfg_types.gen';"
+        )
+    for number, dashboard in enumerate(dashboards):
+        lines.append(_constant(f"dashboard{number}", "Dashboard", _of_the_schema(dashboard)))
+        for panel in panels(dashboard):
+            name = f"panel{number}_{panel['id']}"
+            module = KINDS[panel["type"]]
+            lines.append(_constant(f"{name}_options", f"{module}.Options", panel["options"]))
+            if panel["type"] in WITH_FIELD_CONFIG:
+                custom = panel["fieldConfig"]["defaults"].get("custom", {})
+                lines.append(_constant(f"{name}_fields", f"{module}.FieldConfig", custom))
+    return "\n".join(lines) + "\n"
+
+
+def _constant(name, kind, value):
+    return f"export const {name}: Json<{kind}> = {json.dumps(value)};"
+
+
+def _of_the_schema(dashboard):
+    out = copy.deepcopy(dashboard)
+    for annotation in out["annotations"]["list"]:
+        for key in PROMETHEUS_ANNOTATION:
+            del annotation[key]
+    return out
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """Return a function that compiles dashboards, and returns what the compiler complains of."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is missing: apt-get install -y --no-install-recommends nodejs npm")
+    if not (TYPES / "node_modules" / "typescript").exists():
+        subprocess.run([npm, "ci", "--prefix", str(TYPES)], check=True, capture_output=True)
+
+    def compile_(*dashboards):
+        build = TYPES / "build"
+        build.mkdir(exist_ok=True)
+        (build / "dashboards.ts").write_text(typescript(dashboards))
+        done = subprocess.run(
+            ["node", "node_modules/typescript/bin/tsc", "--project", "."],  # noqa: S607 - from PATH
+            cwd=TYPES, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    return compile_
+
+
+def test_every_dashboard_and_every_panels_options_have_grafanas_types(compiled):
+    """TypeScript finds nothing to complain of in any of the six."""
+    assert compiled(*DASHBOARDS.values()) == ""
+
+
+SPOILT = (
+    lambda d: d.update(graphTooltip=7),
+    lambda d: d.update(titel="x"),
+    lambda d: _first(d, "stat")["options"].update(colorMode="loud"),
+    lambda d: _first(d, "timeseries")["options"]["legend"].update(placement="left"),
+    lambda d: _first(d, "timeseries")["options"].update(legent={}),
+    lambda d: _defaults(d, "timeseries")["custom"].update(lineWidth="2"),
+    lambda d: _defaults(d, "stat")["color"].update(mode=3),
+)
+"""A wrong cursor, an unknown property, wrong values, an unknown option: one mistake each."""
+
+
+def test_what_is_wrong_is_found(compiled):
+    """So that the test before means something: each kind of mistake is an error of the compiler."""
+    dashboards = [copy.deepcopy(DASHBOARDS["system-overview"]) for _ in SPOILT]
+    for spoil, dashboard in zip(SPOILT, dashboards, strict=True):
+        spoil(dashboard)
+    lines = typescript(dashboards).splitlines()
+    errors = re.findall(r"dashboards\.ts\((\d+),\d+\): error", compiled(*dashboards))
+    of = {re.match(r"export const [a-z]+(\d+)", lines[int(number) - 1])[1] for number in errors}
+    assert of == {str(number) for number in range(len(SPOILT))}
+
+
+def _first(dashboard, kind):
+    return next(panel for panel in panels(dashboard) if panel["type"] == kind)
+
+
+def _defaults(dashboard, kind):
+    return _first(dashboard, kind)["fieldConfig"]["defaults"]
+
+
+def test_the_lock_file_names_no_registry():
+    """So that it installs from whichever registry a machine has."""
+    assert "resolved" not in (TYPES / "package-lock.json").read_text()

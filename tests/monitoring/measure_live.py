@@ -1,0 +1,77 @@
+"""The table of docs/Alerts.md, live: real Prometheus, Alertmanager, webhook and durations.
+
+`python tests/monitoring/measure_live.py` takes about an hour. A fleet of reference engines gets all
+faults at once, each engine its own, three calls in progress on each; then all are mended. Seconds
+count from the fault's begin (its end) to the webhook's being told.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from live_stack import Fleet, Fleets, Stack, Webhook
+from test_live_alerts import FAULTS
+
+HEALTHY_SECONDS, FAULTY_SECONDS, MENDED_SECONDS = 180.0, 1_500.0, 3_000.0
+
+
+def program(name: str) -> str:
+    """Return the path of a program of Debian's packages."""
+    found = shutil.which(name)
+    if found is None:
+        sys.exit(f"{name} is missing: see docs/Alerts.md")
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    names = list(FAULTS)
+    webhook, fleet = Webhook(), Fleets(Fleet(1, *names[::2]), Fleet(1, *names[1::2]))
+    victim = Fleet(1, "victim")
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder), 1, webhook, program)
+        stack.watch(*map(fleet.instance, names), victim.instance("victim"))
+        try:
+            stack.start()
+            time.sleep(HEALTHY_SECONDS)
+            faulty = time.monotonic()
+            for name in names:
+                fleet.fault(name, FAULTS[name][0])
+            victim.fault("victim", "engine_stop", FAULTY_SECONDS)
+            time.sleep(FAULTY_SECONDS)
+            mended = time.monotonic()
+            for name in names:
+                fleet.mend(name)
+            time.sleep(MENDED_SECONDS)
+        finally:
+            stack.stop()
+            fleet.kill()
+            victim.kill()
+    instances = {fleet.instance(name): FAULTS[name][0] for name in names}
+    instances[victim.instance("victim")] = "engine_stop"
+    _print(webhook, instances, faulty, mended)
+
+
+def _print(webhook: Webhook, instances: dict[str, str], faulty: float, mended: float) -> None:
+    fired: dict[tuple[str, str], float] = {}
+    cleared: dict[tuple[str, str], float] = {}
+    for at, body in webhook.notifications:
+        for alert in body["alerts"]:
+            instance = alert["labels"].get("instance", "")
+            key = (instances.get(instance, "all together"), alert["labels"]["alertname"])
+            if alert["status"] == "firing":
+                fired.setdefault(key, at - faulty)
+            else:
+                cleared[key] = at - mended
+    sys.stdout.write("| fault | alert | fires after, s | clears after, s |\n|---|---|---|---|\n")
+    for key in sorted(fired):
+        left = f"{cleared[key]:.0f}" if key in cleared else "not yet"
+        sys.stdout.write(f"| {key[0]} | {key[1]} | {fired[key]:.0f} | {left} |\n")
+
+
+if __name__ == "__main__":
+    main()
