@@ -1,8 +1,9 @@
 """Draw the dashboards and the diagnosis cards, from live data, into docs/img.
 
-`make pictures` runs this: reference engines with traffic and faults, a real Prometheus, Grafana's own
-components in a headless Chromium. It takes some minutes. With arguments only the named pictures are
-drawn. `--keep FOLDER` keeps the history there, and takes it from there when it exists.
+`make pictures` runs this: reference engines with traffic and faults, a real Prometheus, and
+Grafana's own components in a headless Chromium. It takes some minutes. With arguments only the
+named pictures are drawn. `--keep FILE` keeps the history there, and takes it from there when it
+exists.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ai_engine_pictures.dashboards import Dashboard, TimeRange, read_dashboards
 from ai_engine_pictures.drawing import Browser, Drawing, Source, card_parts, dashboard_parts
 from ai_engine_pictures.history import STEP_SECONDS, EngineHistory, Series, record
 from ai_engine_pictures.prometheus import Prometheus, read_rules
+from ai_engine_quality.reference_engine import Generation
 
 ROOT: Final = Path(__file__).parent.parent.parent.parent
 OUT: Final = ROOT / "docs" / "img"
@@ -36,7 +38,10 @@ SECONDS: Final = 2 * 3_600.0
 WORST_CALL: Final = "bottomk(1, last_over_time(ai_agent_call_quality_score[1h]))"
 """Whose call the drill-down shows."""
 CARD_LOOKBACK: Final = 20 * 60.0
-ENGINES: Final = {"voice-1:15000": ("2026-08", 120.0, 7), "voice-2:15000": ("2025-10", 60.0, 8)}
+ENGINES: Final[dict[str, tuple[Generation, float, int]]] = {
+    "voice-1:15000": ("2026-08", 120.0, 7),
+    "voice-2:15000": ("2025-10", 60.0, 8),
+}
 """Generation of the metrics, calls an hour, and seed. Old metrics grow with every call."""
 
 
@@ -74,7 +79,7 @@ def _say(text: str) -> None:
 
 def _history(cards: list[Card], kept: Path | None) -> Series:
     if kept is not None and kept.exists():
-        series: Series = pickle.loads(kept.read_bytes())  # our own
+        series: Series = pickle.loads(kept.read_bytes())  # noqa: S301  # written by this program, below
         return series
     _say(f"{SECONDS / 3_600:g} hours of {len(ENGINES)} engines, in virtual time: a minute or two")
     series = record([
@@ -95,19 +100,19 @@ def _drawings(
     for dashboard in dashboards.values():
         when = TimeRange(UNTIL - min(dashboard.lookback, SECONDS), UNTIL)
         worst = server.query(WORST_CALL, UNTIL)
-        data = Source(dashboard, server, when, {"call_id": worst[0]["metric"]["call_id"]})
-        parts = dashboard_parts(dashboard, data)
+        source = Source(dashboard, server, when, {"call_id": worst[0]["metric"]["call_id"]})
+        parts = dashboard_parts(dashboard, source)
         yield Drawing(
             dashboard.uid.removeprefix("ai-engine-"), dashboard.model["title"], when, parts
         )
     for card in cards:
         at = UNTIL - SECONDS + card.seen_at
         when = TimeRange(at - CARD_LOOKBACK, at)
-        data = {
+        sources = {
             uid: Source(dashboard, server, when, {"instance": card.incident.engine})
             for uid, dashboard in dashboards.items()
         }
-        yield Drawing(f"card-{card.name}", card.title, when, card_parts(card, data))
+        yield Drawing(f"card-{card.name}", card.title, when, card_parts(card, sources))
 
 
 if __name__ == "__main__":

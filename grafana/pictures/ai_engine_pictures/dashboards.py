@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -67,14 +67,15 @@ class Variable:
         """Return it as a query has it; without a format in the way of Prometheus' data source."""
         if self.everything is not None and form != "text":
             return self.everything
-        if form in ("raw", "csv"):
-            return ",".join(self.values)
-        if form == "pipe":
-            return "|".join(self.values)
-        if form == "text":
-            return self.text or ", ".join(self.values)
-        if form == "doublequote":
-            return ",".join(json.dumps(value) for value in self.values)
+        plain = {
+            "raw": ",".join(self.values),
+            "csv": ",".join(self.values),
+            "pipe": "|".join(self.values),
+            "text": self.text or ", ".join(self.values),
+            "doublequote": ",".join(json.dumps(value) for value in self.values),
+        }
+        if form in plain:
+            return plain[form]
         escaped = [_SPECIAL.sub(r"\\\1", value) for value in self.values]
         if form is None:
             if not self.multi:

@@ -16,10 +16,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from ai_engine_pictures.cards import Incident
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
+from ai_engine_pictures.cards import Incident
 from ai_engine_quality.reference_engine import (
     FAULTS,
     HEALTHY,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import yaml
+
 from ai_engine_pictures.history import STALE, Labels, Series
 from ai_engine_pictures.remote_write import write_request
 
@@ -156,20 +157,25 @@ class Prometheus:
 
     def query(self, expression: str, at: float) -> list[dict[str, Any]]:
         """Return an instant query's result; an error carries Prometheus' own words."""
-        return self._ask("query", query=expression, time=at)
+        return self._series("query", query=expression, time=at)
 
     def query_range(
         self, expression: str, start: float, end: float, step: float
     ) -> list[dict[str, Any]]:
         """Return a range query's result; an error carries Prometheus' own words."""
-        return self._ask("query_range", query=expression, start=start, end=end, step=step)
+        return self._series("query_range", query=expression, start=start, end=end, step=step)
 
     def label_values(self, label: str, selector: str, start: float, end: float) -> list[str]:
         """Return a label's values among the series of a selector."""
-        return self._ask(
+        found: list[str] = self._ask(
             f"label/{label}/values", **({"match[]": selector} if selector else {}),
             start=start, end=end,
         )  # fmt: skip
+        return found
+
+    def _series(self, what: str, **parameters: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask(what, **parameters)
+        return found
 
     def _ask(self, what: str, **parameters: Any) -> Any:
         url = f"{self.url}/api/v1/{what}"

@@ -1,0 +1,77 @@
+"""The pictures' program, as far as it needs no browser: variables, steps, and the cards."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ai_engine_pictures.cards import CARDS, read_cards
+from ai_engine_pictures.dashboards import Variable, expanded, rounded_interval
+from boards import DASHBOARDS, ROOT, panel
+
+TITLES = {name: dashboard["title"] for name, dashboard in DASHBOARDS.items()}
+SHOWN = {card.name: card for card in read_cards()}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_card_shows_the_panels_that_the_document_names(name):
+    """The picture has the steps of docs/Dashboards.md, in their order."""
+    text = (ROOT / "docs" / "Dashboards.md").read_text()
+    before = text.split(f"img/card-{name}.png")[0]
+    written = re.findall(
+        r"^\d\. \*{1,2}(.+?)\*{1,2} on \*(.+?)\*:", before.rsplit("\n### ", 1)[1], re.MULTILINE
+    )
+    drawn = [
+        (title, TITLES[step.dashboard.removeprefix("ai-engine-")])
+        for step in SHOWN[name].steps
+        for title in step.panels
+    ]
+    assert drawn == written
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_panel_of_a_card_exists(name):
+    """No step names a panel that its dashboard hasn't."""
+    for step in SHOWN[name].steps:
+        for title in step.panels:
+            assert panel(step.dashboard.removeprefix("ai-engine-"), title)
+
+
+def test_an_engines_faults_do_not_overlap():
+    """Each card shows one fault alone: the one before is over when it begins."""
+    for engine in {card.incident.engine for card in SHOWN.values()}:
+        faults = sorted(
+            (card.incident for card in SHOWN.values() if card.incident.engine == engine),
+            key=lambda incident: incident.begins,
+        )
+        for earlier, later in zip(faults, faults[1:], strict=False):
+            assert earlier.ends < later.begins
+
+
+def test_a_card_with_a_wrong_fault_says_what_there_is(tmp_path):
+    """A slip in the file is an error that names the card and the choices."""
+    path = tmp_path / "cards.toml"
+    path.write_text(CARDS.read_text().replace('"wrong_codec"', '"wrong"'))
+    with pytest.raises(ValueError, match="card codec: no fault 'wrong'; choose one of"):
+        read_cards(path)
+
+
+def test_variables_are_put_in_as_grafana_does():
+    """One value as it is, several as a group, All as its own pattern; unknown names stay."""
+    variables = {
+        "one": Variable(("a:15000",)),
+        "many": Variable(("a.b", "c"), multi=True),
+        "all": Variable((), multi=True, everything=".*"),
+    }
+    assert expanded('x{i="$one"}', variables) == 'x{i="a:15000"}'
+    assert expanded('x{i=~"${many}"}', variables) == 'x{i=~"(a\\\\.b|c)"}'
+    assert expanded('x{i=~"$all"}[$__range]', variables) == 'x{i=~".*"}[$__range]'
+    assert expanded("${many:csv}", variables) == "a.b,c"
+
+
+@pytest.mark.parametrize(
+    ("length", "step"), [(0.012, 0.01), (1.2, 1.0), (14.0, 15.0), (100_000.0, 86_400.0)]
+)
+def test_a_step_is_rounded_to_one_that_people_read(length, step):
+    """As Grafana's roundInterval."""
+    assert rounded_interval(length) == step
