@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from ai_engine_pictures.cards import CARDS, read_cards
@@ -44,7 +45,7 @@ def test_an_engines_faults_do_not_overlap():
             (card.incident for card in SHOWN.values() if card.incident.engine == engine),
             key=lambda incident: incident.begins,
         )
-        for earlier, later in zip(faults, faults[1:], strict=False):
+        for earlier, later in pairwise(faults):
             assert earlier.ends < later.begins
 
 
