@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -14,6 +15,10 @@ SLOW_SECONDS = 0.05
 
 MAX_SLOW_RUNS = 5
 """After so many slow runs a hook is not run any more."""
+
+
+MAX_NESTED = 8
+"""A hook may end another call, whose hooks end another: so deep, and then no hook is run."""
 
 
 class CallEndHook(Protocol):
@@ -50,6 +55,7 @@ class HookRunner:
         self._timer = timer
         self._hooks: list[CallEndHook] = []
         self._slow_runs: dict[int, int] = {}
+        self._nesting = _Nesting()
 
     def add(self, hook: HookT) -> HookT:
         """Add a hook and return it, so that this serves as a decorator.
@@ -83,6 +89,16 @@ class HookRunner:
 
     def run(self, score: CallScore) -> None:
         """Run every hook; one that raises is reported, and the others run all the same."""
+        if self._nesting.depth >= MAX_NESTED:
+            self._refuse()
+            return
+        self._nesting.depth += 1
+        try:
+            self._run_each(score)
+        finally:
+            self._nesting.depth -= 1
+
+    def _run_each(self, score: CallScore) -> None:
         for hook in tuple(self._hooks):
             failure: Exception | None = None
             began = self._timer()
@@ -96,11 +112,23 @@ class HookRunner:
             if elapsed > SLOW_SECONDS:
                 self._was_slow(hook)
 
+    def _refuse(self) -> None:
+        """Report hooks that end calls without end: the stack would, in the middle of a count."""
+        for hook in tuple(self._hooks):
+            text = f"hooks ended calls within hooks, {MAX_NESTED} deep; start a task for them"
+            self._on_failure(hook_name(hook), RecursionError(text))
+
     def _was_slow(self, hook: CallEndHook) -> None:
         runs = self._slow_runs[id(hook)] = self._slow_runs.get(id(hook), 0) + 1
         if runs >= self._max_slow_runs and hook in self._hooks:
             self.remove(hook)
         self._on_failure(hook_name(hook), None)
+
+
+class _Nesting(threading.local):
+    """How many hooks this thread is within: calls may end in several threads."""
+
+    depth = 0
 
 
 def _is_coroutine_function(hook: object) -> bool:

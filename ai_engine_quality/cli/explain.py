@@ -13,7 +13,6 @@ from ai_engine_quality.cli.output import (
     described,
     json_option,
     print_json,
-    printable,
     records_option,
     stored_scores,
 )
@@ -21,6 +20,7 @@ from ai_engine_quality.policy import Policy, versions
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import SettingsError, load_settings
+from ai_engine_quality.wording import printable
 
 
 @click.command()

@@ -11,8 +11,9 @@ import click
 from rich import box
 from rich.table import Table
 
-from ai_engine_quality.cli.output import console, json_option, print_json, printable
+from ai_engine_quality.cli.output import console, json_option, print_json
 from ai_engine_quality.durations import parse_duration
+from ai_engine_quality.wording import printable
 
 DEFAULT_URL = "http://127.0.0.1:15000"
 PATIENCE_SECONDS = 10.0
