@@ -18,8 +18,6 @@ from ai_engine_quality.wording import printable
 DEFAULT_URL = "http://127.0.0.1:15000"
 PATIENCE_SECONDS = 10.0
 
-# As the engine's own; it can't be asked, since this command must do without the engine's packages.
-
 
 @click.command()
 @click.argument("name", required=False)
@@ -103,7 +101,7 @@ def _exchange(url: str, method: str, path: str, body: dict[str, Any] | None) -> 
 def _decoded(text: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 

@@ -65,7 +65,8 @@ class Warnings:
         """Log a warning, unless the same one was logged within a minute; never raises."""
         key = (event, subject)
         now = self._clock()
-        if now - self._last.get(key, -SECONDS_BETWEEN_WARNINGS) < SECONDS_BETWEEN_WARNINGS:
+        last = self._last.get(key)
+        if last is not None and 0 <= now - last < SECONDS_BETWEEN_WARNINGS:  # a clock may go back
             self._suppressed[key] = self._suppressed.get(key, 0) + 1
             return
         self._last[key] = now
