@@ -16,6 +16,10 @@ SLOW_SECONDS = 0.05
 MAX_SLOW_RUNS = 5
 """After so many slow runs a hook is not run any more."""
 
+FORGIVEN_AFTER = 1_000
+"""Fast runs in a row that make the slow ones forgotten: on a busy machine, five in a month are no
+fault of the hook's."""
+
 
 MAX_NESTED = 8
 """A hook may end another call, whose hooks end another: so deep, and then no hook is run."""
@@ -55,6 +59,8 @@ class HookRunner:
         self._timer = timer
         self._hooks: list[CallEndHook] = []
         self._slow_runs: dict[int, int] = {}
+        self._fast_since: dict[int, int] = {}
+        """Of hooks that were slow: fast runs in a row since then."""
         self._nesting = _Nesting()
 
     def add(self, hook: HookT) -> HookT:
@@ -85,7 +91,7 @@ class HookRunner:
         if hook not in self._hooks:
             raise ValueError(f"{hook_name(hook)} is not a hook of this monitor")
         self._hooks.remove(hook)
-        self._slow_runs.pop(id(hook), None)
+        self._forgive(hook)
 
     def run(self, score: CallScore) -> None:
         """Run every hook; one that raises is reported, and the others run all the same."""
@@ -111,6 +117,8 @@ class HookRunner:
                 self._on_failure(hook_name(hook), failure)
             if elapsed > SLOW_SECONDS:
                 self._was_slow(hook)
+            elif id(hook) in self._slow_runs:
+                self._was_fast(hook)
 
     def _refuse(self) -> None:
         """Report hooks that end calls without end: the stack would, in the middle of a count."""
@@ -120,9 +128,19 @@ class HookRunner:
 
     def _was_slow(self, hook: CallEndHook) -> None:
         runs = self._slow_runs[id(hook)] = self._slow_runs.get(id(hook), 0) + 1
+        self._fast_since[id(hook)] = 0
         if runs >= self._max_slow_runs and hook in self._hooks:
             self.remove(hook)
         self._on_failure(hook_name(hook), None)
+
+    def _was_fast(self, hook: CallEndHook) -> None:
+        runs = self._fast_since[id(hook)] = self._fast_since.get(id(hook), 0) + 1
+        if runs >= FORGIVEN_AFTER:
+            self._forgive(hook)
+
+    def _forgive(self, hook: CallEndHook) -> None:
+        self._slow_runs.pop(id(hook), None)
+        self._fast_since.pop(id(hook), None)
 
 
 class _Nesting(threading.local):

@@ -138,7 +138,8 @@ def _print(
     for name, selection, calls in zip("AB", selections, sides, strict=True):
         bands = ", ".join(f"{count} {band}" for band, count in _bands(calls).items())
         out.print(printable(f"{name}: {selection.text}, {len(calls):,} calls ({bands})"))
-    table = Table("", "A", "B", "effect", "interval", "B is", title=f"Points, policy {version}")
+    title = printable(f"Points, policy {version}")
+    table = Table("", "A", "B", "effect", "interval", "B is", title=title)
     for effect in effects:
         table.add_row(
             effect.name, _mean(effect.a), _mean(effect.b), _signed(effect.points),

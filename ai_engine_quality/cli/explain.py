@@ -54,7 +54,7 @@ def explain(call_id: str, records: Path, policy: str | None, as_json: bool) -> N
         print_json({**described(found), "certainty": certainty and certainty.to_dict()})
     else:
         click.echo(printable(found.explain(full=True)))
-        click.echo(f"  certainty: {certainty or _unknown(found, scored_by)}")
+        click.echo(printable(f"  certainty: {certainty or _unknown(found, scored_by)}"))
 
 
 def _policy_of(stored: CallScore) -> Policy | None:
