@@ -8,7 +8,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	&& { echo $$p; break; }; done)
 
 .PHONY: demo test validate evidence lint dashboards dashboard-types pictures handbook docs bench \
-	up down format clean python-packages speech measures monitoring-tools pictures-tools
+	matrix fuzz mutants up down format clean python-packages speech measures monitoring-tools \
+	pictures-tools
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
@@ -44,6 +45,18 @@ bench: $(VENV)/.installed ## What the library costs, as ratios in one run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	@$(BIN)/python tests/benchmarks $(ARGS)
 
+matrix: ## The built wheel on every Python that is here, with the oldest and the newest dependencies
+	@python3 tools/test-matrix $(ARGS)
+
+fuzz: $(VENV)/.installed ## Fuzz the public API for ten minutes, led by coverage; Python 3.11 to 3.13
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	@$(BIN)/python tests/reliability/fuzz_api.py -max_total_time=600 $(ARGS)
+
+mutants: $(VENV)/.installed ## Mutants of what decides a score, and which of them survive its tests
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutants
+	@$(BIN)/mutmut run $(ARGS)
+	@$(BIN)/mutmut results
+
 up: ## Prometheus, Alertmanager and Grafana, by Docker Compose
 	@sh tools/monitoring-up $(ARGS)
 
@@ -59,7 +72,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Made anew when what it installs changes.
 $(VENV)/.installed: pyproject.toml

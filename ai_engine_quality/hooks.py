@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -14,6 +15,14 @@ SLOW_SECONDS = 0.05
 
 MAX_SLOW_RUNS = 5
 """After so many slow runs a hook is not run any more."""
+
+FORGIVEN_AFTER = 1_000
+"""Fast runs in a row that make the slow ones forgotten: on a busy machine, five in a month are no
+fault of the hook's."""
+
+
+MAX_NESTED = 8
+"""A hook may end another call, whose hooks end another: so deep, and then no hook is run."""
 
 
 class CallEndHook(Protocol):
@@ -50,6 +59,9 @@ class HookRunner:
         self._timer = timer
         self._hooks: list[CallEndHook] = []
         self._slow_runs: dict[int, int] = {}
+        self._fast_since: dict[int, int] = {}
+        """Of hooks that were slow: fast runs in a row since then."""
+        self._nesting = _Nesting()
 
     def add(self, hook: HookT) -> HookT:
         """Add a hook and return it, so that this serves as a decorator.
@@ -79,10 +91,20 @@ class HookRunner:
         if hook not in self._hooks:
             raise ValueError(f"{hook_name(hook)} is not a hook of this monitor")
         self._hooks.remove(hook)
-        self._slow_runs.pop(id(hook), None)
+        self._forgive(hook)
 
     def run(self, score: CallScore) -> None:
         """Run every hook; one that raises is reported, and the others run all the same."""
+        if self._nesting.depth >= MAX_NESTED:
+            self._refuse()
+            return
+        self._nesting.depth += 1
+        try:
+            self._run_each(score)
+        finally:
+            self._nesting.depth -= 1
+
+    def _run_each(self, score: CallScore) -> None:
         for hook in tuple(self._hooks):
             failure: Exception | None = None
             began = self._timer()
@@ -95,12 +117,36 @@ class HookRunner:
                 self._on_failure(hook_name(hook), failure)
             if elapsed > SLOW_SECONDS:
                 self._was_slow(hook)
+            elif id(hook) in self._slow_runs:
+                self._was_fast(hook)
+
+    def _refuse(self) -> None:
+        """Report hooks that end calls without end: the stack would, in the middle of a count."""
+        for hook in tuple(self._hooks):
+            text = f"hooks ended calls within hooks, {MAX_NESTED} deep; start a task for them"
+            self._on_failure(hook_name(hook), RecursionError(text))
 
     def _was_slow(self, hook: CallEndHook) -> None:
         runs = self._slow_runs[id(hook)] = self._slow_runs.get(id(hook), 0) + 1
+        self._fast_since[id(hook)] = 0
         if runs >= self._max_slow_runs and hook in self._hooks:
             self.remove(hook)
         self._on_failure(hook_name(hook), None)
+
+    def _was_fast(self, hook: CallEndHook) -> None:
+        runs = self._fast_since[id(hook)] = self._fast_since.get(id(hook), 0) + 1
+        if runs >= FORGIVEN_AFTER:
+            self._forgive(hook)
+
+    def _forgive(self, hook: CallEndHook) -> None:
+        self._slow_runs.pop(id(hook), None)
+        self._fast_since.pop(id(hook), None)
+
+
+class _Nesting(threading.local):
+    """How many hooks this thread is within: calls may end in several threads."""
+
+    depth = 0
 
 
 def _is_coroutine_function(hook: object) -> bool:

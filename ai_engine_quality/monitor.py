@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+MAX_EXPIRED = 200
+"""Calls that expire at once: after a jump of the clock all of them may, and the loop paces audio."""
+
 
 class QualityMonitor:
     """Scores every call of an engine; see the package's README for its use in one.
@@ -104,7 +107,7 @@ class QualityMonitor:
         _check_arguments(policy, clock, wall_clock, max_live_calls, expire_after)
         self.policy = policy
         self._milestones = policy.milestones()
-        self.frames = FrameBatch(_checked_sampling(sampling or Sampling()), clock=clock)
+        self.frames = FrameBatch(_checked_sampling(sampling), clock=clock)
         self._clock = clock
         self._wall_clock = wall_clock
         self._expire_after = expire_after
@@ -123,7 +126,7 @@ class QualityMonitor:
             before_collect=self._before_collect,
             per_call_series=per_call_series,
             retention=_checked_retention(retention),
-            costs=_checked_costs(costs or {}),
+            costs=_checked_costs(costs),
             version=__version__,
             policy_version=policy.version,
         )
@@ -379,15 +382,19 @@ class QualityMonitor:
             self.drop(DropReason.INTERNAL_ERROR, error)
 
     def expire_calls(self) -> int:
-        """Score the calls that never ended; return how many. Runs at each start and scrape."""
+        """Score some of the calls that never ended; return how many.
+
+        Runs at each start and scrape, and each time takes a few: the loop that paces audio waits.
+        """
         now = self._clock()
         self._live.forget_ended(now)
-        expired = 0
-        while (oldest := self._live.oldest_overdue(now)) is not None:
+        for expired in range(MAX_EXPIRED):
+            oldest = self._live.oldest_overdue(now)
+            if oldest is None:
+                return expired
             self._prometheus.dropped(DropReason.EXPIRED_CALL)
             self._finish(oldest, outcome="expired", failed=False, duration=self._expire_after)
-            expired += 1
-        return expired
+        return MAX_EXPIRED
 
     # What the Prometheus sink asks.
 
@@ -488,14 +495,22 @@ def _checked_retention(retention: Retention | None) -> Retention:
     return retention
 
 
-def _checked_costs(costs: Mapping[str, CallCost]) -> dict[str, CallCost]:
+def _checked_costs(costs: Mapping[str, CallCost] | None) -> dict[str, CallCost]:
     """Return the costs by normalised provider."""
+    if costs is None:
+        return {}
+    if not isinstance(costs, Mapping) or not all(isinstance(name, str) for name in costs):
+        raise TypeError(f"costs must be a CallCost(...) for each provider's name, not {costs!r}")
     for provider, cost in costs.items():
         check_cost(provider, cost)
     return {observations.name(provider) or UNKNOWN: cost for provider, cost in costs.items()}
 
 
-def _checked_sampling(sampling: Sampling) -> Sampling:
+def _checked_sampling(sampling: Sampling | None) -> Sampling:
+    if sampling is None:
+        return Sampling()
+    if not isinstance(sampling, Sampling):
+        raise TypeError(f"sampling must be a Sampling(...), not {sampling!r}")
     for name, every in sampling._asdict().items():
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"sampling.{name} must be a whole number over 0, not {every!r}")

@@ -182,6 +182,8 @@ class Policy:
         Raises:
             PolicyError: as :meth:`from_dict`, or the version is one that ships.
         """
+        if not isinstance(changes, Mapping):
+            raise PolicyError(f"a policy's changes must be a table, not {changes!r}")
         data = _overlaid(self.to_dict(), changes, "")
         if "version" not in changes:
             data["version"] = "custom"

@@ -47,7 +47,7 @@ def get_json(url: str, **parameters: str) -> Any:
     text = get(url + query)
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreachable(f"{url} answers something that is no JSON") from error
 
 

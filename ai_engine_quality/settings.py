@@ -18,6 +18,7 @@ from ai_engine_quality.observations import name as normalised_name
 from ai_engine_quality.policy import DEFAULT_POLICY, Policy, PolicyError
 from ai_engine_quality.sinks.prometheus import CallCost, Retention
 from ai_engine_quality.sinks.records import MAX_RECORD_BYTES, RecordFile
+from ai_engine_quality.wording import printable
 
 ENVIRONMENT_PREFIX = "AI_ENGINE_QUALITY_"
 CONFIG_VARIABLE = "AI_ENGINE_QUALITY_CONFIG"
@@ -26,6 +27,9 @@ MAX_FILE_BYTES = 1_000_000
 
 class SettingsError(ValueError):
     """A setting that can't be used; the message names the key, its place and the mend."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message).replace("\n", " "))  # it may repeat what a file holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         )
     try:
         return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a ValueError: a number of 5,000 digits, too
         raise SettingsError(f"{path}: not TOML in UTF-8: {error}") from error
 
 
@@ -303,7 +307,7 @@ def _value(text: str) -> object:
     """Return what TOML would read: a number, true or false; any other text as it is."""
     try:
         read = tomllib.loads(f"value = {text.strip().lower()}")
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return text
     return read["value"] if len(read) == 1 else text
 

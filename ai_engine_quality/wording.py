@@ -1,4 +1,4 @@
-"""Values in words, for evidence, reasons and explanations."""
+"""Values in words, for evidence, reasons and explanations; and texts of others, made harmless."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def floor_percent(value: float) -> str:
 def plural(n: int, noun: str) -> str:
     """Return a count with its noun: ``1 turn``, ``1,200 turns``."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """Return text with what could steer a terminal, or break an encoding, made visible."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)

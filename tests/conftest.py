@@ -17,7 +17,8 @@ settings.register_profile(
     deadline=None,
     derandomize=True,  # the same calls in every run: a failure is never a matter of luck
     max_examples=60,
-    suppress_health_check=[HealthCheck.too_slow],
+    # mutmut runs a class's test in one process again and again, each time by another instance.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
 )
 settings.register_profile(
     "thorough", deadline=None, max_examples=3_000, suppress_health_check=[HealthCheck.too_slow]

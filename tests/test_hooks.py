@@ -293,6 +293,22 @@ class TestSlowHooks:
             runner.run(None)
         assert len(runs) == 15
 
+    @pytest.mark.parametrize(("fast", "runs"), [(999, 4_001), (1_000, 10_010)])
+    def test_a_thousand_fast_runs_make_slow_ones_forgotten(self, fast, runs):
+        """Slow once in 1,000 runs, a hook is given up; once in more, the machine was busy."""
+        timer, seen = Timer(), []
+        runner = HookRunner(lambda *_: None, timer=timer)
+
+        def rarely(score):
+            del score
+            timer.now += 0.1 if len(seen) % (fast + 1) == 0 else 0.0
+            seen.append(1)
+
+        runner.add(rarely)
+        for _ in range(10_010):
+            runner.run(None)
+        assert len(seen) == runs
+
     def test_a_slow_hook_costs_no_other_one_its_place(self):
         """When a slow hook is given up, the others run on."""
         timer, slow, fast = Timer(), [], []

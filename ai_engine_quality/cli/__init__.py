@@ -1,5 +1,7 @@
 """The command line, ``ai-engine-quality``: one module per command."""
 
+from typing import Any
+
 import click
 
 from ai_engine_quality._version import __version__
@@ -14,9 +16,22 @@ from ai_engine_quality.cli.rescore import rescore
 from ai_engine_quality.cli.run import run
 from ai_engine_quality.cli.tune import tune
 from ai_engine_quality.cli.validate import validate
+from ai_engine_quality.wording import printable
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Errors repeat what files and arguments hold; none of it may steer the terminal."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = printable(error.message)  # type: ignore[misc]  # declared final only
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ai-engine-quality")
 def cli() -> None:
     """Quality scores, 0 to 100, for the calls of an AI voice agent."""

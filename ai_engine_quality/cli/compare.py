@@ -14,7 +14,6 @@ from ai_engine_quality.cli.output import (
     console,
     json_option,
     print_json,
-    printable,
     stored_scores,
 )
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
@@ -22,6 +21,7 @@ from ai_engine_quality.history.comparison import MIN_CALLS, Effect, Side, Verdic
 from ai_engine_quality.history.selection import Selection, SelectionError, parse_selection
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score
+from ai_engine_quality.wording import printable
 
 WORSE = 3
 """Exit code: B is worse, by as much as --fail-if-worse says."""
@@ -138,7 +138,8 @@ def _print(
     for name, selection, calls in zip("AB", selections, sides, strict=True):
         bands = ", ".join(f"{count} {band}" for band, count in _bands(calls).items())
         out.print(printable(f"{name}: {selection.text}, {len(calls):,} calls ({bands})"))
-    table = Table("", "A", "B", "effect", "interval", "B is", title=f"Points, policy {version}")
+    title = printable(f"Points, policy {version}")
+    table = Table("", "A", "B", "effect", "interval", "B is", title=title)
     for effect in effects:
         table.add_row(
             effect.name, _mean(effect.a), _mean(effect.b), _signed(effect.points),

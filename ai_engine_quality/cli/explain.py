@@ -13,7 +13,6 @@ from ai_engine_quality.cli.output import (
     described,
     json_option,
     print_json,
-    printable,
     records_option,
     stored_scores,
 )
@@ -21,6 +20,7 @@ from ai_engine_quality.policy import Policy, versions
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import SettingsError, load_settings
+from ai_engine_quality.wording import printable
 
 
 @click.command()
@@ -54,7 +54,7 @@ def explain(call_id: str, records: Path, policy: str | None, as_json: bool) -> N
         print_json({**described(found), "certainty": certainty and certainty.to_dict()})
     else:
         click.echo(printable(found.explain(full=True)))
-        click.echo(f"  certainty: {certainty or _unknown(found, scored_by)}")
+        click.echo(printable(f"  certainty: {certainty or _unknown(found, scored_by)}"))
 
 
 def _policy_of(stored: CallScore) -> Policy | None:

@@ -11,13 +11,12 @@ import click
 from rich import box
 from rich.table import Table
 
-from ai_engine_quality.cli.output import console, json_option, print_json, printable
+from ai_engine_quality.cli.output import console, json_option, print_json
 from ai_engine_quality.durations import parse_duration
+from ai_engine_quality.wording import printable
 
 DEFAULT_URL = "http://127.0.0.1:15000"
 PATIENCE_SECONDS = 10.0
-
-# As the engine's own; it can't be asked, since this command must do without the engine's packages.
 
 
 @click.command()
@@ -74,7 +73,7 @@ def _ask(url: str, method: str, path: str, body: dict[str, Any] | None) -> dict[
             "start one with `ai-engine-quality demo --serve`, or name its --url"
         ) from error
     answer = _decoded(text)
-    if answer is None or (status == http.HTTPStatus.OK and "faults" not in answer):
+    if answer is None or (status == http.HTTPStatus.OK and not _lists_faults(answer)):
         raise click.ClickException(f"{url} is no reference engine; name its --url")
     if status != http.HTTPStatus.OK:
         raise click.ClickException(printable(str(answer.get("error", f"HTTP status {status}"))))
@@ -102,9 +101,22 @@ def _exchange(url: str, method: str, path: str, body: dict[str, Any] | None) -> 
 def _decoded(text: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _lists_faults(answer: dict[str, Any]) -> bool:
+    """Return whether an answer is what a reference engine's is: anything may serve on a port."""
+    faults = answer.get("faults")
+    return isinstance(faults, list) and all(
+        isinstance(found, dict)
+        and all(isinstance(found.get(key), str) for key in ("name", "title"))
+        and isinstance(found.get("factors"), list)
+        and isinstance(found.get("active"), bool)
+        and isinstance(found.get("seconds_left"), int | float | None)
+        for found in faults
+    )
 
 
 def _print(faults: list[dict[str, Any]], *, everything: bool) -> None:
@@ -115,12 +127,13 @@ def _print(faults: list[dict[str, Any]], *, everything: bool) -> None:
         for column in ("fault", "what it does", "factor", "state"):
             table.add_column(column)
         for found in faults:
-            factors = ", ".join(found["factors"]) or "none"
-            table.add_row(found["name"], found["title"], factors, _state(found))
+            factors = ", ".join(map(str, found["factors"])) or "none"
+            table.add_row(*map(printable, (found["name"], found["title"], factors, _state(found))))
         out.print(table)
         return
     for found in on:
-        out.print(f"{found['name']}: {found['title']} ({_state(found)})", soft_wrap=True)
+        text = f"{found['name']}: {found['title']} ({_state(found)})"
+        out.print(printable(text), soft_wrap=True)
     if not on:
         out.print("No fault is on.")
 

@@ -19,6 +19,7 @@ from rich.text import Text
 from ai_engine_quality.policy import Band
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.sinks.records import Unreadable, read_records, to_record
+from ai_engine_quality.wording import printable
 
 DEFAULT_RECORDS = Path("records/calls.jsonl")
 
@@ -88,11 +89,6 @@ def described(score: CallScore) -> dict[str, Any]:
     return {**to_record(score), "explanation": score.explain()}
 
 
-def printable(text: str) -> str:
-    """Return text with what could steer a terminal made visible: a stored name may hold it."""
-    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
-
-
 def verdict(score: CallScore) -> Text:
     """Return the band, in its colour."""
     if score.band is None:
@@ -107,22 +103,23 @@ def points(score: CallScore) -> str:
 
 def stored_scores(path: Path) -> Iterable[CallScore]:
     """Yield every stored score; tell on stderr how many lines were no records."""
-    unreadable: list[Unreadable] = []
+    first: Unreadable | None = None
+    unreadable = 0  # a number and not a list: a file may be of millions of such lines
     try:
         for item in read_records(path):
             if isinstance(item, Unreadable):
-                unreadable.append(item)
+                first = first or item
+                unreadable += 1
             else:
                 yield item
     except OSError as error:
         raise click.ClickException(
             f"{path}: {error}. Name the record file; `ai-engine-quality demo` makes one"
         ) from error
-    if unreadable:
-        first = unreadable[0]
+    if first is not None:
         click.echo(
             printable(
-                f"{len(unreadable)} lines are no records and were left out; the first is line "
+                f"{unreadable} lines are no records and were left out; the first is line "
                 f"{first.line} of {first.path}: {first.reason}"
             ),
             err=True,

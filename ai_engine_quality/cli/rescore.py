@@ -18,13 +18,13 @@ from ai_engine_quality.cli.output import (
     json_option,
     points,
     print_json,
-    printable,
     stored_scores,
     verdict,
 )
 from ai_engine_quality.policy import Band, Policy
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.scoring import score
+from ai_engine_quality.wording import printable
 
 NOT_SCORED = "not scored"
 BANDS = (*(band.value for band in Band), NOT_SCORED)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ai_engine_quality.cli import validation_calls
-from ai_engine_quality.cli.output import console, json_option, print_json, printable, progress
+from ai_engine_quality.cli.output import console, json_option, print_json, progress
 from ai_engine_quality.cli.validation_calls import Found, Window, fail, reference_engine
 from ai_engine_quality.durations import parse_duration
 from ai_engine_quality.prometheus_api import Unreachable
@@ -34,6 +34,7 @@ from ai_engine_quality.validation.matrix import load_matrix
 from ai_engine_quality.validation.ratings import agreement
 from ai_engine_quality.validation.recommendations import recommend
 from ai_engine_quality.validation.sheets import SheetError, read_ratings, read_sheet
+from ai_engine_quality.wording import printable
 
 if TYPE_CHECKING:
     from ai_engine_quality.validation.report import Report, Section

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ai_engine_quality.cli.output import printable, stored_scores
+from ai_engine_quality.cli.output import stored_scores
 from ai_engine_quality.prometheus_api import Prometheus
 from ai_engine_quality.validation.calls import JudgedCall
 from ai_engine_quality.validation.from_prometheus import read_prometheus
@@ -18,7 +18,7 @@ from ai_engine_quality.validation.matching import by_recognition, by_sheet
 from ai_engine_quality.validation.matrix import Matrix
 from ai_engine_quality.validation.measures import Measures
 from ai_engine_quality.validation.sheets import SheetLine
-from ai_engine_quality.wording import plural
+from ai_engine_quality.wording import plural, printable
 
 UNUSABLE = 2
 """Exit code: what was given can't be used; the same as of wrong use, and not that of a miss."""

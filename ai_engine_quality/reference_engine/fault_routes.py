@@ -108,7 +108,7 @@ async def _json(request: web.Request) -> Any:
         raise FaultError('send JSON, with "Content-Type: application/json"')
     try:
         return await request.json()
-    except ValueError:
+    except (ValueError, LookupError, RecursionError):  # no JSON, no known charset, or too deep
         raise FaultError('send JSON such as {"name": "jitter", "for": 180}') from None
 
 

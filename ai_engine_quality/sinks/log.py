@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from ai_engine_quality.result import CallScore
+from ai_engine_quality.wording import printable
 
 SECONDS_BETWEEN_WARNINGS = 60.0
 
@@ -42,8 +43,11 @@ class LogSink:
 
 
 def _traceback(error: BaseException | None) -> str | None:
-    """Return a traceback as text: a renderer's pretty one can hold the loop for 100 ms."""
-    return None if error is None else "".join(traceback.format_exception(error))
+    """Return a traceback as text: a renderer's pretty one can hold the loop for 100 ms.
+
+    An exception's text may be a provider's, so nothing in it steers the terminal of a log.
+    """
+    return None if error is None else printable("".join(traceback.format_exception(error)))
 
 
 class Warnings:
@@ -61,7 +65,8 @@ class Warnings:
         """Log a warning, unless the same one was logged within a minute; never raises."""
         key = (event, subject)
         now = self._clock()
-        if now - self._last.get(key, -SECONDS_BETWEEN_WARNINGS) < SECONDS_BETWEEN_WARNINGS:
+        last = self._last.get(key)
+        if last is not None and 0 <= now - last < SECONDS_BETWEEN_WARNINGS:  # a clock may go back
             self._suppressed[key] = self._suppressed.get(key, 0) + 1
             return
         self._last[key] = now

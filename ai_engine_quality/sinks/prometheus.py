@@ -26,6 +26,7 @@ from ai_engine_quality.observations import DropReason
 from ai_engine_quality.policy import FACTORS, Band, Ceilings
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.summary import CallSummary
+from ai_engine_quality.wording import printable
 
 SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
 """Integer scores: the bands' own edges, so that counts by band are exact."""
@@ -38,6 +39,9 @@ UNDERFLOW_BUCKETS = (0.0, 0.0025, 0.005, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
 
 MAX_LABEL_VALUES = 50
 """Distinct values of one label; further ones are ``other``."""
+
+MAX_LABEL_LENGTH = 200
+"""Characters of a label that the engine or a hook's name gives; the rest is cut off."""
 
 MAX_EXEMPLAR_CALL_ID = 100
 """An exemplar's labels may have 128 characters in all."""
@@ -534,17 +538,17 @@ class PrometheusSink:
     def hook_failed(self, hook: str) -> None:
         """Count a hook that raised or was slow."""
         with self._lock:
-            self._hook_failures.labels(self._hooks(hook)).inc()
+            self._hook_failures.labels(self._hooks(_label_text(hook))).inc()
 
     def hook_live(self, factor: str, live: bool) -> None:
         """Tell whether the engine delivers a factor's observations."""
-        self._hook_live.labels(factor).set(1 if live else 0)
+        self._hook_live.labels(_label_text(factor)).set(1 if live else 0)
 
     def engine_info(self, version: str, audio_transport: str) -> None:
         """Tell which engine this is, instead of what was told before."""
         if not self.multiprocess:
             self._engine_info.clear()
-        self._engine_info.labels(version, audio_transport).set(1)
+        self._engine_info.labels(_label_text(version), _label_text(audio_transport)).set(1)
 
     def publish_live(self, live: LiveCount) -> None:
         """Set the gauges of live calls, where no collection can: with several processes."""
@@ -577,6 +581,11 @@ _ACTIVE_HELP = "Calls in progress, whether anybody speaks or not."
 _LIVE_HELP = "Calls in progress by the band that they would have if they ended now."
 _RETAINED_HELP = "Finished calls whose sample is still shown."
 _TURNS_HELP = "End of the caller's turn to first agent audio, of every kind of provider."
+
+
+def _label_text(value: object) -> str:
+    """Return what the engine calls itself as a label: one lone surrogate would end every scrape."""
+    return printable(str(value)[:MAX_LABEL_LENGTH])
 
 
 def _family(

@@ -14,9 +14,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ai_engine_quality.certainty import Certainty, how_certain
 from ai_engine_quality.policy import DEFAULT_POLICY, Policy
@@ -28,6 +29,9 @@ MAX_RECORD_BYTES = 8_000
 
 MAX_LINE_BYTES = 1_000_000
 """A longer line was not written by this library, and is not read into memory."""
+
+GAP = 3
+"""Names without a file, one after the other, that end the search: a rotation leaves one open."""
 
 QUEUE_RECORDS = 10_000
 FLUSH_SECONDS = 5.0
@@ -281,35 +285,53 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[CallScore | Unreadabl
     Raises:
         FileNotFoundError: there is no such file, rotated or not.
     """
-    base = Path(path)
-    numbers = range(_last_rotated(base), -1, -1)
-    files = [file for number in numbers if (file := rotated(base, number)).exists()]
-    if not files:
-        raise FileNotFoundError(f"there is no record file {base}")
-    for file in files:
-        yield from _read_file(file)
+    with ExitStack() as stack:
+        files = _opened(Path(path), stack)
+        if not files:
+            raise FileNotFoundError(f"there is no record file {path}")
+        for file, stream in files:
+            yield from _read_file(file, stream)
 
 
-def _last_rotated(base: Path) -> int:
-    number = 0
-    while rotated(base, number + 1).exists():
+def _opened(base: Path, stack: ExitStack) -> list[tuple[Path, BinaryIO]]:
+    """Return the files that there are, oldest first, all of them open before the first is read.
+
+    They are opened from the newest one on, since a rotation meanwhile moves each to the next name:
+    none is missed, and one that is met again has only newer ones before it.
+    """
+    found: dict[tuple[int, int], tuple[Path, BinaryIO]] = {}
+    number = missing = 0
+    while missing < GAP:
+        path = rotated(base, number)
         number += 1
-    return number
+        try:
+            stream = stack.enter_context(path.open("rb"))
+        except FileNotFoundError:
+            missing += 1
+            continue
+        missing = 0
+        status = os.fstat(stream.fileno())
+        key = (status.st_dev, status.st_ino)
+        if key in found:
+            while next(reversed(found)) != key:
+                found.popitem()  # newer than where this reading began
+        else:
+            found[key] = path, stream
+    return list(found.values())[::-1]
 
 
-def _read_file(path: Path) -> Iterator[CallScore | Unreadable]:
-    with path.open("rb") as stream:
-        number = 0
-        while line := stream.readline(MAX_LINE_BYTES):
-            number += 1
-            if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-                _skip_line(stream)
-                yield Unreadable(path, number, f"longer than {MAX_LINE_BYTES} bytes")
-            elif line.strip():
-                yield _read_line(path, number, line)
+def _read_file(path: Path, stream: BinaryIO) -> Iterator[CallScore | Unreadable]:
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES):
+        number += 1
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            _skip_line(stream)
+            yield Unreadable(path, number, f"longer than {MAX_LINE_BYTES} bytes")
+        elif line.strip():
+            yield _read_line(path, number, line)
 
 
-def _skip_line(stream: Any) -> None:
+def _skip_line(stream: BinaryIO) -> None:
     while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
         pass
 
