@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 MAX_EXPIRED = 200
-"""Calls that expire at once: after a jump of the clock all of them may, and the loop paces audio."""
+"""Calls that expire at once: after a jump of the clock all may be due, and audio has to go on."""
 
 
 class QualityMonitor:
