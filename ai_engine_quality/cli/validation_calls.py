@@ -153,6 +153,11 @@ def matched(found: Found, sheet: dict[str, SheetLine] | None, matrix: Matrix) ->
 
 def _recognition_note(calls: Sequence[JudgedCall]) -> str:
     recognised = sum(call.told_by is not None for call in calls)
+    if all(call.score is None for call in calls):
+        return (
+            "No --sheet says which calls were test calls, and of what; scores alone can't tell, so "
+            "no call was held against a row."
+        )
     return (
         f"No --sheet says which calls were test calls, and of what. The scenario of {recognised} "
         f"of {plural(len(calls), 'call')} was recognised by what was measured (barge-ins, the "

@@ -16,6 +16,9 @@ from ai_engine_quality.validation.causes import Cause
 from ai_engine_quality.validation.judging import Judgement, RowVerdict
 from ai_engine_quality.validation.measures import mean_points
 
+UNKNOWN_POLICY = "unknown"
+"""Where no call tells the policy that it was scored by."""
+
 
 class GoldenError(ValueError):
     """A golden baseline can't be used; the message names the file and the mend."""
@@ -91,7 +94,7 @@ class Difference:
 def policy_of(judgement: Judgement) -> str:
     """Return the policy's version by which the calls were scored; unknown where none tells."""
     versions = {call.score.policy_version for call in judgement.calls if call.score is not None}
-    return ", ".join(sorted(versions)) or "unknown"
+    return ", ".join(sorted(versions)) or UNKNOWN_POLICY
 
 
 def differences(judgement: Judgement, golden: Golden, tolerance: float) -> Iterator[Difference]:

@@ -118,6 +118,8 @@ class Judgement:
     """The calls that the measures are over."""
     unmatched: tuple[JudgedCall, ...]
     """Calls that are of no row."""
+    pooled: bool = False
+    """Whether the measures are over all calls of the source, those of no row included."""
 
     @property
     def verdict(self) -> Verdict:
@@ -153,6 +155,7 @@ def judge(
         measures=measures,
         calls=matched,
         unmatched=tuple(unmatched),
+        pooled=measured is not None,
     )
 
 

@@ -14,7 +14,7 @@ from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Band
 from ai_engine_quality.validation import plots
 from ai_engine_quality.validation.calls import JudgedCall
 from ai_engine_quality.validation.fault_findings import FaultFinding
-from ai_engine_quality.validation.golden import Difference, policy_of
+from ai_engine_quality.validation.golden import UNKNOWN_POLICY, Difference, policy_of
 from ai_engine_quality.validation.judging import Judgement, RowVerdict, Verdict, together
 from ai_engine_quality.validation.matrix import Matrix
 from ai_engine_quality.validation.measures import mean_points
@@ -170,7 +170,7 @@ def _context(report: Report) -> dict[str, Any]:
         "report": report,
         "factors": FACTORS,
         "mean_points": lambda row: mean_points([call.call for call in row.calls]),
-        "policy_of": policy_of,
+        "scored_by": scored_by,
         "few_ratings": FEW_RATINGS,
         "weights": DEFAULT_POLICY.weights,
         "explained": explained,
@@ -186,6 +186,14 @@ def scores(row: RowVerdict) -> str:
     if len(points) <= 6:
         return ", ".join(map(str, points))
     return f"{points[0]} to {points[-1]}, mean {sum(points) / len(points):.1f}"
+
+
+def scored_by(judgement: Judgement) -> str:
+    """Return the policy that the calls were scored by, as a sentence."""
+    policy = policy_of(judgement)
+    if policy == UNKNOWN_POLICY:
+        return "By which policy they were scored is not told."
+    return f"Scored by policy {policy}."
 
 
 def explained(call: JudgedCall) -> str:

@@ -178,3 +178,15 @@ def test_a_fault_makes_the_command_end_with_1(run, files):
     (section,) = json.loads(done.stdout)["sections"]
     assert {row["verdict"] for row in section["rows"]} == {"met"}
     assert {worse["name"] for worse in section["worse"]} == {"rms", "mean_score"}
+
+
+def test_calls_of_no_row_are_told_to_be_left_out(run, files, have_calls):
+    """A scenario that the call's provider has no row of is in no row and in no number."""
+    records, sheet = have_calls()
+    first = sheet.read_text().splitlines()[1]
+    sheet.write_text("call_id,scenario\n" + first.replace("simple_qa", "barge_in"))
+    done = run("validate", "--records", records, "--sheet", sheet, *files)
+    assert done.exit_code == 3
+    text = files[1].read_text()
+    assert "1 calls are of no row" in text
+    assert "and are in no number here" in text

@@ -113,7 +113,10 @@ def test_a_report_of_bare_numbers_says_what_is_unknown(report_of, make_call, kin
     """Scores without their calls make a report without points or plots of turns, and it says so."""
     bare = replace(make_call(), score=None, provider=None, scenario=None, told_by=None)
     text = kind(report_of([bare], notes=("It tells the scores only.",), measured=Measures(calls=1)))
-    for said in ("It tells the scores only.", "not known", "only its record can tell", "of no row"):
+    for said in (
+        "It tells the scores only.", "not known", "only its record can tell", "of no row",
+        "but are in the numbers below", "By which policy they were scored is not told.",
+    ):  # fmt: skip
         assert said in text
     assert "Points that a call loses" not in text
 
