@@ -10,6 +10,7 @@ import math
 import pytest
 
 import ai_engine_quality as aeq
+from ai_engine_quality.call import CallAccumulator
 from ai_engine_quality.distribution import BIN_FLOOR, FINE_BINS, bin_edge, bin_of, coarser
 from ai_engine_quality.policy import held
 from ai_engine_quality.scoring import provisional_band
@@ -110,6 +111,18 @@ class TestWithoutTheSlowestTurn:
         summary = call(turn_latencies=(4.0,), unanswered=(0.2,), underflows=0, frames_sent=900)
         better = aeq.score(summary, policy).without_slowest_turn
         assert better.score == aeq.score(summary.without_slowest_turn(), policy).score == 75
+
+    def test_it_has_all_turns_of_a_very_long_call(self):
+        """Of more turns than are kept exactly, those in bins count without the slowest one too."""
+        live = CallAccumulator("1.1", started=0.0, started_at=0.0, provider=None, pipeline=None)
+        for _ in range(600):
+            live.turn_response(2.0)
+        for _ in range(33):
+            live.turn_response(4.0)
+        live.underflow(0, 0)
+        summary = live.freeze(duration=3_600.0)
+        better = aeq.score(summary).without_slowest_turn
+        assert better.score == aeq.score(summary.without_slowest_turn()).score == 74
 
 
 class TestEdges:
