@@ -56,6 +56,14 @@ class TestSeveralKindsOfPlayback:
         rms = aeq.score(call(audio=stages)).factor("rms")
         assert (rms.n, rms.evidence) == (1_000, "RMS 2000")
 
+    def test_frames_without_a_level_weigh_nothing(self):
+        """A stored kind whose level is missing pulls the others' level nowhere."""
+        stages = {
+            "transport_out:stream": levels(300, 200, 2_000.0, None),
+            "transport_out:file": levels(300, 200, None, None),
+        }
+        assert aeq.score(call(audio=stages)).factor("rms").evidence == "RMS 2000"
+
 
 class TestWords:
     @pytest.mark.parametrize(
@@ -74,6 +82,7 @@ class TestWords:
                 {"fallbacks": 2, "fallback_reasons": ("timeout", "pacing")},
                 "fallback", "2 fallbacks: pacing, timeout",
             ),
+            ({"fallbacks": 1}, "fallback", "1 fallback"),
             (
                 {"turn_latencies": (4.0,), "unanswered": (4.0,)},
                 "latency", "p95 4 s over 2 turns; worst: turn 1, 4 s; 1 unanswered",
