@@ -10,6 +10,7 @@ import math
 import pytest
 
 import ai_engine_quality as aeq
+from ai_engine_quality.call import CallAccumulator
 from ai_engine_quality.distribution import BIN_FLOOR, FINE_BINS, bin_edge, bin_of, coarser
 from ai_engine_quality.policy import held
 from ai_engine_quality.scoring import provisional_band
@@ -55,6 +56,14 @@ class TestSeveralKindsOfPlayback:
         rms = aeq.score(call(audio=stages)).factor("rms")
         assert (rms.n, rms.evidence) == (1_000, "RMS 2000")
 
+    def test_frames_without_a_level_weigh_nothing(self):
+        """A stored kind whose level is missing pulls the others' level nowhere."""
+        stages = {
+            "transport_out:stream": levels(300, 200, 2_000.0, None),
+            "transport_out:file": levels(300, 200, None, None),
+        }
+        assert aeq.score(call(audio=stages)).factor("rms").evidence == "RMS 2000"
+
 
 class TestWords:
     @pytest.mark.parametrize(
@@ -73,6 +82,7 @@ class TestWords:
                 {"fallbacks": 2, "fallback_reasons": ("timeout", "pacing")},
                 "fallback", "2 fallbacks: pacing, timeout",
             ),
+            ({"fallbacks": 1}, "fallback", "1 fallback"),
             (
                 {"turn_latencies": (4.0,), "unanswered": (4.0,)},
                 "latency", "p95 4 s over 2 turns; worst: turn 1, 4 s; 1 unanswered",
@@ -110,6 +120,18 @@ class TestWithoutTheSlowestTurn:
         summary = call(turn_latencies=(4.0,), unanswered=(0.2,), underflows=0, frames_sent=900)
         better = aeq.score(summary, policy).without_slowest_turn
         assert better.score == aeq.score(summary.without_slowest_turn(), policy).score == 75
+
+    def test_it_has_all_turns_of_a_very_long_call(self):
+        """Of more turns than are kept exactly, those in bins count without the slowest one too."""
+        live = CallAccumulator("1.1", started=0.0, started_at=0.0, provider=None, pipeline=None)
+        for _ in range(600):
+            live.turn_response(2.0)
+        for _ in range(33):
+            live.turn_response(4.0)
+        live.underflow(0, 0)
+        summary = live.freeze(duration=3_600.0)
+        better = aeq.score(summary).without_slowest_turn
+        assert better.score == aeq.score(summary.without_slowest_turn()).score == 74
 
 
 class TestEdges:

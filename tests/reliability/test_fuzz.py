@@ -13,9 +13,8 @@ import pytest
 from anything import ANYTHING, HUGE_TEXT, IDS, LABEL_BREAKERS, SESSIONS, Treacherous, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
-from prometheus_client.openmetrics.exposition import generate_latest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 import ai_engine_quality as aeq
 from ai_engine_quality.durations import parse_duration

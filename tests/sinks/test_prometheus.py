@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter as Tally
+from importlib import metadata
 from threading import Event, Thread
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 
@@ -48,7 +49,9 @@ METRICS = {
 """The promised metrics, in OpenMetrics' spelling: a counter's family lacks ``_total``."""
 
 SCORE = "ai_agent_call_quality_score"
-STRANGE_IDS = ["back\\slash", "a\\nb", 'a "b"', "{call}", "a,b=c", "a # b", "héllo", "通話", "📞"]
+STRANGE_IDS = ["back\\slash", "a\\nb", 'a "b"', "a,b=c", "a # b", "héllo", "通話", "📞"]
+if tuple(map(int, metadata.version("prometheus-client").split(".")[:2])) >= (0, 22):
+    STRANGE_IDS.append("{call}")  # before, the client's own parser fails at an exemplar's braces
 ODD_QUOTES = ['"', 'a"b', '\\"', '"}']
 """The client's own OpenMetrics parser can't read an exemplar with an odd number of quotes; that a
 real Prometheus can is tested with a real one."""
