@@ -760,11 +760,14 @@ class TestLabelBounds:
                 quality.call_updated(name, provider=f"other-{name}")
                 quality.call_ended(name, outcome=name, duration=1.0)
             clock.advance(900.0)  # until the calls themselves are forgotten
-            return len(scrape(registry)), reachable(quality)
+            shown = scrape(registry)
+            # On a busy machine an output of our own may have been slow, which is a series.
+            slow = [key for key in shown if "hook_failures" in key[0]]
+            return len(shown) - len(slow), reachable(quality)
 
         series, objects = left_by(0, 60)
         later_series, later_objects = left_by(60, 5_000)
-        assert later_series <= series + 4  # on a busy machine a slow hook tells of itself
+        assert later_series == series
         assert later_objects < objects + 100
 
     def test_an_engine_that_changes_has_one_info(self, quality, registry):

@@ -711,8 +711,8 @@ class TestDisksThatFail:
         for number in range(5):
             short_call(recording, f"call-{number}")
         assert file.flush()
-        ((event, fields),) = logger.told
-        assert event == "quality_record_not_written"
+        # On a busy machine there may be a warning beside it, that an output was slow.
+        (fields,) = [f for event, f in logger.told if event == "quality_record_not_written"]
         assert "IsADirectoryError" in fields["traceback"]
 
     @pytest.fixture
