@@ -79,7 +79,9 @@ def compiled():
     if npm is None:
         pytest.skip("npm is missing: apt-get install -y --no-install-recommends nodejs npm")
     if not (TYPES / "node_modules" / "typescript").exists():
-        subprocess.run([npm, "ci", "--prefix", str(TYPES)], check=True, capture_output=True)
+        done = subprocess.run([npm, "ci", "--prefix", str(TYPES)], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"npm can't fetch Grafana's types: {done.stderr[-300:]!r}")
 
     def compile_(*dashboards):
         build = TYPES / "build"
