@@ -12,7 +12,7 @@ import pytest
 import ai_engine_quality as aeq
 from ai_engine_quality.call import CallAccumulator
 from ai_engine_quality.distribution import BIN_FLOOR, FINE_BINS, bin_edge, bin_of, coarser
-from ai_engine_quality.policy import held
+from ai_engine_quality.policy import held, raw_score
 from ai_engine_quality.scoring import provisional_band
 
 
@@ -145,6 +145,10 @@ class TestEdges:
         """Whatever is given, 100 is the most and 0 the least."""
         assert (held(120.0, []), held(100.9, [])) == (100, 100)
         assert held(-5.0, []) == 0
+
+    def test_raw_scores_have_nine_digits(self):
+        """What lies beyond the ninth digit is dust of adding floats, and is rounded away."""
+        assert raw_score([0.12345678949]) == 99.876543211
 
     def test_the_faintest_level_is_an_rms_of_1(self):
         """Down to an RMS of 1 levels differ, and below that they are as far off as 1."""
