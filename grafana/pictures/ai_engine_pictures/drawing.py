@@ -42,7 +42,7 @@ GAP: Final = 8
 HEAD: Final = 44
 """For the picture's title."""
 CARD_WIDTH: Final = 1_100
-CARD_PANEL: Final = 250
+CARD_PANEL: Final = 296
 CARD_STEP: Final = 28
 COLOURS: Final = 96
 """A picture of so many colours is a third of the size, and looks the same."""

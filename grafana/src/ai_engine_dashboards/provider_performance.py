@@ -29,7 +29,7 @@ def build() -> model.Dashboard:
         [
             Row(
                 "Providers side by side",
-                [Placed(side_by_side(), 16, 8), Placed(cost_per_call(), 8, 8)],
+                [Placed(side_by_side(), 16, 9), Placed(cost_per_call(), 8, 9)],
             ),
             Row(
                 "Compared over time",
