@@ -260,6 +260,8 @@ class Browser:
                 [
                     self._programs["chromium"], "--headless=new", "--no-sandbox", "--disable-gpu",
                     "--accept-lang=en-GB",
+                    # Without it a canvas is missing now and then.
+                    "--run-all-compositor-stages-before-draw",
                     "--hide-scrollbars", "--force-device-scale-factor=1", "--lang=en-GB",
                     "--enable-logging=stderr", "--v=0",
                     f"--user-data-dir={profile}", f"--window-size={drawing.width},{drawing.height}",

@@ -40,9 +40,9 @@ def build() -> model.Dashboard:
             Row(
                 "Traffic",
                 [
-                    Placed(call_rate(), 8, 7),
+                    Placed(call_rate(), 9, 7),
                     Placed(active_over_time(), 8, 7),
-                    Placed(provider_distribution(), 8, 7),
+                    Placed(provider_distribution(), 7, 7),
                 ],
             ),
             Row(
