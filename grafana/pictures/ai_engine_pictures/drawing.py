@@ -44,8 +44,8 @@ HEAD: Final = 44
 CARD_WIDTH: Final = 1_100
 CARD_PANEL: Final = 296
 CARD_STEP: Final = 28
-COLOURS: Final = 96
-"""A picture of so many colours is a third of the size, and looks the same."""
+COLOURS: Final = 256
+"""The most that a palette holds. Fewer change the colours of legends."""
 
 
 @dataclass(frozen=True)

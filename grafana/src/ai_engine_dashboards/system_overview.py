@@ -354,7 +354,7 @@ def hooks() -> panels.Panel:
         "Observations",
         about,
         Query(f"min by (factor) (ai_agent_quality_hook_live{{{ENGINES}}})", "{{factor}}", "15s"),
-        steps=colours.thresholds({1: colours.FINE}, colours.BROKEN),
+        steps=colours.no_thresholds(),
         texts={"1": ("live", colours.FINE), "0": ("missing", colours.BROKEN)},
     )
 
