@@ -31,9 +31,16 @@ dashboards: $(VENV)/.installed ## Write grafana/dashboards from grafana/src
 	@PYTHONPATH=grafana/src $(BIN)/python -m ai_engine_dashboards grafana/dashboards
 
 # Not part of the tests: it needs a browser and some minutes.
-pictures: $(VENV)/.installed speech monitoring-tools pictures-tools ## Draw docs/img from live data
-	@cd grafana/pictures && { [ -d node_modules ] || npm ci --silent; } && npm run --silent build
+pictures: $(VENV)/.installed speech monitoring-tools pictures-tools \
+	grafana/pictures/node_modules/.package-lock.json ## Draw docs/img from live data
+	@cd grafana/pictures && npm run --silent build
 	@PYTHONPATH=grafana/pictures $(BIN)/python -m ai_engine_pictures $(ARGS)
+
+# npm writes this file when it is through.
+grafana/pictures/node_modules/.package-lock.json: grafana/pictures/package-lock.json
+	@cd grafana/pictures && npm ci --silent
+	@touch $@
+
 handbook: $(VENV)/.installed ## Write the tables in docs/ from policy, registry, dashboards, alerts
 	@PYTHONPATH=tools:grafana/src $(BIN)/python -m handbook
 

@@ -190,6 +190,33 @@ class TestPanel:
         refs = [target["refId"] for target in panel["targets"]]
         assert len(set(refs)) == len(refs)
 
+    def test_a_stack_has_areas_and_no_lines(self):
+        """The line of a series that is 0 would lie on the one below, in the wrong colour."""
+        stacks = [
+            custom
+            for dashboard in DASHBOARDS.values()
+            for panel in panels(dashboard)
+            if panel["type"] == "timeseries"
+            and (custom := panel["fieldConfig"]["defaults"]["custom"])["stacking"]["mode"] != "none"
+        ]
+        assert stacks
+        for custom in stacks:
+            assert (custom["lineWidth"], custom["showPoints"]) == (0, "never")
+            assert custom["fillOpacity"] >= 50
+
+    def test_a_timeline_of_words_has_no_thresholds(self):
+        """Grafana's legend would show these instead of the words."""
+        timelines = [
+            panel["fieldConfig"]["defaults"]
+            for dashboard in DASHBOARDS.values()
+            for panel in panels(dashboard)
+            if panel["type"] == "state-timeline"
+        ]
+        named = [defaults for defaults in timelines if defaults.get("mappings")]
+        assert named
+        for defaults in named:
+            assert len(defaults["thresholds"]["steps"]) == 1
+
     def test_scores_have_the_policys_bands_as_thresholds(self):
         """What shows a score changes its colour where the policy's bands do."""
         lowest = DEFAULT_POLICY.bands

@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import pytest
 from ai_engine_pictures.cards import CARDS, read_cards
-from ai_engine_pictures.dashboards import Variable, expanded, rounded_interval
+from ai_engine_pictures.dashboards import Dashboard, Variable, expanded, rounded_interval
+from ai_engine_pictures.history import STALE
+from ai_engine_pictures.prometheus import Rule, firing, read_rules, with_ends
 from boards import DASHBOARDS, ROOT, panel
 
 TITLES = {name: dashboard["title"] for name, dashboard in DASHBOARDS.items()}
@@ -76,3 +78,53 @@ def test_variables_are_put_in_as_grafana_does():
 def test_a_step_is_rounded_to_one_that_people_read(length, step):
     """As Grafana's roundInterval."""
     assert rounded_interval(length) == step
+
+
+def test_a_rule_comes_after_what_it_reads(tmp_path):
+    """Whatever their order in the file, rules are worked out bottom up; a circle is an error."""
+    path = tmp_path / "rules.yml"
+    group = "groups: [{{name: g, interval: 15s, rules: [{}]}}]"
+    path.write_text(
+        group.format(
+            "{alert: A, expr: b:c > 1}, {record: 'b:c', expr: a:b}, {record: 'a:b', expr: up}"
+        )
+    )
+    assert [rule.name for rule in read_rules([path], 10)] == ["a:b", "b:c", "A"]
+    path.write_text(group.format("{record: 'a:b', expr: b:a}, {record: 'b:a', expr: a:b}"))
+    with pytest.raises(ValueError, match="read each other in a circle"):
+        read_rules([path], 10)
+
+
+def test_an_alert_is_pending_first_and_kept_firing_afterwards():
+    """It fires `for` after its expression holds, and `keep_firing_for` after it holds no more."""
+    rule = Rule("A", "up == 0", 10, {}, alert=True, pending_seconds=20, keep_firing_seconds=20)
+    assert firing(rule, [0, 10], 100) == []
+    assert firing(rule, [0, 10, 30, 40], 100) == []  # a gap begins it anew
+    assert firing(rule, [0, 10, 20, 30], 100) == [20, 30, 40, 50]
+    assert firing(rule, [0, 10, 20, 40], 100) == [20, 30, 40, 50, 60]
+    assert firing(rule, [0, 10, 20], 30) == [20, 30]
+
+
+def test_a_series_that_breaks_off_is_marked():
+    """Prometheus would hold its last value for five minutes; at the very end nothing is marked."""
+    marked = with_ends([(0, 1.0), (10, 2.0), (40, 3.0), (50, 4.0)], 10, 80)
+    assert [at for at, _ in marked] == [0, 10, 20, 40, 50, 60]
+    assert [at for at, value in marked if value != value] == [20, 60]  # noqa: PLR0124 - NaN
+    assert STALE != STALE  # noqa: PLR0124 - a NaN too
+    assert with_ends([(70, 1.0), (80, 2.0)], 10, 80) == [(70, 1.0), (80, 2.0)]
+
+
+def test_collapsed_rows_are_drawn_open():
+    """What stands in a collapsed row is placed below it, and what follows moves down."""
+
+    def at(y, height, **more):
+        return {
+            "type": "stat",
+            "title": str(y),
+            "gridPos": {"x": 0, "y": y, "w": 6, "h": height},
+            **more,
+        }
+
+    row = at(5, 1, panels=[at(6, 4)]) | {"type": "row"}
+    placed = Dashboard({"panels": [at(0, 5), row, at(6, 3)]}).placed()
+    assert [(found.y, found.height) for found in placed] == [(0, 5), (5, 1), (6, 4), (10, 3)]

@@ -108,9 +108,9 @@ def _drawings(
     for card in cards:
         at = UNTIL - SECONDS + card.seen_at
         when = TimeRange(at - CARD_LOOKBACK, at)
+        chosen = {"instance": card.incident.engine} if card.alone else {}
         sources = {
-            uid: Source(dashboard, server, when, {"instance": card.incident.engine})
-            for uid, dashboard in dashboards.items()
+            uid: Source(dashboard, server, when, chosen) for uid, dashboard in dashboards.items()
         }
         yield Drawing(f"card-{card.name}", card.title, when, card_parts(card, sources))
 

@@ -51,6 +51,8 @@ class Card:
     seen_at: float
     """When the picture is taken; seconds since the history began."""
     steps: tuple[Step, ...]
+    alone: bool = True
+    """Whether it shows the engine with the fault alone; else all of them."""
 
 
 def read_cards(path: Path = CARDS) -> list[Card]:
@@ -79,6 +81,7 @@ def _card(name: str, table: dict[str, Any]) -> Card:
             incident=incident,
             seen_at=incident.begins + parse_duration(table["seen_after"]),
             steps=tuple(Step(step["dashboard"], tuple(step["panels"])) for step in table["steps"]),
+            alone=table.get("alone", True),
         )
     except KeyError as error:
         raise ValueError(

@@ -42,10 +42,10 @@ GAP: Final = 8
 HEAD: Final = 44
 """For the picture's title."""
 CARD_WIDTH: Final = 1_100
-CARD_PANEL: Final = 250
+CARD_PANEL: Final = 296
 CARD_STEP: Final = 28
-COLOURS: Final = 96
-"""A picture of so many colours is a third of the size, and looks the same."""
+COLOURS: Final = 256
+"""The most that a palette holds. Fewer change the colours of legends."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +260,8 @@ class Browser:
                 [
                     self._programs["chromium"], "--headless=new", "--no-sandbox", "--disable-gpu",
                     "--accept-lang=en-GB",
+                    # Without it a canvas is missing now and then.
+                    "--run-all-compositor-stages-before-draw",
                     "--hide-scrollbars", "--force-device-scale-factor=1", "--lang=en-GB",
                     "--enable-logging=stderr", "--v=0",
                     f"--user-data-dir={profile}", f"--window-size={drawing.width},{drawing.height}",

@@ -197,11 +197,11 @@ class Prometheus:
         for rule in rules:
             first = math.ceil(start / rule.interval) * rule.interval
             found = self.query_range(rule.expression, first, end, rule.interval)
-            self.write(dict(_written(rule, found)))
+            self.write(dict(_written(rule, found, end)))
 
 
 def _written(
-    rule: Rule, found: list[dict[str, Any]]
+    rule: Rule, found: list[dict[str, Any]], end: float
 ) -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
     for result in found:
         samples = [(float(at), float(value)) for at, value in result["values"]]
@@ -209,37 +209,47 @@ def _written(
         labels |= rule.labels
         if rule.alert:
             labels |= {"alertname": rule.name, "alertstate": "firing"}
-            samples = firing(rule, samples)
+            samples = [(at, 1.0) for at in firing(rule, [at for at, _ in samples], end)]
         name = "ALERTS" if rule.alert else rule.name
         if samples:
             key = tuple(sorted({**labels, "__name__": name}.items()))
-            yield key, with_ends(samples, rule.interval)
+            yield key, with_ends(samples, rule.interval, end)
 
 
-def firing(rule: Rule, active: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return when an alert fires, of the moments at which its expression has a result."""
-    out: list[tuple[float, float]] = []
-    begun, before, fires = -math.inf, -math.inf, False
-    for at, _ in active:
-        kept = fires and at - before <= rule.keep_firing_seconds + rule.interval
-        if kept:
-            moments = range(1, round((at - before) / rule.interval))
-            out += [(before + index * rule.interval, 1.0) for index in moments]
-        elif at - before > rule.interval:
-            begun, fires = at, False
-        fires = fires or at - begun >= rule.pending_seconds
+def firing(rule: Rule, active: list[float], end: float) -> list[float]:
+    """Return the moments at which an alert fires, until `end`.
+
+    Args:
+        rule: An alert.
+        active: The moments at which its expression had a result.
+        end: Unix seconds; an alert that is kept firing is kept no longer than that.
+    """
+    out: list[float] = []
+    known = set(active)
+    since: float | None = None
+    last, fires, at = -math.inf, False, active[0]
+    while at <= end:
+        if at in known:
+            since = at if since is None else since
+            last = at
+            fires = fires or at - since >= rule.pending_seconds
+        else:
+            since = None
+            fires = fires and at - last <= rule.keep_firing_seconds
         if fires:
-            out.append((at, 1.0))
-        before = at
+            out.append(at)
+        at += rule.interval
     return out
 
 
-def with_ends(samples: list[tuple[float, float]], interval: float) -> list[tuple[float, float]]:
-    """Return samples with a marker wherever there is a gap, so that they aren't held over it."""
+def with_ends(
+    samples: list[tuple[float, float]], interval: float, end: float
+) -> list[tuple[float, float]]:
+    """Return samples with a marker wherever they break off, so that they aren't held beyond."""
     out: list[tuple[float, float]] = []
-    for index, (at, value) in enumerate(samples):
+    nexts = [at for at, _ in samples[1:]] + [end + interval]
+    for (at, value), following in zip(samples, nexts, strict=True):
         out.append((at, value))
-        following = samples[index + 1][0] if index + 1 < len(samples) else None
-        if following is not None and following - at > interval * 1.5:
+        if following - at > interval * 1.5 and at + interval <= end:
             out.append((at + interval, STALE))
     return out

@@ -4,6 +4,7 @@ import { firstValueFrom, Observable } from 'rxjs';
 
 import {
   applyFieldOverrides,
+  cacheFieldDisplayNames,
   DataFrame,
   FieldConfigOptionsRegistry,
   FieldConfigPropertyItem,
@@ -60,7 +61,7 @@ function optionsOf(panel: PanelModel): FieldConfigOptionsRegistry {
 
 export async function prepared(
   panel: PanelModel,
-  frames: DataFrame[],
+  answered: DataFrame[],
   theme: GrafanaTheme2,
   replaceVariables: InterpolateFunction
 ): Promise<DataFrame[]> {
@@ -70,9 +71,9 @@ export async function prepared(
     throw new Error(`${panel.title}: the transformation ${unknown.id} isn't one of @grafana/data`);
   }
   const transformed = await firstValueFrom(
-    transformDataFrame(steps as any, frames, { interpolate: replaceVariables }) as Observable<DataFrame[]>
+    transformDataFrame(steps as any, answered, { interpolate: replaceVariables }) as Observable<DataFrame[]>
   );
-  return applyFieldOverrides({
+  const frames = applyFieldOverrides({
     data: transformed,
     fieldConfig: panel.fieldConfig as any,
     fieldConfigRegistry: optionsOf(panel),
@@ -80,4 +81,7 @@ export async function prepared(
     theme,
     timeZone: 'utc',
   });
+  // Before anything is drawn: colours by name would find no name, and the legend has one.
+  cacheFieldDisplayNames(frames);
+  return frames;
 }

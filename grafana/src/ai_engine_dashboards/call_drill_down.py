@@ -30,10 +30,10 @@ def build() -> model.Dashboard:
             Row(
                 "This call",
                 [
-                    Placed(score(), 5, 6),
-                    Placed(band(), 4, 6),
-                    Placed(ended(), 5, 6),
-                    Placed(explanation(), 10, 6),
+                    Placed(score(), 5, 7),
+                    Placed(band(), 4, 7),
+                    Placed(ended(), 5, 7),
+                    Placed(explanation(), 10, 7),
                 ],
             ),
             Row(

@@ -67,7 +67,6 @@ def states() -> panels.Panel:
         about,
         Query(f"sum by (state) (ai_agent_conversation_state{{{ENGINES}}})", "{{state}}"),
         steps=colours.thresholds({1: colours.BLUE, 5: colours.ORANGE}, "transparent"),
-        unit="suffix:calls",
     )
 
 

@@ -245,6 +245,11 @@ def bars(
         .name_placement(options.BarGaugeNamePlacement.LEFT)
         .show_unfilled(True)
         .text(common.VizTextDisplayOptions().title_size(13).value_size(18))
+        # Few bars would fill the panel, and look like much.
+        .sizing(options.BarGaugeSizing.MANUAL)
+        .min_viz_width(8)
+        .min_viz_height(16)
+        .max_viz_height(32)
         .reduce_options(_last())
     )
     return _in_colours(panel, names or {})
@@ -276,12 +281,14 @@ def over_time(
         .thresholds_style(common.GraphThresholdsStyleConfig().mode(style))
         .color_scheme(_mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
         .draw_style(options.GraphDrawStyle.LINE)
-        .line_width(2)
+        # A stack is read by its areas: the line of a series that is 0 would lie on the one below,
+        # and give it the wrong colour.
+        .line_width(0 if stacked else 2)
         .line_interpolation(
             options.LineInterpolation.STEP_AFTER if stepped else options.LineInterpolation.LINEAR
         )
-        .fill_opacity(25 if stacked else 0)
-        .show_points(options.VisibilityMode.ALWAYS if points else options.VisibilityMode.AUTO)
+        .fill_opacity(70 if stacked else 0)
+        .show_points(_points(stacked=stacked, gaps=points))
         .point_size(5)
         # A gap of a few minutes between two calls is no hole in the record.
         .span_nulls(600_000 if points else False)
@@ -308,6 +315,12 @@ def over_time(
     return _in_colours(panel, names or {})
 
 
+def _points(*, stacked: bool, gaps: bool) -> options.VisibilityMode:
+    if stacked:
+        return options.VisibilityMode.NEVER
+    return options.VisibilityMode.ALWAYS if gaps else options.VisibilityMode.AUTO
+
+
 def _scale(*, logarithmic: bool) -> common.ScaleDistributionConfig:
     if logarithmic:
         return common.ScaleDistributionConfig().type(options.ScaleDistribution.LOG).log(10)
@@ -332,7 +345,10 @@ def timeline(
     unit: str = "none",
     texts: Mapping[str, tuple[str, str]] | None = None,
 ) -> statetimeline.Panel:
-    """Which state each row was in, over time."""
+    """Which state each row was in, over time.
+
+    The legend shows thresholds where there are any, else the states: with `texts`, give none.
+    """
     panel = (
         _begun(statetimeline.Panel(), title, about, queries, "time_series")
         .unit(unit)

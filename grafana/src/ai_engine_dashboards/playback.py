@@ -129,6 +129,6 @@ def codec_alignment(title: str = "Codec alignment", only: str = "") -> panels.Pa
         title,
         about,
         Query(f"min by (provider) ({checked})", "{{provider}}", "15s"),
-        steps=colours.thresholds({1: colours.FINE}, colours.BROKEN),
+        steps=colours.no_thresholds(),
         texts=ALIGNED,
     )

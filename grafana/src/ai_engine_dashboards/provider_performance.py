@@ -29,7 +29,7 @@ def build() -> model.Dashboard:
         [
             Row(
                 "Providers side by side",
-                [Placed(side_by_side(), 16, 8), Placed(cost_per_call(), 8, 8)],
+                [Placed(side_by_side(), 16, 9), Placed(cost_per_call(), 8, 9)],
             ),
             Row(
                 "Compared over time",
@@ -59,9 +59,9 @@ def build() -> model.Dashboard:
             Row(
                 "Google Live and Grok (engines of 2026)",
                 [
-                    Placed(google_audio(), 7, 6),
+                    Placed(google_audio(), 6, 6),
                     Placed(google_sessions(), 4, 6),
-                    Placed(rate_alignment("Grok", "grok"), 6, 6),
+                    Placed(rate_alignment("Grok", "grok"), 7, 6),
                     Placed(measured_against_expected("Grok", "grok"), 7, 6),
                 ],
             ),

@@ -41,8 +41,8 @@ def build() -> model.Dashboard:
                 "Traffic",
                 [
                     Placed(call_rate(), 9, 7),
-                    Placed(active_over_time(), 9, 7),
-                    Placed(provider_distribution(), 6, 7),
+                    Placed(active_over_time(), 8, 7),
+                    Placed(provider_distribution(), 7, 7),
                 ],
             ),
             Row(
@@ -354,7 +354,7 @@ def hooks() -> panels.Panel:
         "Observations",
         about,
         Query(f"min by (factor) (ai_agent_quality_hook_live{{{ENGINES}}})", "{{factor}}", "15s"),
-        steps=colours.thresholds({1: colours.FINE}, colours.BROKEN),
+        steps=colours.no_thresholds(),
         texts={"1": ("live", colours.FINE), "0": ("missing", colours.BROKEN)},
     )
 

@@ -3,7 +3,17 @@
 import { useMemo } from 'react';
 import uPlot from 'uplot';
 
-import { DataFrame, Field, FieldType, formattedValueToString, getFieldDisplayName, GrafanaTheme2 } from '@grafana/data';
+import {
+  DataFrame,
+  Field,
+  FieldColorModeId,
+  FieldConfig,
+  FieldType,
+  formattedValueToString,
+  getFieldDisplayName,
+  getValueFormat,
+  GrafanaTheme2,
+} from '@grafana/data';
 import { AxisPlacement, LegendDisplayMode, ScaleDirection, ScaleOrientation } from '@grafana/schema';
 import { UPlotChart, UPlotConfigBuilder, VizLayout, VizLegend, VizLegendItem } from '@grafana/ui';
 
@@ -31,7 +41,7 @@ export function StateTimeline({ panel, frames, timeRange, theme, width, height }
     return builder;
   }, [rows]);
   const legend = panel.options.legend ?? {};
-  const items = legend.showLegend === false ? [] : legendOf(rows);
+  const items = legend.showLegend === false ? [] : legendOf(rows, theme);
   return (
     <VizLayout
       width={width}
@@ -135,7 +145,21 @@ function drawRow(
   }
 }
 
-function legendOf(rows: Row[]): VizLegendItem[] {
+/** As in Grafana: thresholds if there are any, else the states that were seen. */
+function legendOf(rows: Row[], theme: GrafanaTheme2): VizLegendItem[] {
+  const config = rows[0]?.field.config;
+  if (config?.color?.mode === FieldColorModeId.Thresholds && (config.thresholds?.steps.length ?? 0) > 1) {
+    return thresholdsOf(config, theme);
+  }
   const found = new Map(rows.flatMap((row) => row.cells.map((cell) => [cell.text, cell.color] as const)));
   return [...found].map(([label, color]) => ({ label, color, yAxis: 1 }));
+}
+
+function thresholdsOf({ thresholds, unit, decimals }: FieldConfig, theme: GrafanaTheme2): VizLegendItem[] {
+  const text = (value: number) => formattedValueToString(getValueFormat(unit)(value, decimals));
+  return thresholds!.steps.map(({ value, color }, index, steps) => ({
+    label: index === 0 ? `< ${text(steps[1].value)}` : `${text(value)}+`,
+    color: theme.visualization.getColorByName(color),
+    yAxis: 1,
+  }));
 }

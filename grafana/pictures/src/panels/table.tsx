@@ -1,6 +1,6 @@
 /**
- * Tables: Grafana's own, as up to version 12.1. The newer one needs a fork of react-data-grid that is
- * on no package registry.
+ * Tables: Grafana's own, the older of two. The newer one needs a fork of react-data-grid that is on no
+ * package registry.
  */
 
 import { Table } from '@grafana/ui';

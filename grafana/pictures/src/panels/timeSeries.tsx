@@ -3,17 +3,18 @@
 import { useMemo } from 'react';
 import uPlot from 'uplot';
 
-import { GrafanaTheme2 } from '@grafana/data';
+import { DataFrame, FieldType, getFieldDisplayName, GrafanaTheme2 } from '@grafana/data';
 import { TimeSeries, UPlotConfigBuilder } from '@grafana/ui';
 
 import { Span } from '../drawing';
 import { PanelProps } from './props';
 
 export function Lines({ panel, frames, timeRange, events, theme, width, height }: PanelProps) {
+  const named = useMemo(() => frames.map((frame) => byDisplayName(frame, frames)), [frames]);
   const legend = panel.options.legend ?? { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] };
   return (
     <TimeSeries
-      frames={frames}
+      frames={named}
       timeRange={timeRange}
       timeZone="utc"
       width={width}
@@ -24,6 +25,17 @@ export function Lines({ panel, frames, timeRange, events, theme, width, height }
       {(config: UPlotConfigBuilder) => <Marks config={config} events={events} theme={theme} />}
     </TimeSeries>
   );
+}
+
+/**
+ * Joining the series, @grafana/ui forgets their display names before it colours the first one, so
+ * that its line had another colour than its legend. By their plain names they keep it.
+ */
+function byDisplayName(frame: DataFrame, frames: DataFrame[]): DataFrame {
+  const fields = frame.fields.map((field) =>
+    field.type === FieldType.number ? { ...field, name: getFieldDisplayName(field, frame, frames) } : field
+  );
+  return { ...frame, fields };
 }
 
 function Marks({ config, events, theme }: { config: UPlotConfigBuilder; events: Span[]; theme: GrafanaTheme2 }) {

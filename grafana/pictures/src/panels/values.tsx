@@ -1,7 +1,7 @@
 /** Panels of single values: stat and bar gauge are Grafana's; the dial is drawn here. */
 
 import { FieldDisplay, getDisplayValueAlignmentFactors, getFieldDisplayValues } from '@grafana/data';
-import { VizOrientation } from '@grafana/schema';
+import { BarGaugeSizing, VizOrientation } from '@grafana/schema';
 import { BarGauge, BigValue, BigValueTextMode, VizRepeater } from '@grafana/ui';
 
 import { Dial } from './dial';
@@ -59,6 +59,7 @@ export function BarGauges(props: PanelProps) {
   const { panel, width, height, theme } = props;
   const { options } = panel;
   const values = valuesOf(props, false);
+  const manual = options.sizing === BarGaugeSizing.Manual;
   const orientation =
     (options.orientation ?? 'auto') !== 'auto'
       ? options.orientation
@@ -91,9 +92,9 @@ export function BarGauges(props: PanelProps) {
       )}
       width={width}
       height={height}
-      minVizWidth={options.minVizWidth ?? 8}
-      minVizHeight={options.minVizHeight ?? 16}
-      maxVizHeight={options.maxVizHeight ?? 300}
+      minVizWidth={manual ? options.minVizWidth : 8}
+      minVizHeight={manual ? options.minVizHeight : 16}
+      maxVizHeight={manual ? options.maxVizHeight : 300}
       source={values}
       itemSpacing={10}
       renderCounter={0}
