@@ -283,7 +283,7 @@ def vad_confidence() -> panels.Panel:
         "speech on Conversation Flow.",
         empty="No frame of a caller's was judged in this range",
     )
-    buckets = f"sum by (le) (rate(ai_agent_vad_confidence_bucket{{{ENGINES}}}[$__rate_interval]))"
+    buckets = rate("ai_agent_vad_confidence_bucket", "le")
     return density(
         "VAD confidence distribution", about, Query(buckets, "{{le}}", "15s"), unit="none"
     )

@@ -14,6 +14,7 @@ from ai_engine_dashboards.queries import (
     counted_calls,
     mean,
     or_zero,
+    rate,
 )
 
 UID = "ai-engine-system-overview"
@@ -214,15 +215,11 @@ def call_rate() -> panels.Panel:
         act="A drop to 0 in office hours: see Health, then Asterisk's trunks.",
         empty="No call has begun since the engine was started",
     )
-    started = f"ai_agent_calls_started_total{{{PROVIDERS}}}"
+    per_second = rate("ai_agent_calls_started_total", "provider", matchers=PROVIDERS)
     return over_time(
         "Call rate",
         about,
-        Query(
-            f"60 * sum by (provider) (rate({started}[$__rate_interval]))",
-            "{{provider}}",
-            panels.EVENTS,
-        ),
+        Query(f"60 * {per_second}", "{{provider}}", panels.EVENTS),
         unit="suffix:calls/min",
         steps=colours.no_thresholds(),
         names=colours.PROVIDERS,
@@ -367,13 +364,11 @@ def not_taken() -> panels.Panel:
         act="The engine's log has one line a minute for each reason.",
         empty="No engine answers: see Health",
     )
-    dropped = f"ai_agent_quality_dropped_total{{{ENGINES}}}"
+    per_second = rate("ai_agent_quality_dropped_total", "reason")
     return over_time(
         "Observations not taken",
         about,
-        Query(
-            f"60 * sum by (reason) (rate({dropped}[$__rate_interval]))", "{{reason}}", panels.EVENTS
-        ),
+        Query(f"60 * {per_second}", "{{reason}}", panels.EVENTS),
         unit="suffix:/min",
         steps=colours.no_thresholds(),
         lines=False,
@@ -388,13 +383,11 @@ def unscored() -> panels.Panel:
         act="too_little_evidence: see Observations. ScorerBlind rings at half of all calls.",
         empty="No engine answers: see Health",
     )
-    ended = f"ai_agent_calls_unscored_total{{{ENGINES}}}"
+    per_second = rate("ai_agent_calls_unscored_total", "reason")
     return over_time(
         "Calls without a score",
         about,
-        Query(
-            f"60 * sum by (reason) (rate({ended}[$__rate_interval]))", "{{reason}}", panels.EVENTS
-        ),
+        Query(f"60 * {per_second}", "{{reason}}", panels.EVENTS),
         unit="suffix:calls/min",
         steps=colours.no_thresholds(),
         lines=False,
