@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ai_engine_quality.observations import CALLER_STAGES
 from ai_engine_quality.summary import CallSummary
 from ai_engine_quality.validation.calls import JudgedCall, ToldBy
 from ai_engine_quality.validation.matrix import Matrix, Row
 from ai_engine_quality.validation.sheets import SheetLine
-
-CALLER_STAGES = ("transport_in", "provider_in")
 
 
 def by_sheet(calls: Iterable[JudgedCall], sheet: dict[str, SheetLine]) -> list[JudgedCall]:
