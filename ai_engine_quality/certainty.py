@@ -109,8 +109,7 @@ def how_certain(call: CallScore, policy: Policy = DEFAULT_POLICY) -> Certainty |
 def _resampled_values(call: CallScore, policy: Policy) -> dict[str, Values]:
     """Return what each factor that is scored on a sample could have been."""
     summary = call.summary
-    turns = summary.distribution("turn_latencies").plus(summary.distribution("unanswered"))
-    samples = {"latency": turns, "barge_in": summary.distribution("barge_in_reactions")}
+    samples = {"latency": summary.waits(), "barge_in": summary.distribution("barge_in_reactions")}
     return {
         name: _percentiles(_flat(sample), policy.percentile)
         for name, sample in samples.items()

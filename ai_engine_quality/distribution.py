@@ -75,6 +75,12 @@ class Distribution:
         """Return both together."""
         return Distribution(self.exact + other.exact, self.others + other.others)
 
+    def without(self, value: float) -> Distribution:
+        """Return one less of an exact value; ValueError where there is none of it."""
+        exact = list(self.exact)
+        exact.remove(value)
+        return Distribution(tuple(exact), self.others)
+
     def mapped(self, function: Callable[[float], float]) -> Distribution:
         """Return every value transformed."""
         others = tuple((function(value), count) for value, count in self.others)

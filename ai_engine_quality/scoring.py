@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
-from ai_engine_quality.distribution import Distribution
 from ai_engine_quality.observations import (
     FRAME_SECONDS,
     PROVIDER_OUT,
@@ -134,7 +133,7 @@ def _without_slowest_turn(
     if _measured_turns(summary) == 1:  # whether any turn was measured decides other ceilings too
         better = score(summary.without_slowest_turn(), policy).score
     else:
-        value = _turns(summary, leave_out=worst[1]).percentile(policy.percentile)
+        value = summary.waits().without(worst[1]).percentile(policy.percentile)
         latency = ramp(policy.knees.latency, value)
         penalties = [latency, *(factor.penalty for factor in factors[1:])]
         tops = [gate.ceiling for gate in gates if gate.rule != "latency"]
@@ -146,7 +145,7 @@ def _without_slowest_turn(
 
 
 def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
-    turns = _turns(summary)
+    turns = summary.waits()
     n = turns.n
     if not n:
         return None
@@ -160,16 +159,6 @@ def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
         return evidence
 
     return _Finding(value, ramp(policy.knees.latency, value), n, words)
-
-
-def _turns(summary: CallSummary, leave_out: float | None = None) -> Distribution:
-    """Return how long each turn of the caller waited, without one of ``leave_out`` seconds."""
-    measured = summary.distribution("turn_latencies")
-    if leave_out is not None:
-        others = list(measured.exact)
-        others.remove(leave_out)
-        measured = Distribution(tuple(others), measured.others)
-    return measured.plus(summary.distribution("unanswered")) if summary.unanswered else measured
 
 
 def _worst_turn(summary: CallSummary) -> str:

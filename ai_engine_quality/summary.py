@@ -155,6 +155,11 @@ class CallSummary:
         shares = (levels.clipped for name, levels in self.audio.items() if is_agent_stage(name))
         return max((share for share in shares if share is not None), default=None)
 
+    def waits(self) -> Distribution:
+        """Return the seconds that each turn of the caller waited, unanswered ones included."""
+        measured = self.distribution("turn_latencies")
+        return measured.plus(self.distribution("unanswered")) if self.unanswered else measured
+
     def slowest_turn(self) -> tuple[int, float] | None:
         """Return (turn, seconds) of the slowest measured turn; turns count from 1."""
         if self.worst_turns:
@@ -206,7 +211,7 @@ class CallSummary:
         Only the ``keep`` largest values of each kind stay exact; ``merge`` bins of the others
         become one, except around the percentile (0 to 100) that is scored.
         """
-        latencies = self.distribution("turn_latencies").plus(self.distribution("unanswered"))
+        latencies = self.waits()
         reactions = self.distribution("barge_in_reactions")
         changes: dict[str, Any] = {}
         binned = dict(self.binned)

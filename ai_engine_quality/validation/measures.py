@@ -58,7 +58,7 @@ def measure(calls: Sequence[JudgedCall]) -> Measures:
     summaries = [call.score.summary for call in calls if call.score is not None]
     turns, reactions = Distribution(), Distribution()
     for summary in summaries:
-        turns = turns.plus(turns_of(summary))
+        turns = turns.plus(summary.waits())
         reactions = reactions.plus(summary.distribution("barge_in_reactions"))
     told = [summary for summary in summaries if summary.underflows is not None]
     return Measures(
@@ -84,11 +84,6 @@ def _scores(calls: Sequence[JudgedCall]) -> dict[str, Any]:
         "scored": len(scored),
         "poor_share": poor / len(scored) if scored else None,
     }
-
-
-def turns_of(summary: CallSummary) -> Distribution:
-    """Return the latencies of a call's turns, seconds, unanswered ones included."""
-    return summary.distribution("turn_latencies").plus(summary.distribution("unanswered"))
 
 
 def p95(values: Distribution) -> float | None:

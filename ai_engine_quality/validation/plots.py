@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Band
 from ai_engine_quality.validation.judging import Judgement, RowVerdict
 from ai_engine_quality.validation.matrix import Matrix
-from ai_engine_quality.validation.measures import mean_points, turns_of
+from ai_engine_quality.validation.measures import mean_points
 from ai_engine_quality.validation.ratings import Agreement
 
 # Okabe and Ito's palette, which the colour-blind can tell apart.
@@ -56,7 +56,7 @@ def plots(judgement: Judgement, matrix: Matrix) -> Iterator[Plot]:
         yield _plot("Distribution of the scores, coloured by band", 2.2,
                     lambda axes: _distribution(axes, scores))  # fmt: skip
     known = [call.score for call in judgement.calls if call.score is not None]
-    turns = sorted(value for score in known for value in turns_of(score.summary).exact)
+    turns = sorted(value for score in known for value in score.summary.waits().exact)
     if turns:
         yield _plot("Share of the turns answered within a time; the line is the p95's baseline",
                     2.4, lambda axes: _turns(axes, turns, matrix))  # fmt: skip
