@@ -155,8 +155,7 @@ class StageAccumulator:
         levels = self._groups.freeze()
         if levels.n < MIN_GROUPS:
             return None
-        decibels = levels.mapped(lambda rms: 20 * math.log10(rms))
-        return decibels.percentile(75) - decibels.percentile(25)
+        return levels.percentile(75, _decibels) - levels.percentile(25, _decibels)
 
     def _median_flatness(self) -> float | None:
         if self._flatness is None or self._noise_n < MIN_NOISE_FRAMES:
@@ -355,6 +354,10 @@ class CallAccumulator:
         if self._known_runs is None or self.underflows is None:
             return None
         return self._known_runs + self.underflows - self._fillers_of_known_runs
+
+
+def _decibels(rms: float) -> float:
+    return 20 * math.log10(rms)
 
 
 def _count_reason(counts: dict[str, int], reason: str) -> None:

@@ -13,8 +13,7 @@ import math
 from array import array
 from bisect import insort
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 EXACT_LIMIT = 512
 """Values that are kept exactly, for each kind of observation of a call."""
@@ -37,8 +36,7 @@ Bins = tuple[tuple[int, int], ...]
 """(bin, count) pairs, ascending."""
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(NamedTuple):
     """Values of one kind: ``exact`` ones, and ``others`` as (value, count) pairs."""
 
     exact: tuple[float, ...] = ()
@@ -55,10 +53,15 @@ class Distribution:
     @property
     def n(self) -> int:
         """How many values were observed."""
-        return len(self.exact) + sum(count for _, count in self.others)
+        exact = len(self.exact)
+        return exact + sum(count for _, count in self.others) if self.others else exact
 
-    def percentile(self, q: float) -> float:
+    def percentile(self, q: float, scale: Callable[[float], float] | None = None) -> float:
         """Return the ``q``-th percentile (0 to 100), as ``numpy.percentile`` interpolates.
+
+        Args:
+            q: Which one.
+            scale: An ascending function: the percentile is that of what it makes of the values.
 
         Raises:
             ValueError: there are no values.
@@ -69,6 +72,8 @@ class Distribution:
         rank = q / 100 * (n - 1)
         below = min(int(rank), n - 1)
         low, high = self._order_statistics(below, min(below + 1, n - 1))
+        if scale is not None:
+            low, high = scale(low), scale(high)
         return _interpolate(low, high, rank - below)
 
     def plus(self, other: Distribution) -> Distribution:
@@ -80,11 +85,6 @@ class Distribution:
         exact = list(self.exact)
         exact.remove(value)
         return Distribution(tuple(exact), self.others)
-
-    def mapped(self, function: Callable[[float], float]) -> Distribution:
-        """Return every value transformed."""
-        others = tuple((function(value), count) for value, count in self.others)
-        return Distribution(tuple(map(function, self.exact)), others)
 
     def _order_statistics(self, first: int, second: int) -> tuple[float, float]:
         """Return the values at two ascending ranks, counted from 0."""

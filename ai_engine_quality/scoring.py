@@ -77,6 +77,22 @@ class _Finding(NamedTuple):
     words: Callable[[], str]
 
 
+class _AgentAudio(NamedTuple):
+    """What a score is made from of the agent's audio, nearest to the caller."""
+
+    seen: bool = False
+    """Whether frames with speech were measured at all."""
+    track: StageLevels | None = None
+    """Its levels, where enough frames were measured."""
+    noise: str | None = None
+    """The evidence that it is noise instead of speech."""
+    clipped: float | None = None
+    """Share (0 to 1) of its samples at full scale."""
+
+
+_NOT_MEASURED = _AgentAudio()
+
+
 class _Verdict(NamedTuple):
     """Everything that decides a score."""
 
@@ -91,15 +107,17 @@ class _Verdict(NamedTuple):
 
 
 def _judge(summary: CallSummary, policy: Policy) -> _Verdict:
+    agent = _agent_audio(summary, policy) if summary.audio else _NOT_MEASURED
     found = {}
     for name in policy.factors:
-        finding = _FACTORS[name](summary, policy)
+        finding = _FACTORS[name](summary, policy, agent)
         if finding is not None:
-            found[name] = finding
-    gates = tuple(sorted(_gates(summary, policy, found), key=_ceiling))
+            most = policy.weights[name]
+            found[name] = finding if finding.points <= most else finding._replace(points=most)
+    gates = tuple(sorted(_gates(summary, policy, agent, found), key=_ceiling))
     weight = sum(policy.weights[name] for name in found)
     reason = _unscored_reason(summary, policy, weight, gates)
-    raw = raw_score(_penalty(name, policy, finding) for name, finding in found.items())
+    raw = raw_score([finding.points for finding in found.values()])
     points = None if reason else held(raw, map(_ceiling, gates))
     return _Verdict(found, gates, weight, raw, reason, points)
 
@@ -107,16 +125,12 @@ def _judge(summary: CallSummary, policy: Policy) -> _Verdict:
 _ceiling = attrgetter("ceiling")
 
 
-def _penalty(name: str, policy: Policy, finding: _Finding) -> float:
-    return float(min(policy.weights[name], finding.points))
-
-
 def _factor(name: str, policy: Policy, finding: _Finding | None) -> FactorScore:
     weight = policy.weights[name]
     if finding is None:
         return FactorScore(name, weight, 0.0, None, 0, False, "not observed")
-    points = _penalty(name, policy, finding)
-    return FactorScore(name, weight, points, finding.value, finding.n, True, finding.words())
+    value, points, n, words = finding
+    return FactorScore(name, weight, float(points), value, n, True, words())
 
 
 def _without_slowest_turn(
@@ -144,7 +158,7 @@ def _without_slowest_turn(
     return Counterfactual(f"turn {worst[0]}", better, policy.band(better))
 
 
-def _latency(summary: CallSummary, policy: Policy) -> _Finding | None:
+def _latency(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Finding | None:
     turns = summary.waits()
     n = turns.n
     if not n:
@@ -170,7 +184,7 @@ def _worst_turn(summary: CallSummary) -> str:
     return f"an unanswered turn, {seconds(longest_wait)}"
 
 
-def _underflow(summary: CallSummary, policy: Policy) -> _Finding | None:
+def _underflow(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Finding | None:
     if summary.frames_sent is None and summary.underflows is None:
         return None
     rule = policy.underflow
@@ -201,9 +215,9 @@ def _agent_frames(summary: CallSummary, policy: Policy) -> float:
     return spoken / FRAME_SECONDS
 
 
-def _fallback(summary: CallSummary, policy: Policy) -> _Finding | None:
+def _fallback(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> _Finding | None:
     count = summary.fallbacks or 0
-    if not count and not _agent_audio(summary, policy):
+    if not count and not summary.frames_sent and not agent.seen:
         return None
 
     def words() -> str:
@@ -213,16 +227,7 @@ def _fallback(summary: CallSummary, policy: Policy) -> _Finding | None:
     return _Finding(count, ramp(policy.knees.fallback, count), count, words)
 
 
-def _agent_audio(summary: CallSummary, policy: Policy) -> bool:
-    """Return whether the agent's audio was seen at all."""
-    return bool(summary.frames_sent) or any(
-        levels.active >= policy.speech_level.min_frames
-        for stage, levels in summary.audio.items()
-        if is_agent_stage(stage)
-    )
-
-
-def _barge_in(summary: CallSummary, policy: Policy) -> _Finding | None:
+def _barge_in(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Finding | None:
     reactions = summary.distribution("barge_in_reactions")
     n = reactions.n
     if not n:
@@ -237,9 +242,9 @@ def _barge_in(summary: CallSummary, policy: Policy) -> _Finding | None:
     return _Finding(value, ramp(policy.knees.barge_in, value), n, words)
 
 
-def _codec(summary: CallSummary, policy: Policy) -> _Finding | None:
+def _codec(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> _Finding | None:
     checks = summary.codec_checks or 0
-    if noise := _noise(summary, policy):
+    if noise := agent.noise:
         return _Finding(1.0, ramp(policy.knees.codec, 1.0), max(1, checks), lambda: noise)
     if not checks:
         return None
@@ -253,39 +258,40 @@ def _codec(summary: CallSummary, policy: Policy) -> _Finding | None:
     return _Finding(value, ramp(policy.knees.codec, value), checks, words)
 
 
-def _noise(summary: CallSummary, policy: Policy) -> str | None:
+def _agent_audio(summary: CallSummary, policy: Policy) -> _AgentAudio:
+    """Return what was measured of the agent, at its stage nearest to the caller."""
+    of_agent = [(stage, levels) for stage, levels in summary.audio.items() if is_agent_stage(stage)]
+    # Several kinds of playback are tracks of one stage.
+    stages = [
+        [levels for stage, levels in of_agent if stage.startswith(prefix)]
+        for prefix in (TRANSPORT_OUT, PROVIDER_OUT)
+    ]
+    least = policy.speech_level.min_frames
+    heard = [tracks for tracks in stages if sum(levels.frames for levels in tracks) >= least]
+    checked = [[levels for levels in tracks if levels.flatness is not None] for tracks in stages]
+    nearest = checked[0] or checked[1]
+    return _AgentAudio(
+        seen=any(levels.active >= least for _, levels in of_agent),
+        track=_together(heard[0]) if heard else None,
+        noise=_noise(nearest, policy) if nearest else None,
+        clipped=max(nearest, key=lambda levels: levels.active).clipped if nearest else None,
+    )
+
+
+def _noise(checked: list[StageLevels], policy: Policy) -> str | None:
     """Return the evidence that the agent's audio is noise instead of speech, or None."""
-    if not summary.audio:
-        return None
-    for stages in _agent_stages(summary):
-        checked = [levels for levels in stages if levels.flatness is not None]
-        if not checked:
-            continue
-        track = max(checked, key=lambda levels: (levels.active, levels.flatness, levels.loudness))
-        level = track.loudness
-        flat = track.flatness is not None and track.flatness >= policy.noise.flatness
-        if flat and level >= policy.noise.rms:
-            return f"noise instead of speech: flatness {track.flatness:.2f}, RMS {level:.0f}"
-        return None
-    return None
-
-
-def _agent_stages(summary: CallSummary) -> Iterator[list[StageLevels]]:
-    """Yield the agent's stages, nearest to the caller first, a transport's kinds together."""
-    for prefix in (TRANSPORT_OUT, PROVIDER_OUT):
-        yield [levels for stage, levels in summary.audio.items() if stage.startswith(prefix)]
-
-
-def _agent_track(summary: CallSummary, policy: Policy) -> StageLevels | None:
-    """Return the agent's levels nearest to the caller, where enough frames were measured."""
-    for stages in _agent_stages(summary):
-        if sum(levels.frames for levels in stages) >= policy.speech_level.min_frames:
-            return stages[0] if len(stages) == 1 else _together(stages)
+    track = max(checked, key=lambda levels: (levels.active, levels.flatness, levels.loudness))
+    level = track.loudness
+    flat = track.flatness is not None and track.flatness >= policy.noise.flatness
+    if flat and level >= policy.noise.rms:
+        return f"noise instead of speech: flatness {track.flatness:.2f}, RMS {level:.0f}"
     return None
 
 
 def _together(stages: list[StageLevels]) -> StageLevels:
     """Return several kinds of playback as one track; the spread is that of the longest one."""
+    if len(stages) == 1:
+        return stages[0]
     spoken = [levels for levels in stages if levels.rms is not None and levels.active]
     active = sum(levels.active for levels in spoken)
     energy = math.fsum((levels.rms or 0.0) ** 2 * levels.active for levels in spoken)
@@ -298,8 +304,8 @@ def _together(stages: list[StageLevels]) -> StageLevels:
     )
 
 
-def _rms(summary: CallSummary, policy: Policy) -> _Finding | None:
-    track = _agent_track(summary, policy)
+def _rms(_: CallSummary, policy: Policy, agent: _AgentAudio) -> _Finding | None:
+    track = agent.track
     if track is None:
         return None
     level, spread = track.rms, track.spread_db
@@ -328,7 +334,7 @@ def _level_error_db(level: float, policy: Policy) -> float:
     return abs(20 * math.log10(max(level, 1.0) / nearest))
 
 
-_FACTORS: Mapping[str, Callable[[CallSummary, Policy], _Finding | None]] = {
+_FACTORS: Mapping[str, Callable[[CallSummary, Policy, _AgentAudio], _Finding | None]] = {
     "latency": _latency,
     "underflow": _underflow,
     "fallback": _fallback,
@@ -339,19 +345,13 @@ _FACTORS: Mapping[str, Callable[[CallSummary, Policy], _Finding | None]] = {
 
 
 def _gates(
-    summary: CallSummary, policy: Policy, observed: Mapping[str, _Finding]
+    summary: CallSummary, policy: Policy, agent: _AgentAudio, observed: Mapping[str, _Finding]
 ) -> Iterator[Gate]:
     """Yield every ceiling that applies: of what was measured, then of the whole call."""
     tops = policy.ceilings
-    percentile = f"p{policy.percentile:g}"
-    for name, steps, text in (
-        ("latency", tops.latency, lambda at: f"{percentile} >= {seconds(at)}"),
-        ("underflow", tops.underflow, lambda at: f"underflow >= {percent(at)}"),
-        ("fallback", tops.fallback, lambda at: f"{at:g} fallbacks or more"),
-        ("barge_in", tops.barge_in, lambda at: f"barge-in {percentile} >= {seconds(at)}"),
-    ):
+    for name in ("latency", "underflow", "fallback", "barge_in"):
         if name in observed:
-            yield from _step_gate(name, steps, observed[name].value, text)
+            yield from _step_gate(name, policy, observed[name].value, name)
     for name, ceiling in (
         ("latency", tops.latency_unobserved),
         ("underflow", tops.underflow_unobserved),
@@ -360,51 +360,43 @@ def _gates(
             yield Gate(f"{name}_unobserved", ceiling, f"{name} not being observed", name)
     if "rms" in observed and observed["rms"].points >= policy.weights["rms"]:
         yield Gate("rms_full_penalty", tops.rms_full_penalty, "rms at its full penalty", "rms")
-    yield from _call_gates(summary, policy)
+    yield from _call_gates(summary, policy, agent)
 
 
-def _call_gates(summary: CallSummary, policy: Policy) -> Iterator[Gate]:
+def _call_gates(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> Iterator[Gate]:
     """Yield the ceilings that are read from the call as a whole."""
     tops = policy.ceilings
     waits = max(summary.unanswered or (), default=None)
-    yield from _step_gate("unanswered", tops.unanswered, waits, _unanswered_for)
+    yield from _step_gate("unanswered", policy, waits, "latency")
     if _caller_ignored(summary, policy):
         reason = "a caller who spoke without one measured turn"
         yield Gate("caller_ignored", tops.caller_ignored, reason, "latency")
-    if noise := _noise(summary, policy):
-        yield Gate("noise", tops.noise, noise, "codec")
-    yield from _step_gate("clipping", tops.clipping, _clipped(summary), _clipped_by)
+    if agent.noise:
+        yield Gate("noise", tops.noise, agent.noise, "codec")
+    yield from _step_gate("clipping", policy, agent.clipped, "rms")
     if summary.failed:
         reason = "the engine's report that the call failed"
         yield Gate("call_failed", tops.call_failed, reason, None)
-    if _never_heard(summary, policy):
+    if _never_heard(summary, policy, agent.track):
         yield Gate("never_heard", tops.never_heard, "an agent that was never heard", None)
 
 
-def _unanswered_for(wait: float) -> str:
-    return f"a turn unanswered for {seconds(wait)} or more"
-
-
-def _clipped(summary: CallSummary) -> float | None:
-    """Return the share of the agent's samples at full scale, measured nearest to the caller."""
-    for stages in _agent_stages(summary):
-        checked = [levels for levels in stages if levels.flatness is not None]
-        if checked:
-            return max(checked, key=lambda levels: levels.active).clipped
-    return None
-
-
-def _clipped_by(share: float) -> str:
-    return f"{percent(share)} of the samples clipped"
-
-
-def _step_gate(
-    name: str, steps: Steps, value: float | None, text: Callable[[float], str]
-) -> Iterator[Gate]:
+def _step_gate(rule: str, policy: Policy, value: float | None, factor: str) -> Iterator[Gate]:
+    steps: Steps = getattr(policy.ceilings, rule)
     reached = None if value is None else step(steps, value)
     if reached:
-        factor = {"unanswered": "latency", "clipping": "rms"}.get(name, name)
-        yield Gate(name, reached[1], text(reached[0]), factor)
+        yield Gate(rule, reached[1], _REACHED[rule](reached[0], policy), factor)
+
+
+_REACHED: Mapping[str, Callable[[float, Policy], str]] = {
+    "latency": lambda at, policy: f"p{policy.percentile:g} >= {seconds(at)}",
+    "underflow": lambda at, _: f"underflow >= {percent(at)}",
+    "fallback": lambda at, _: f"{at:g} fallbacks or more",
+    "barge_in": lambda at, policy: f"barge-in p{policy.percentile:g} >= {seconds(at)}",
+    "unanswered": lambda at, _: f"a turn unanswered for {seconds(at)} or more",
+    "clipping": lambda at, _: f"{percent(at)} of the samples clipped",
+}
+"""Why a ceiling with steps applies, by its rule and the step that was reached."""
 
 
 def _measured_turns(summary: CallSummary) -> int:
@@ -423,12 +415,11 @@ def _caller_ignored(summary: CallSummary, policy: Policy) -> bool:
     return max(spoken, default=0.0) >= rule.speech_seconds
 
 
-def _never_heard(summary: CallSummary, policy: Policy) -> bool:
+def _never_heard(summary: CallSummary, policy: Policy, track: StageLevels | None) -> bool:
     if (summary.duration or 0.0) < policy.never_heard.call_seconds:
         return False
     if _measured_turns(summary) or summary.fallbacks:
         return False
-    track = _agent_track(summary, policy)
     silent = track is not None and track.active_share < policy.speech_level.nearly_never
     return summary.frames_sent == 0 or silent
 

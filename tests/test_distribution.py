@@ -196,9 +196,10 @@ class TestTogether:
         close = collected([1.0, 1.0001], limit=1)
         assert close.others == ((1.0001, 1),)
 
-    def test_a_mapped_one_has_every_value_transformed(self):
-        """Exact values and each bin's edge go through the function, and keep their counts."""
-        found = collected([100.0, 10.0, 10.0, 1_000.0], limit=2).mapped(math.log10)
-        assert found.n == 4
-        assert sorted(found.exact) == pytest.approx([2, 3])
-        assert found.others[0] == (pytest.approx(1, abs=0.005), 2)
+    def test_a_percentile_on_another_scale_is_that_of_the_values_on_it(self):
+        """As if every value, exact or binned, had gone through the function first."""
+        found = collected([100.0, 10.0, 10.0, 1_000.0], limit=2)
+        values = [math.log10(value) for value in (found.others[0][0],) * 2 + found.exact]
+        for q in (0, 25, 50, 75, 90, 100):
+            assert found.percentile(q, math.log10) == pytest.approx(np.percentile(values, q))
+        assert found.percentile(50, math.log10) == pytest.approx(1.5, abs=0.005)
