@@ -289,4 +289,6 @@ def _codec_alignment(call: CallAccumulator, aligned: object, detail: object) -> 
 
 def _audio_level(call: CallAccumulator, stage: object, rms: object, seconds: object) -> None:
     level, length = observations.rms(rms), observations.seconds(seconds)
-    call.audio_level(observations.stage(stage), level, length)
+    if not (type(stage) is str and call.stages and stage in call.stages):
+        stage = observations.stage(stage)
+    call.audio_level(stage, level, length)

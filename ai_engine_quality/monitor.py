@@ -402,7 +402,7 @@ class QualityMonitor:
         """Bring everything that is collected up to date; never raises into a scrape."""
         try:
             self.expire_calls()
-            for handle in self._live.all():
+            for handle in [live for live in self._live.all() if live.has_unpublished_turns]:
                 self.flush_turns(handle)
             self._live.rescore_some(self._provisional_band)
         except Exception as error:

@@ -84,6 +84,8 @@ def rms(value: object) -> float:
 
 
 def _number(value: object, limit: float) -> float:
+    if type(value) is float and 0.0 <= value <= limit:  # the usual case; NaN isn't in there
+        return value
     if isinstance(value, (bool, str, bytes, bytearray)):
         raise Rejected(DropReason.WRONG_TYPE)
     try:
@@ -103,6 +105,8 @@ def _number(value: object, limit: float) -> float:
 
 def count(value: object) -> int:
     """Return a number of frames or events: a whole number from 0 to 1e9."""
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return value
     if isinstance(value, bool):
         raise Rejected(DropReason.WRONG_TYPE)
     try:

@@ -20,11 +20,12 @@ from ai_engine_quality.observations import PROVIDER_OUT, Rejected
 class LevelWatch:
     """What was last seen of one call, so that nothing stale is taken twice."""
 
-    __slots__ = ("_levels", "_strange", "_waiting", "wants_provider_audio")
+    __slots__ = ("_levels", "_stages", "_waiting", "wants_provider_audio")
 
     def __init__(self) -> None:
         self._levels: dict[str, Any] = {}
-        self._strange: set[str] = set()
+        self._stages: dict[str, bool] = {}
+        """By each name that was seen: whether a stage is called so."""
         self._waiting: Any = None
         self.wants_provider_audio = False
         """Whether the provider's next audio should be looked at, since none waits to be played."""
@@ -47,14 +48,15 @@ class LevelWatch:
                     call.audio_level(stage, level["rms"], seconds=seconds)
 
     def _is_stage(self, stage: str) -> bool:
-        if stage in self._strange:
-            return False
-        try:
-            observations.stage(stage)
-        except Rejected:
-            self._strange.add(stage)
-            return False
-        return True
+        known = self._stages.get(stage)
+        if known is None:
+            try:
+                observations.stage(stage)
+                known = True
+            except Rejected:
+                known = False
+            self._stages[stage] = known
+        return known
 
     def take_waiting_frame(
         self, info: Mapping[str, Any], waiting: object, call: CallHandle, noise: NoiseChecks
