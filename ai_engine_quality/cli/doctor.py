@@ -13,15 +13,16 @@ from rich.text import Text
 from ai_engine_quality.cli.output import console, json_option, print_json
 from ai_engine_quality.doctor.checks import Stack, examine
 from ai_engine_quality.doctor.findings import Finding, Verdict
+from ai_engine_quality.palette import GREEN, ORANGE, VERMILLION
 from ai_engine_quality.wording import printable
 
 BROKEN = 1
 """Exit code: a check failed. Warnings are no failures, unless --strict."""
 
 _STYLES = {
-    Verdict.OK: "#009E73",
-    Verdict.WARNING: "#E69F00",
-    Verdict.FAILED: "bold #D55E00",
+    Verdict.OK: GREEN,
+    Verdict.WARNING: ORANGE,
+    Verdict.FAILED: f"bold {VERMILLION}",
     Verdict.SKIPPED: "dim",
 }
 

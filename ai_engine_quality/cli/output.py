@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn
 from rich.text import Text
 
+from ai_engine_quality.palette import GREEN, ORANGE, SKY, VERMILLION
 from ai_engine_quality.policy import Band
 from ai_engine_quality.result import CallScore
 from ai_engine_quality.sinks.records import Unreadable, read_records, to_record
@@ -37,13 +38,11 @@ records_option = click.option(
     help="The record file; rotated ones beside it are read too.",
 )
 
-# From Okabe and Ito's palette, which the colour-blind can tell apart; the band's word is always
-# beside its colour.
 BAND_STYLES = {
-    Band.EXCELLENT: "#009E73",
-    Band.GOOD: "#56B4E9",
-    Band.FAIR: "#E69F00",
-    Band.POOR: "bold #D55E00",
+    Band.EXCELLENT: GREEN,
+    Band.GOOD: SKY,
+    Band.FAIR: ORANGE,
+    Band.POOR: f"bold {VERMILLION}",
 }
 
 

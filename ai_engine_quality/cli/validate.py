@@ -19,6 +19,7 @@ from ai_engine_quality.cli import validation_calls
 from ai_engine_quality.cli.output import console, json_option, print_json, progress
 from ai_engine_quality.cli.validation_calls import Found, Window, fail, reference_engine
 from ai_engine_quality.durations import parse_duration
+from ai_engine_quality.palette import GREEN, VERMILLION
 from ai_engine_quality.prometheus_api import Unreachable
 from ai_engine_quality.validation.fault_findings import FaultFinding, find
 from ai_engine_quality.validation.golden import (
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {Verdict.MET: 0, Verdict.MISSED: 1, Verdict.UNDECIDED: 3}
 VERDICT_STYLES = {
-    Verdict.MET: "#009E73",
-    Verdict.MISSED: "bold #D55E00",
+    Verdict.MET: GREEN,
+    Verdict.MISSED: f"bold {VERMILLION}",
     Verdict.UNDECIDED: "dim",
 }
 

@@ -14,13 +14,14 @@ from ai_engine_quality.evidence.knees import heard, rating
 from ai_engine_quality.evidence.passages import HELD_BACK, TUNING
 from ai_engine_quality.evidence.samples import Sample
 from ai_engine_quality.evidence.tables import MEASURES
+from ai_engine_quality.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 from ai_engine_quality.policy import Policy, step
 
-# Okabe and Ito's palette, which the colour-blind can tell apart; each kind has a mark as well.
+# Each kind has a mark as well as a colour.
 _STYLES: Final = dict(
     zip(
         KINDS,
-        ("#000000", "#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#999999"),
+        (BLACK, BLUE, ORANGE, VERMILLION, GREEN, PURPLE, GREY),
         strict=True,
     )
 )
@@ -75,7 +76,7 @@ def _fillers(samples: Sequence[Sample], policies: Sequence[Policy]) -> Figure:
         label="R of the mean of PESQ and ViSQOL",
     )  # fmt: skip
     grid = [n / 2_000 for n in range(601)]
-    for policy, line, colour in zip(policies, ("--", "-"), ("#E69F00", "#D55E00"), strict=False):
+    for policy, line, colour in zip(policies, ("--", "-"), (ORANGE, VERMILLION), strict=False):
         tops = [(step(policy.ceilings.underflow, x) or (0, 100))[1] for x in grid]
         panel.plot(
             [100 * x for x in grid], tops, line, c=colour, label=f"ceiling, {policy.version}"

@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ai_engine_quality.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
 from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Band
 from ai_engine_quality.validation.judging import Judgement, RowVerdict
 from ai_engine_quality.validation.matrix import Matrix
 from ai_engine_quality.validation.measures import mean_points
 from ai_engine_quality.validation.ratings import Agreement
 
-# Okabe and Ito's palette, which the colour-blind can tell apart.
 BAND_COLOURS = {
-    Band.EXCELLENT: "#009E73",
-    Band.GOOD: "#56B4E9",
-    Band.FAIR: "#E69F00",
-    Band.POOR: "#D55E00",
+    Band.EXCELLENT: GREEN,
+    Band.GOOD: SKY,
+    Band.FAIR: ORANGE,
+    Band.POOR: VERMILLION,
 }
-FACTOR_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#999999")
+FACTOR_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, GREY)
 INK = "#333333"
 
 _STYLE: Any = {
@@ -70,7 +70,7 @@ def ratings_plot(agreement: Agreement) -> Plot:
 
     def draw(axes: Any) -> None:
         points = [call.points for call in agreement.calls]
-        axes.scatter(points, [call.rating for call in agreement.calls], s=18, color="#0072B2")
+        axes.scatter(points, [call.rating for call in agreement.calls], s=18, color=BLUE)
         axes.set_xlabel("score")
         axes.set_ylabel("rating")
 
@@ -126,8 +126,8 @@ def _distribution(axes: Any, scores: Sequence[int]) -> None:
 
 def _turns(axes: Any, turns: Sequence[float], matrix: Matrix) -> None:
     shares = [(n + 1) / len(turns) for n in range(len(turns))]
-    axes.step(turns, shares, where="post", color="#0072B2")
-    axes.axhline(0.95, color="#999999", lw=0.8, ls=":")
+    axes.step(turns, shares, where="post", color=BLUE)
+    axes.axhline(0.95, color=GREY, lw=0.8, ls=":")
     axes.axvline(matrix.baselines.turn_p95_below, color=INK, lw=1, ls="--")
     axes.set_xlim(left=0)
     axes.set_ylim(0, 1.02)

@@ -8,6 +8,7 @@ from ai_engine_dashboards import colours, panels, playback
 from ai_engine_dashboards.layout import Placed, Row, dashboard
 from ai_engine_dashboards.panels import About, Query, big_number, density, over_time
 from ai_engine_dashboards.queries import ENGINES, PROVIDERS, in_calls, mean, rate
+from ai_engine_quality import palette
 from ai_engine_quality.call import ACTIVE_RMS
 from ai_engine_quality.policy import DEFAULT_POLICY
 
@@ -107,7 +108,7 @@ def noise_over_time() -> panels.Panel:
     )
 
 
-CLIPPED = {0.001: colours.ORANGE, 0.005: colours.BROKEN}
+CLIPPED = {0.001: palette.ORANGE, 0.005: colours.BROKEN}
 """Two real calls that were noise had 0.6 and 2.9 % of their samples clipped, ordinary ones none."""
 
 
@@ -229,7 +230,7 @@ def dc_offset() -> panels.Panel:
     )
 
 
-BYTES = {"tx, to the caller": colours.ORANGE, "rx, from the caller": colours.SKY}
+BYTES = {"tx, to the caller": palette.ORANGE, "rx, from the caller": palette.SKY}
 
 
 def stream_bytes() -> panels.Panel:

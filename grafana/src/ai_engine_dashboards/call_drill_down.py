@@ -9,6 +9,7 @@ from ai_engine_dashboards import colours, latency, panels, playback, quality
 from ai_engine_dashboards.layout import Placed, Row, dashboard
 from ai_engine_dashboards.panels import SOURCE, About, Query, big_number, dial, note, over_time
 from ai_engine_dashboards.queries import ENGINES, or_zero
+from ai_engine_quality import palette
 from ai_engine_quality.policy import DEFAULT_POLICY, Band
 
 UID = quality.DRILL_DOWN
@@ -175,7 +176,7 @@ def fillers() -> panels.Panel:
         Query(f"max {fillers}", "fillers", "15s"),
         unit="short",
         steps=colours.no_thresholds(),
-        names={"fillers": colours.ORANGE},
+        names={"fillers": palette.ORANGE},
         lines=False,
     )
 

@@ -1,6 +1,6 @@
 """Colours that tell apart for the colour-blind too, and thresholds as the scoring policy has them.
 
-The colours are those of Okabe and Ito, "Color Universal Design" (2008).
+The colours themselves are the library's :mod:`ai_engine_quality.palette`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,11 @@ from typing import Final
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
+from ai_engine_quality.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
 from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Band, Knees, Steps
 
-BLUE: Final = "#0072B2"
-SKY: Final = "#56B4E9"
-GREEN: Final = "#009E73"
-YELLOW: Final = "#F0E442"
-ORANGE: Final = "#E69F00"
-VERMILLION: Final = "#D55E00"
-PURPLE: Final = "#CC79A7"
 GREY: Final = "#8E8E8E"
+"""Darker than the palette's, to be seen on both of Grafana's themes."""
 
 BANDS: Final[Mapping[str, str]] = {
     Band.EXCELLENT: BLUE,

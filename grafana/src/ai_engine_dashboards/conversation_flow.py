@@ -8,6 +8,7 @@ from ai_engine_dashboards import colours, latency, panels
 from ai_engine_dashboards.layout import Placed, Row, dashboard
 from ai_engine_dashboards.panels import About, Query, listing, over_time
 from ai_engine_dashboards.queries import ACTIVE_CALLS, ENGINES, counted, in_calls, or_zero
+from ai_engine_quality import palette
 
 UID = "ai-engine-conversation-flow"
 
@@ -66,7 +67,7 @@ def states() -> panels.Panel:
         "Conversation state timeline",
         about,
         Query(f"sum by (state) (ai_agent_conversation_state{{{ENGINES}}})", "{{state}}"),
-        steps=colours.thresholds({1: colours.BLUE, 5: colours.ORANGE}, "transparent"),
+        steps=colours.thresholds({1: palette.BLUE, 5: palette.ORANGE}, "transparent"),
     )
 
 
@@ -105,7 +106,7 @@ def _beside_calls(title: str, about: About, gauge: str, legend: str) -> panels.P
         Query(calls, "calls"),
         unit="none",
         steps=colours.no_thresholds(),
-        names={legend: colours.ORANGE, "calls": colours.SKY},
+        names={legend: palette.ORANGE, "calls": palette.SKY},
         lines=False,
         stepped=True,
     )
@@ -176,7 +177,7 @@ def sure_of_speech() -> panels.Panel:
         about,
         Query(f"min by (instance) ({sure})", "{{instance}}"),
         unit="percentunit",
-        steps=colours.thresholds({0.4: colours.FINE}, colours.ORANGE),
+        steps=colours.thresholds({0.4: colours.FINE}, palette.ORANGE),
         highest=1,
     )
 

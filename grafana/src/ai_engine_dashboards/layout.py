@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from ai_engine_dashboards.panels import SOURCE, Panel
 from ai_engine_dashboards.queries import ENGINES, FLEET
+from ai_engine_quality import palette
 
 TAG: Final = "ai-engine"
 DATA_SOURCE_UID: Final = "ai-engine-prometheus"
@@ -162,7 +163,7 @@ def _alerts() -> _Annotation:
     return _Annotation(
         name="Alerts firing",
         expr=ALERTS,
-        colour="#D55E00",
+        colour=palette.VERMILLION,
         title="{{alertname}}",
         text="{{severity}} on {{instance}} {{provider}}",
         tags="severity,component",
@@ -173,7 +174,7 @@ def _restarts() -> _Annotation:
     return _Annotation(
         name="Engine restarts",
         expr=RESTARTS,
-        colour="#56B4E9",
+        colour=palette.SKY,
         title="Engine restarted",
         text="{{instance}}",
         tags="job",

@@ -16,6 +16,7 @@ from ai_engine_dashboards.queries import (
     quantile,
     rate,
 )
+from ai_engine_quality import palette
 
 UID = "ai-engine-provider-performance"
 
@@ -124,7 +125,7 @@ def side_by_side() -> panels.Panel:
             "Lost",
             [
                 *panels.column(unit="percentunit", decimals=0),
-                *panels.coloured(colours.thresholds({0.001: colours.ORANGE, 0.2: colours.BROKEN})),
+                *panels.coloured(colours.thresholds({0.001: palette.ORANGE, 0.2: colours.BROKEN})),
             ],
         )
     )
@@ -152,7 +153,7 @@ def cost_per_call() -> panels.Panel:
             instant=True,
         ),
         unit="none",
-        steps=colours.no_thresholds(colours.SKY),
+        steps=colours.no_thresholds(palette.SKY),
         decimals=4,
     )
 
@@ -201,7 +202,7 @@ def deepgram_rates() -> panels.Panel:
         ),
         unit="hertz",
         steps=colours.no_thresholds(),
-        names={"input": colours.SKY, "output": colours.ORANGE},
+        names={"input": palette.SKY, "output": palette.ORANGE},
         lines=False,
         stepped=True,
     )
@@ -222,7 +223,7 @@ def deepgram_acknowledgement() -> panels.Panel:
         about,
         Query(f"max by (instance) ({latest})", "{{instance}}", "15s"),
         unit="ms",
-        steps=colours.thresholds({500: colours.ORANGE, 1000: colours.BROKEN}),
+        steps=colours.thresholds({500: palette.ORANGE, 1000: colours.BROKEN}),
         stepped=True,
     )
 
@@ -253,7 +254,7 @@ def rate_alignment(title: str, name: str) -> panels.Panel:
         ),
         unit="hertz",
         steps=colours.no_thresholds(),
-        names={"expected": colours.BLUE, "declared": colours.ORANGE, "measured": colours.SKY},
+        names={"expected": palette.BLUE, "declared": palette.ORANGE, "measured": palette.SKY},
         lines=False,
         stepped=True,
     )
@@ -296,7 +297,7 @@ def google_audio() -> panels.Panel:
         ),
         unit="Bps",
         steps=colours.no_thresholds(),
-        names={"sent": colours.SKY, "received": colours.ORANGE},
+        names={"sent": palette.SKY, "received": palette.ORANGE},
         lines=False,
     )
 
@@ -314,7 +315,7 @@ def google_sessions() -> panels.Panel:
         about,
         Query(f"sum (ai_agent_google_live_active_sessions{{{ENGINES}}})", "sessions", instant=True),
         unit="none",
-        steps=colours.no_thresholds(colours.SKY),
+        steps=colours.no_thresholds(palette.SKY),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from ai_engine_dashboards import colours, panels
 from ai_engine_dashboards.panels import About, Query, bars, big_number, listing, over_time
 from ai_engine_dashboards.queries import ENGINES, PROVIDERS, mean, per_call, rate
+from ai_engine_quality import palette
 from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Band
 
 DRILL_DOWN: Final = "ai-engine-call-drill-down"
@@ -178,7 +179,7 @@ def coverage() -> panels.Panel:
         about,
         Query(mean("ai_agent_call_coverage_ratio", "$__range"), "coverage", instant=True),
         unit="percentunit",
-        steps=colours.thresholds({0.5: colours.ORANGE, 0.65: colours.FINE}, colours.BROKEN),
+        steps=colours.thresholds({0.5: palette.ORANGE, 0.65: colours.FINE}, colours.BROKEN),
     )
 
 
@@ -216,7 +217,7 @@ def held_down() -> panels.Panel:
         about,
         Query(f"sum by (rule) ({applied}) > 0", "{{rule}}", instant=True),
         unit="none",
-        steps=colours.no_thresholds(colours.ORANGE),
+        steps=colours.no_thresholds(palette.ORANGE),
     )
 
 

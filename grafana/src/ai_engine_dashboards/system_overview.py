@@ -16,6 +16,7 @@ from ai_engine_dashboards.queries import (
     or_zero,
     rate,
 )
+from ai_engine_quality import palette
 
 UID = "ai-engine-system-overview"
 
@@ -111,7 +112,7 @@ def active_calls() -> panels.Panel:
         about,
         Query(f"sum ({ACTIVE_CALLS})", "calls"),
         unit="none",
-        steps=colours.no_thresholds(colours.SKY),
+        steps=colours.no_thresholds(palette.SKY),
     )
 
 
@@ -179,7 +180,7 @@ def transport_mode() -> panels.Panel:
         about,
         Query(transport, "{{audio_transport}}", instant=True),
         unit="none",
-        steps=colours.no_thresholds(colours.SKY),
+        steps=colours.no_thresholds(palette.SKY),
         shown="value_and_name",
     )
 
@@ -202,7 +203,7 @@ def budget_left() -> panels.Panel:
             instant=True,
         ),
         unit="percentunit",
-        steps=colours.thresholds({0: colours.ORANGE, 0.25: colours.FINE}, colours.BROKEN),
+        steps=colours.thresholds({0: palette.ORANGE, 0.25: colours.FINE}, colours.BROKEN),
     )
 
 
@@ -332,7 +333,7 @@ def connections() -> panels.Panel:
         Query(f"sum ({ACTIVE_CALLS})", "calls"),
         unit="none",
         steps=colours.no_thresholds(),
-        names={"connections": colours.BLUE, "calls": colours.ORANGE},
+        names={"connections": palette.BLUE, "calls": palette.ORANGE},
         lines=False,
         stepped=True,
     )
