@@ -11,7 +11,7 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from enum import StrEnum
 from functools import partial
 from importlib import resources
@@ -187,10 +187,10 @@ class Policy:
             raise PolicyError(f"a policy's changes must be a table, not {changes!r}")
         data = _overlaid(self.to_dict(), changes)
         if "version" not in changes:
-            data["version"] = "custom"
-            digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-            data["version"] = f"custom-{digest[:8]}"
-        elif data["version"] in versions():
+            policy = Policy.from_dict({**data, "version": "custom"})
+            digest = hashlib.sha256(json.dumps(policy.to_dict(), sort_keys=True).encode())
+            return replace(policy, version=f"custom-{digest.hexdigest()[:8]}")
+        if data["version"] in versions():
             raise PolicyError(
                 f"version: {data['version']!r} ships with the package and can't be changed; "
                 "choose another name or leave it out"
