@@ -295,7 +295,7 @@ def _overlaid(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 def _entries(kind: type, path: str, data: object) -> list[tuple[str, Any]]:
     """Return the key and value of each field of a dataclass; only those with defaults may lack."""
     if not isinstance(data, Mapping):
-        raise PolicyError(f"{path.rstrip('.') or 'a policy'} must be a table, not {data!r}")
+        raise PolicyError(f"{path.removesuffix('.') or 'a policy'} must be a table, not {data!r}")
     names = [f.name for f in fields(kind)]
     needed = [f.name for f in fields(kind) if f.default is MISSING]
     if unknown := [str(key) for key in data if key not in names]:
