@@ -248,7 +248,7 @@ def ramp(knees: Knees, value: float) -> float:
     if value <= x0:
         return y0
     for x1, y1 in knees[1:]:
-        if value <= x1:
+        if value < x1:
             return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
         x0, y0 = x1, y1
     return y0

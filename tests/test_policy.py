@@ -368,6 +368,15 @@ class TestRampsAndSteps:
         """Between two knees points rise evenly; before the first and after the last they stay."""
         assert ramp(((1, 0), (3, 10)), value) == points
 
+    def test_a_ramp_goes_exactly_through_its_knees(self):
+        """At a knee points are the knee's to the last bit: a full penalty's ceiling asks for it."""
+        knees = [[5.95, 0], [16.14, 2.4], [17.74, 10]]
+        assert [ramp(knees, value) for value, _ in knees] == [0, 2.4, 10]
+        policy = aeq.DEFAULT_POLICY.with_changes({"knees": {"rms_spread": knees}})
+        levels = aeq.StageLevels(frames=300, active=280, rms=2_600.0, spread_db=17.74)
+        call = aeq.CallSummary(call_id="1", duration=60.0, audio={"provider_out": levels})
+        assert "rms_full_penalty" in {gate.rule for gate in aeq.score(call, policy).gates}
+
     @pytest.mark.parametrize(
         ("value", "reached"),
         [(0.9, None), (1, (1, 89)), (1.9, (1, 89)), (2, (2, 74)), (9, (2, 74))],
