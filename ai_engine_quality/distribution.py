@@ -70,7 +70,7 @@ class Distribution(NamedTuple):
         if not n:
             raise ValueError("no values have no percentile; check n first")
         rank = q / 100 * (n - 1)
-        below = min(int(rank), n - 1)
+        below = int(rank)
         low, high = self._order_statistics(below, min(below + 1, n - 1))
         if scale is not None:
             low, high = scale(low), scale(high)

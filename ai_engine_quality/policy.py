@@ -11,8 +11,9 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from enum import StrEnum
+from functools import partial
 from importlib import resources
 from itertools import pairwise
 from typing import Any, Self, TypeVar
@@ -184,12 +185,12 @@ class Policy:
         """
         if not isinstance(changes, Mapping):
             raise PolicyError(f"a policy's changes must be a table, not {changes!r}")
-        data = _overlaid(self.to_dict(), changes, "")
+        data = _overlaid(self.to_dict(), changes)
         if "version" not in changes:
-            data["version"] = "custom"
-            digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-            data["version"] = f"custom-{digest[:8]}"
-        elif data["version"] in versions():
+            policy = Policy.from_dict({**data, "version": "custom"})
+            digest = hashlib.sha256(json.dumps(policy.to_dict(), sort_keys=True).encode())
+            return replace(policy, version=f"custom-{digest.hexdigest()[:8]}")
+        if data["version"] in versions():
             raise PolicyError(
                 f"version: {data['version']!r} ships with the package and can't be changed; "
                 "choose another name or leave it out"
@@ -247,7 +248,7 @@ def ramp(knees: Knees, value: float) -> float:
     if value <= x0:
         return y0
     for x1, y1 in knees[1:]:
-        if value <= x1:
+        if value < x1:
             return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
         x0, y0 = x1, y1
     return y0
@@ -276,13 +277,13 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _overlaid(base: dict[str, Any], changes: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _overlaid(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(base)
     for key, value in changes.items():
         if isinstance(base.get(key), dict):
             if not isinstance(value, Mapping):
-                raise PolicyError(f"{path}{key} must be a table with keys, not {value!r}")
-            out[key] = _overlaid(base[key], value, f"{path}{key}.")
+                raise PolicyError(f"{key} must be a table with keys, not {value!r}")
+            out[key] = {**base[key], **value}
         else:
             out[key] = value
     return out
@@ -294,7 +295,7 @@ def _overlaid(base: dict[str, Any], changes: Mapping[str, Any], path: str) -> di
 def _entries(kind: type, path: str, data: object) -> list[tuple[str, Any]]:
     """Return the key and value of each field of a dataclass; only those with defaults may lack."""
     if not isinstance(data, Mapping):
-        raise PolicyError(f"{path.rstrip('.') or 'a policy'} must be a table, not {data!r}")
+        raise PolicyError(f"{path.removesuffix('.') or 'a policy'} must be a table, not {data!r}")
     names = [f.name for f in fields(kind)]
     needed = [f.name for f in fields(kind) if f.default is MISSING]
     if unknown := [str(key) for key in data if key not in names]:
@@ -404,32 +405,27 @@ def _by_name(key: str, value: object, names: Sequence[str], read: Any) -> dict[s
 _READ_BY_TYPE = {"float": _number, "int": _score, "Knees": _knees, "Steps": _steps}
 
 
-def _section(kind: type[_T], counts: Sequence[str] = ()) -> Any:
-    """Return a reader of one table into its dataclass; ``counts`` are whole numbers, not scores."""
-
-    def read(key: str, value: object) -> _T:
-        entries = _entries(kind, f"{key}.", value)
-        return kind(**{name: reader(name)(f"{key}.{name}", item) for name, item in entries})
-
-    def reader(name: str) -> Any:
-        types = {f.name: str(f.type) for f in fields(kind)}  # type: ignore[arg-type]  # a dataclass
-        return _whole if name in counts else _READ_BY_TYPE[types[name]]
-
-    return read
+def _section(kind: type[_T], key: str, value: object, *, counts: Sequence[str] = ()) -> _T:
+    """Read one table into its dataclass; ``counts`` are whole numbers, not scores."""
+    types = {f.name: str(f.type) for f in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    readers = {name: _READ_BY_TYPE[types[name]] for name in types}
+    readers.update(dict.fromkeys(counts, _whole))
+    entries = _entries(kind, f"{key}.", value)
+    return kind(**{name: readers[name](f"{key}.{name}", item) for name, item in entries})
 
 
 _SECTIONS: dict[str, Any] = {
     "version": _version,
     "percentile": _percentile,
     "weights": _weights,
-    "knees": _section(RampKnees),
-    "speech_level": _section(SpeechLevel, counts=("min_frames",)),
-    "underflow": _section(Underflow, counts=("min_frames",)),
-    "noise": _section(Noise),
-    "ceilings": _section(Ceilings),
-    "caller_ignored": _section(CallerIgnored),
-    "never_heard": _section(NeverHeard),
-    "not_scored": _section(NotScored),
+    "knees": partial(_section, RampKnees),
+    "speech_level": partial(_section, SpeechLevel, counts=("min_frames",)),
+    "underflow": partial(_section, Underflow, counts=("min_frames",)),
+    "noise": partial(_section, Noise),
+    "ceilings": partial(_section, Ceilings),
+    "caller_ignored": partial(_section, CallerIgnored),
+    "never_heard": partial(_section, NeverHeard),
+    "not_scored": partial(_section, NotScored),
     "bands": _bands,
 }
 
@@ -442,8 +438,6 @@ def _check(policy: Policy) -> None:
         weight = policy.weights.get(factor)
         if weight is None:
             continue
-        if not knees:
-            raise PolicyError(f"knees.{name.name} is missing; {factor} has a weight")
         if not math.isclose(knees[-1][1], weight):
             raise PolicyError(
                 f"knees.{name.name} ends at {knees[-1][1]:g} points, but weights.{factor} is "

@@ -292,9 +292,9 @@ def _together(stages: list[StageLevels]) -> StageLevels:
     """Return several kinds of playback as one track; the spread is that of the longest one."""
     if len(stages) == 1:
         return stages[0]
-    spoken = [levels for levels in stages if levels.rms is not None and levels.active]
-    active = sum(levels.active for levels in spoken)
-    energy = math.fsum((levels.rms or 0.0) ** 2 * levels.active for levels in spoken)
+    spoken = [(kind.rms, kind.active) for kind in stages if kind.rms is not None and kind.active]
+    active = sum(frames for _, frames in spoken)
+    energy = math.fsum(rms**2 * frames for rms, frames in spoken)
     longest = max(stages, key=lambda levels: (levels.active, levels.spread_db or 0.0))
     return StageLevels(
         frames=sum(levels.frames for levels in stages),

@@ -75,7 +75,7 @@ class TestExact:
 
     def test_no_values_have_no_percentile(self):
         """A percentile of nothing is an error that says what to check."""
-        with pytest.raises(ValueError, match="check n"):
+        with pytest.raises(ValueError, match=r"^no values have no percentile; check n first$"):
             Distribution().percentile(95)
 
 
@@ -195,6 +195,12 @@ class TestTogether:
         assert found.others == ((bin_edge(bin_of(1.0)), 2),)
         close = collected([1.0, 1.0001], limit=1)
         assert close.others == ((1.0001, 1),)
+
+    def test_binned_values_alone_count_as_their_upper_edges(self):
+        """Where no value stayed exact, none takes a bin's edge down."""
+        found = Distribution.of((), ((bin_of(1.0), 2), (bin_of(2.0), 1)))
+        assert found.others == ((bin_edge(bin_of(1.0)), 2), (bin_edge(bin_of(2.0)), 1))
+        assert (found.n, found.percentile(100)) == (3, bin_edge(bin_of(2.0)))
 
     def test_a_percentile_on_another_scale_is_that_of_the_values_on_it(self):
         """As if every value, exact or binned, had gone through the function first."""

@@ -284,6 +284,12 @@ class TestUnderflow:
         factor = scored(frames_sent=None, underflows=10, duration=duration).factor("underflow")
         assert factor.value == pytest.approx(10 / (10 + seconds * 50), rel=1e-12)
 
+    def test_a_call_of_unknown_length_is_taken_for_the_shortest(self):
+        """Without a length the estimate is the policy's least, were that nothing."""
+        policy = aeq.DEFAULT_POLICY.with_changes({"underflow": {"assumed_min": 0}})
+        call = replace(NOTHING, duration=None, underflows=60)
+        assert aeq.score(call, policy).factor("underflow").value == 1.0
+
     def test_the_evidence_says_that_frames_were_estimated(self):
         """Whoever reads the evidence learns that the frames were estimated, and only then."""
         assert "estimate" in scored(frames_sent=None, underflows=1).factor("underflow").evidence
@@ -403,6 +409,20 @@ class TestCodec:
         call = scored(codec_misaligned=20)
         assert (call.gates, call.score, call.band) == ((), 90, "excellent")
 
+    @pytest.mark.parametrize(
+        ("failed", "details", "value", "words"),
+        [
+            (5, {}, 0.25, "5 of 20 checks failed"),
+            (None, {}, 0.0, "0 of 20 checks failed"),
+            (2, {"rate": 1, "byte-order": 1}, 0.1, "2 of 20 checks failed: byte-order, rate"),
+            (21, {}, 1.0, "21 of 20 checks failed"),
+        ],
+    )
+    def test_its_value_is_the_share_and_its_evidence_says_why(self, failed, details, value, words):
+        """Failed checks, of how many, and the reasons by name; never more than all of them."""
+        factor = scored(codec_misaligned=failed, codec_details=details).factor("codec")
+        assert (factor.value, factor.n, factor.evidence) == (value, 20, words)
+
     @pytest.mark.parametrize("checks", [None, 0])
     def test_unchecked_is_unobserved(self, checks):
         """Only a real check counts: without one the factor is unknown."""
@@ -437,6 +457,21 @@ class TestNoise:
         call = scored(codec_checks=None, codec_misaligned=None, audio={"provider_out": NOISE})
         assert (call.factor("codec").observed, call.factor("codec").penalty) == (True, 10)
 
+    @pytest.mark.parametrize(("checks", "n"), [(None, 1), (1, 1), (20, 20)])
+    def test_the_codecs_evidence_is_the_noise_that_was_measured(self, checks, n):
+        """Flatness and RMS are said, whether or not there were checks; it counts as one itself."""
+        factor = scored(codec_checks=checks, audio={"provider_out": NOISE}).factor("codec")
+        words = "noise instead of speech: flatness 0.51, RMS 18604"
+        assert (factor.n, factor.evidence) == (n, words)
+
+    def test_it_costs_as_much_as_if_all_checks_had_failed(self):
+        """Also where a policy's codec knees do not end with a share of 1."""
+        policy = aeq.DEFAULT_POLICY.with_changes({"knees": {"codec": [[0, 0], [2, 10]]}})
+        failed = replace(FAULTLESS, codec_misaligned=20)
+        noisy = replace(FAULTLESS, audio={"provider_out": NOISE})
+        points = [aeq.score(call, policy).factor("codec").penalty for call in (failed, noisy)]
+        assert points == [5.0, 5.0]
+
     def test_it_outweighs_checks_that_passed(self):
         """None of the engine's own counters sees noise, so passed checks don't excuse it."""
         assert penalty("codec", codec_misaligned=0, audio={"provider_out": NOISE}) == 10
@@ -469,6 +504,49 @@ class TestNoise:
         assert first.score == second.score
 
 
+V2 = aeq.Policy.load("v2")
+
+
+def clipped(share, active=280, flatness=0.012):
+    """Return the levels of a stage of whose samples such a share is at full scale."""
+    return Levels(frames=300, active=active, rms=2_600.0, flatness=flatness, clipped=share)
+
+
+def held_by_clipping(audio, policy=V2):
+    """Return the ceiling of clipping over a call with such audio, or None."""
+    gates = aeq.score(replace(FAULTLESS, audio=audio), policy).gates
+    return next((gate.ceiling for gate in gates if gate.rule == "clipping"), None)
+
+
+class TestClipping:
+    @pytest.mark.parametrize(
+        ("share", "top"),
+        [(None, None), (0.0, None), (below(0.0017), None), (0.0017, 89), (0.031, 69), (1.0, 24)],
+    )
+    def test_clipped_samples_hold_the_call_from_v2_on(self, share, top):
+        """The share of the agent's samples at full scale has v2's ceilings, and none in v1."""
+        audio = {"provider_out": clipped(share)}
+        assert held_by_clipping(audio) == top
+        assert held_by_clipping(audio, aeq.DEFAULT_POLICY) is None
+
+    def test_a_distorted_caller_costs_nothing(self):
+        """The caller's microphone is not the agent's fault."""
+        assert held_by_clipping({"provider_out": clipped(0.0), "provider_in": clipped(1.0)}) is None
+
+    def test_it_is_read_nearest_to_the_caller_where_frames_were_checked(self):
+        """What was played decides, not what the provider sent; but unchecked frames say nothing."""
+        sent = clipped(0.031)
+        assert held_by_clipping({"provider_out": sent, "transport_out": clipped(0.0)}) is None
+        unchecked = clipped(1.0, flatness=None)
+        assert held_by_clipping({"provider_out": sent, "transport_out": unchecked}) == 69
+
+    def test_of_several_kinds_of_playback_the_longest_decides(self):
+        """The kind with most speech is what the caller heard most of."""
+        long, short = clipped(0.031, active=280), clipped(1.0, active=50)
+        first = {"transport_out:stream": long, "transport_out:file": short}
+        assert held_by_clipping(first) == held_by_clipping(dict(reversed(first.items()))) == 69
+
+
 def level(rms, spread=None, *, frames=300, active=280):
     """Return what a score makes of an agent of such a level."""
     track = Levels(frames=frames, active=active, rms=rms, spread_db=spread)
@@ -498,6 +576,30 @@ class TestRms:
     def test_the_spread_is_charged_by_the_decibel(self, spread, points):
         """A spread of 6, 12 and 18 dB costs 0, 5 and 10 points; an unknown one nothing."""
         assert level(2_600.0, spread).factor("rms").penalty == pytest.approx(points, abs=1e-9)
+
+    def test_an_unknown_spread_costs_nothing_by_any_policy(self):
+        """A policy may charge the least spread, and still takes an unknown one for none."""
+        policy = aeq.DEFAULT_POLICY.with_changes({"knees": {"rms_spread": [[0, 0], [10, 10]]}})
+        assert aeq.score(FAULTLESS, policy).factor("rms").penalty == 0
+
+    @pytest.mark.parametrize(
+        ("rms", "spread", "words"),
+        [
+            (2_600.0, None, "RMS 2600"),
+            (5_200.0, 3.04, "RMS 5200, spread 3.0 dB"),
+            (650.0, None, "RMS 650, 6.0 dB too quiet"),
+            (10_400.0, 7.0, "RMS 10400, 6.0 dB too loud, spread 7.0 dB"),
+        ],
+    )
+    def test_the_evidence_says_the_level_and_what_is_wrong_with_it(self, rms, spread, words):
+        """The level always, by how much it is too quiet or too loud, and a spread that is known."""
+        assert level(rms, spread).factor("rms").evidence == words
+
+    def test_an_agent_nearly_never_heard_has_no_level_that_is_wrong(self):
+        """Its value is 0 dB, since there is no level; the evidence says what costs the points."""
+        factor = level(2_600.0, active=3).factor("rms")
+        assert factor.value == 0.0
+        assert factor.evidence == "the agent is nearly never heard: 1 % of its frames"
 
     def test_level_and_spread_share_the_budget(self):
         """3 dB too quiet and 12 dB of spread cost 2.5 + 5 points; far out in both, only 10."""
@@ -674,6 +776,75 @@ class TestCeilingsOfZero:
         """A silent track of a call of 9.9 s is no agent that was never heard."""
         call = bare(duration=9.9, frames_sent=0, audio={"provider_out": SILENT})
         assert (call.score, 0 in ceilings(call)) == (None, False)
+
+
+class TestGates:
+    @pytest.mark.parametrize(
+        ("facts", "rule", "ceiling", "reason", "factor"),
+        [
+            ({"turn_latencies": (2.0,) * 20}, "latency", 74, "p95 >= 2 s", "latency"),
+            ({"underflows": 25, "frames_sent": 975},
+             "underflow", 59, "underflow >= 2.5 %", "underflow"),
+            ({"fallbacks": 5}, "fallback", 74, "5 fallbacks or more", "fallback"),
+            ({"barge_in_reactions": (1.2,)},
+             "barge_in", 89, "barge-in p95 >= 1.2 s", "barge_in"),
+            ({"turn_latencies": None, "turn_count": None},
+             "latency_unobserved", 89, "latency not being observed", "latency"),
+            ({"frames_sent": None, "underflows": None},
+             "underflow_unobserved", 89, "underflow not being observed", "underflow"),
+            ({"audio": {"provider_out": SILENT}},
+             "rms_full_penalty", 89, "rms at its full penalty", "rms"),
+            ({"unanswered": (5.0,)},
+             "unanswered", 59, "a turn unanswered for 5 s or more", "latency"),
+            ({"turn_latencies": None, "turn_count": None, "audio": {"transport_in": CALLER_SPOKE}},
+             "caller_ignored", 59, "a caller who spoke without one measured turn", "latency"),
+            ({"audio": {"provider_out": NOISE}},
+             "noise", 20, "noise instead of speech: flatness 0.51, RMS 18604", "codec"),
+            ({"audio": {"provider_out": clipped(0.031)}},
+             "clipping", 69, "3.1 % of the samples clipped", "rms"),
+            ({"failed": True},
+             "call_failed", 0, "the engine's report that the call failed", None),
+            ({"turn_latencies": None, "turn_count": None, "frames_sent": 0},
+             "never_heard", 0, "an agent that was never heard", None),
+        ],
+    )  # fmt: skip
+    def test_each_ceiling_says_its_rule_its_reason_and_its_factor(
+        self, facts, rule, ceiling, reason, factor
+    ):
+        """Metrics and explanations go by them: the policy's own name, and why, in words."""
+        policy = V2 if rule == "clipping" else aeq.DEFAULT_POLICY
+        gates = aeq.score(replace(FAULTLESS, **facts), policy).gates
+        assert (rule, ceiling, reason, factor) in gates
+
+    def test_a_faultless_call_has_none_by_v2_either(self):
+        """Nothing holds a call in which nothing was wrong."""
+        assert aeq.score(FAULTLESS, V2).gates == ()
+
+    @pytest.mark.parametrize(
+        "turns", [{"turn_count": 3}, {"turn_count": 0, "turn_latencies": (1,)}]
+    )
+    def test_turns_are_measured_where_they_were_counted_or_timed(self, turns):
+        """Whoever stored either has a caller who was answered and an agent who was heard."""
+        audio = {"transport_in": CALLER_SPOKE}
+        rules = {gate.rule for gate in bare(frames_sent=0, audio=audio, **turns).gates}
+        assert not rules & {"caller_ignored", "never_heard"}
+
+    @pytest.mark.parametrize(("duration", "held"), [(None, False), (1.0, True)])
+    def test_a_call_of_unknown_length_is_not_a_long_one(self, duration, held):
+        """Ceilings of calls from a length on, were it a second, need a length that is known."""
+        policy = aeq.DEFAULT_POLICY.with_changes(
+            {"caller_ignored": {"call_seconds": 1}, "never_heard": {"call_seconds": 1}}
+        )
+        audio = {"transport_in": CALLER_SPOKE}
+        call = replace(NOTHING, duration=duration, frames_sent=0, audio=audio)
+        rules = {gate.rule for gate in aeq.score(call, policy).gates}
+        assert [name in rules for name in ("caller_ignored", "never_heard")] == [held, held]
+
+    def test_a_caller_who_was_not_measured_did_not_speak(self):
+        """Where no stage of the caller's was seen, nobody was ignored, however little is enough."""
+        policy = aeq.DEFAULT_POLICY.with_changes({"caller_ignored": {"speech_seconds": 0.5}})
+        call = replace(NOTHING, frames_sent=500)
+        assert "caller_ignored" not in {gate.rule for gate in aeq.score(call, policy).gates}
 
 
 class TestNotScored:
