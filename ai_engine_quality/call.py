@@ -210,7 +210,8 @@ class CallAccumulator:
             # The list is about to lose the turns' order: remember now which the slowest were.
             worst = self._worst_turns or list(enumerate(self.turns.exact, start=1))
             worst.append((self.turns.n + 1, seconds))
-            self._worst_turns = sorted(worst, key=lambda turn: (-turn[1], turn[0]))[:3]
+            worst.sort(key=lambda turn: -turn[1])  # stable: of equally slow turns the earlier first
+            self._worst_turns = worst[:3]
         self.turns.add(seconds)
 
     def unanswered(self, waited: float) -> None:
@@ -305,7 +306,7 @@ class CallAccumulator:
         ``listened=False`` leaves out the silence heard, which no score needs.
         """
         values = {
-            "turn_latencies": self.turns if self.turns.exact else None,
+            "turn_latencies": self.turns,
             "barge_in_reactions": self.reactions,
             "unanswered": self.waits,
         }

@@ -36,6 +36,16 @@ def test_a_pause_between_words_ends_no_talkspurt():
     assert [(round(span.start), round(span.end)) for span in spans] == [(1, 3), (4, 5)]
 
 
+@pytest.mark.parametrize(("pause", "spurts"), [(0.4, 1), (0.401, 2)])
+def test_a_pause_of_400_ms_is_the_longest(pause, spurts):
+    """Speech goes on after exactly 0.4 s of silence, and begins anew after more."""
+    stage = StageAccumulator(agent=True)
+    stage.speech = Talkspurts()
+    for at in (0.0, pause):
+        stage.add_level(2_600.0, STEP, at)
+    assert len(stage.speech.all()) == spurts
+
+
 def test_the_wait_is_from_the_last_word_to_the_answer():
     """Each answer's wait is the silence since the caller's last word, not since their first."""
     heard = waits(track((2, 4), (5, 6), (20, 22)), track((0, 1), (8, 12), (27, 30)))
