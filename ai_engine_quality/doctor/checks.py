@@ -13,14 +13,16 @@ from ai_engine_quality.doctor.dashboards import check_dashboards
 from ai_engine_quality.doctor.expected import ENGINE, LIBRARY, PER_CALL
 from ai_engine_quality.doctor.exposition import Sample, families
 from ai_engine_quality.doctor.findings import Finding, failed, ok, skipped, warning
+from ai_engine_quality.durations import prometheus_seconds
 from ai_engine_quality.prometheus_api import Prometheus, Unreachable, get
 
 JOB = "ai-engine"
 RETENTION_DAYS = 30.0
 INNER = frozenset({"le", "quantile"})
 """Labels within a histogram or a summary."""
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0,
-           "y": 31_536_000.0}  # fmt: skip
+DAY = 86_400.0
+DEFAULT_RETENTION_DAYS = 15.0
+"""What Prometheus keeps where nobody says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _target(target: Mapping[str, Any], now: datetime) -> Finding:
         error = target.get("lastError") or "not scraped yet"
         mend = "is the engine running there, and within sample_limit and scrape_timeout?"
         return failed("target", f"{name} is {target['health']}: {error}", mend)
-    interval = seconds(target.get("scrapeInterval", "1s"))
+    interval = prometheus_seconds(target.get("scrapeInterval", "1s"))
     age = (now - _moment(target["lastScrape"])).total_seconds()
     # One interval, one scrape under way, and a second for the clocks of two machines.
     if age > 2 * interval + 1:
@@ -158,12 +160,6 @@ def _target(target: Mapping[str, Any], now: datetime) -> Finding:
 def _moment(text: str) -> datetime:
     """Return a time of Go's, which has more digits than Python reads."""
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.replace("Z", "+00:00")))
-
-
-def seconds(text: str) -> float:
-    """Return a duration as Prometheus writes it: ``30d``, ``1m30s``; 0 where it is none."""
-    parts = re.findall(r"(\d+)(ms|s|m|h|d|w|y)", text)
-    return sum(int(number) * SECONDS[unit] for number, unit in parts)
 
 
 def check_rules(prometheus: Prometheus) -> Iterator[Finding]:
@@ -196,12 +192,11 @@ def check_retention(prometheus: Prometheus) -> Iterator[Finding]:
     """Yield whether 30 days are kept."""
     flags = prometheus.api("status/flags")
     # 15 days is what Prometheus keeps when told nothing, which it shows as 0s.
-    kept = seconds(flags.get("storage.tsdb.retention.time", "")) or 15 * SECONDS["d"]
+    told = flags.get("storage.tsdb.retention.time", "")
+    kept = prometheus_seconds(told) or DEFAULT_RETENTION_DAYS * DAY
     size = flags.get("storage.tsdb.retention.size", "0B")
-    said = f"{kept / SECONDS['d']:g} days" + (
-        "" if size in ("0", "0B", "") else f", at most {size}"
-    )
-    if kept < RETENTION_DAYS * SECONDS["d"]:
+    said = f"{kept / DAY:g} days" + ("" if size in ("0", "0B", "") else f", at most {size}")
+    if kept < RETENTION_DAYS * DAY:
         mend = "start Prometheus with --storage.tsdb.retention.time=30d"
         yield failed("retention", f"{said} are kept", mend)
     else:

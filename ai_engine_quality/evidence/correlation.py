@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Values = Sequence[float] | npt.NDArray[np.float64]
+from ai_engine_quality.ranks import places_of, spearman, weighted_spearman
 
 RESAMPLES: Final = 2_000
 CONFIDENCE: Final = 0.95
@@ -22,32 +21,6 @@ class Correlation(NamedTuple):
     low: float
     high: float
     n: int
-
-
-def spearman(first: Values, second: Values) -> float:
-    """Return the rank correlation, ties sharing their mean rank; NaN where one side is constant."""
-    return _weighted(_places(first), _places(second), np.ones(len(first)))
-
-
-def _places(values: Values) -> Any:
-    """Return the place of each value among the different ones, ascending."""
-    return np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)[1]
-
-
-def _weighted(first: Any, second: Any, weights: Any) -> float:
-    """Return the rank correlation of values of which each is there ``weights`` times.
-
-    A resample only changes how often a value is there, so that nothing needs sorting again.
-    """
-    a, b = (_mean_ranks(places, weights) for places in (first, second))
-    size = float(np.sqrt((weights @ (a * a)) * (weights @ (b * b))))
-    return float(weights @ (a * b)) / size if size else float("nan")
-
-
-def _mean_ranks(places: Any, weights: Any) -> Any:
-    """Return each value's rank, the mean one where several are equal, less the mean of all."""
-    here = np.bincount(places, weights=weights)
-    return (np.cumsum(here) - here / 2)[places] - weights.sum() / 2
 
 
 def correlation(
@@ -65,13 +38,13 @@ def correlation(
         raise ValueError(
             f"{len(first)}, {len(second)} and {len(groups)} values must be equally many, not none"
         )
-    a, b = _places(first), _places(second)
+    a, b = places_of(first), places_of(second)
     names, member_of = np.unique(np.asarray(groups), return_inverse=True)
     rng = np.random.default_rng(_SEED)
     values = []
     for _ in range(RESAMPLES):
         drawn = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
-        values.append(_weighted(a, b, drawn[member_of].astype(np.float64)))
+        values.append(weighted_spearman(a, b, drawn[member_of].astype(np.float64)))
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.nanpercentile(values, [tail, 100 - tail])
     return Correlation(spearman(first, second), float(low), float(high), len(first))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from ai_engine_quality.evidence import tables
-from ai_engine_quality.evidence.correlation import spearman
 from ai_engine_quality.evidence.passages import HELD_BACK, TUNING
 from ai_engine_quality.evidence.samples import Sample
 from ai_engine_quality.policy import DEFAULT_POLICY, Policy
+from ai_engine_quality.ranks import spearman
 
 OTHER_POLICY: Final = "v2"
 """The version that the evidence proposes; the document sets it beside the default."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ai_engine_quality.ranks import ranks, spearman
 from ai_engine_quality.validation.calls import JudgedCall
 
 FEW_RATINGS = 10
@@ -54,21 +55,5 @@ def agreement(calls: Sequence[JudgedCall], ratings: Mapping[str, float]) -> Agre
         for call_id, one, other in zip(both, score_ranks, rating_ranks, strict=True)
     ]
     rated.sort(key=lambda call: -call.disagreement)
-    return Agreement(
-        _correlation(score_ranks, rating_ranks), tuple(rated), len(ratings) - len(both)
-    )
-
-
-def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each value's rank from 1, equal values sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last: NDArray[np.float64] = np.cumsum(counts, dtype=np.float64)
-    shared: NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]
-    return shared
-
-
-def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
-    """Return Pearson's correlation of ranks, which is Spearman's, ties included."""
-    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return None
-    return float(np.corrcoef(one, other)[0, 1])
+    rho = spearman(scores, given)
+    return Agreement(None if math.isnan(rho) else rho, tuple(rated), len(ratings) - len(both))

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "monitoring"))
 from live_stack import Fleet, Stack, Webhook, eventually, free_port  # from there
 
 from ai_engine_quality.cli.doctor import doctor
-from ai_engine_quality.doctor.checks import check_metrics, seconds
+from ai_engine_quality.doctor.checks import check_metrics
 from ai_engine_quality.doctor.dashboards import askable, queries
 
 
@@ -292,11 +292,3 @@ class TestMetrics:
         )
         (hooks,) = [finding for finding in check_metrics(text) if finding.check == "hooks"]
         assert (hooks.verdict, "latency" in hooks.found) == ("warning", True)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("30d", 2_592_000), ("1m30s", 90), ("500ms", 0.5), ("0s", 0), ("", 0)]
-)
-def test_durations_are_read_as_prometheus_writes_them(text, value):
-    """Days, minutes with seconds, milliseconds."""
-    assert seconds(text) == value

@@ -28,7 +28,7 @@ from ai_engine_quality.reference_engine import (
 
 sys.path.append(str(Path(__file__).parent.parent / "monitoring"))
 
-from engine_fleet import end_with_parent
+from engine_fleet import calls_in_turn, end_with_parent
 
 COSTS = {name: aeq.CallCost(0.01, "USD") for name in ("deepgram", "openai_realtime", "local")}
 SHORT, LONG = 32.0, 46.0
@@ -77,12 +77,6 @@ def _engine(spec, loop):
     return ReferenceEngine(quality=quality, registry=registry, port=0, generation=spec.generation)
 
 
-async def _calls(engine, plans):
-    for plan in plans:
-        await engine.answering()
-        await engine.place(plan)
-
-
 async def _serve(specs, loop):
     engines = {spec: _engine(spec, loop) for spec in specs}
     for spec, engine in engines.items():
@@ -95,7 +89,7 @@ async def _serve(specs, loop):
         for spec, engine in engines.items():
             plans = spec.plans() if spec.calls > 0 else islice(spec.plans(), 1)
             for _ in range(abs(spec.calls)):
-                group.create_task(_calls(engine, plans))
+                group.create_task(calls_in_turn(engine, plans))
             await asyncio.sleep(0.4)
 
 

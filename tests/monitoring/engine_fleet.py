@@ -55,7 +55,7 @@ def _engine(name, loop):
     return engine
 
 
-async def _calls(engine, plans):
+async def calls_in_turn(engine, plans):
     """One call after the other, each beginning when there is an engine to take it."""
     for plan in plans:
         await engine.answering()
@@ -77,7 +77,7 @@ async def _serve(names, loop):
                     replace(plan, scenario=SCENARIOS["barge_in"], duration=45.0) for plan in plans
                 )
             for _ in range(CONCURRENT):
-                group.create_task(_calls(engine, plans))
+                group.create_task(calls_in_turn(engine, plans))
                 await asyncio.sleep(3)
 
 

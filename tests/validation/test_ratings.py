@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_engine_quality.validation.calls import JudgedCall
-from ai_engine_quality.validation.ratings import agreement, ranks
+from ai_engine_quality.validation.ratings import agreement
 
 
 def calls_with(scores):
@@ -28,11 +27,6 @@ def test_the_published_example_is_reproduced():
     iq = [86, 97, 99, 100, 101, 103, 106, 110, 112, 113]
     hours = [2, 20, 28, 27, 50, 29, 7, 17, 6, 12]
     assert rho(iq, hours) == pytest.approx(-29 / 165)
-
-
-def test_equal_values_share_their_ranks():
-    """Two equal values in places 2 and 3 have rank 2.5 each."""
-    assert list(ranks(np.array([1.0, 5.0, 5.0, 9.0]))) == [1, 2.5, 2.5, 4]
 
 
 @given(scores=st.lists(st.integers(0, 100), min_size=2, max_size=30, unique=True))

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ai_engine_pictures.prometheus import Prometheus, seconds
+from ai_engine_pictures.prometheus import Prometheus
+from ai_engine_quality.durations import prometheus_seconds
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "dashboards"
 GRID_COLUMNS: Final = 24
@@ -159,7 +160,7 @@ class Dashboard:
     @property
     def lookback(self) -> float:
         """Its own time range, in seconds: `now-3h` is 10,800."""
-        return seconds(self.model["time"]["from"].removeprefix("now-"))
+        return prometheus_seconds(self.model["time"]["from"].removeprefix("now-"))
 
     def placed(self) -> list[Placed]:
         """Return all panels from top to bottom, those of collapsed rows as if they were open."""
@@ -299,7 +300,7 @@ def ask(
         if target.get("hide") or not target.get("expr"):
             continue
         interval = expanded(target.get("interval") or panel.get("interval") or "", variables)
-        least = max(seconds(interval.lstrip(">")), scrape_interval)
+        least = max(prometheus_seconds(interval.lstrip(">")), scrape_interval)
         step = step_of(time, panel.get("maxDataPoints") or width, least)
         known = {**variables, **times(time, step, least)}
         expression = expanded(target["expr"], known)

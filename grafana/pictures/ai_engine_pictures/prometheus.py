@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import shutil
 import socket
 import subprocess
@@ -26,17 +25,11 @@ import yaml
 
 from ai_engine_pictures.history import STALE, Labels, Series
 from ai_engine_pictures.remote_write import write_request
+from ai_engine_quality.durations import prometheus_seconds
 
-_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_PART: Final = re.compile(r"(\d+)(ms|s|m|h|d|w)")
 _BATCH: Final = 500
 """Series in one request."""
 _START_SECONDS: Final = 20.0
-
-
-def seconds(text: str) -> float:
-    """Return a duration of a rule file, such as `1h30m`."""
-    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ def read_rules(files: Iterable[Path], finest: float) -> list[Rule]:
         finest: seconds; where a group's interval is shorter, this is taken.
     """
     found = [
-        _rule(rule, max(finest, seconds(group["interval"])))
+        _rule(rule, max(finest, prometheus_seconds(group["interval"])))
         for file in files
         for group in yaml.safe_load(file.read_text())["groups"]
         for rule in group["rules"]
@@ -86,8 +79,8 @@ def _rule(rule: dict[str, Any], interval: float) -> Rule:
         interval=interval,
         labels=rule.get("labels", {}),
         alert="alert" in rule,
-        pending_seconds=seconds(rule.get("for", "0s")),
-        keep_firing_seconds=seconds(rule.get("keep_firing_for", "0s")),
+        pending_seconds=prometheus_seconds(rule.get("for", "0s")),
+        keep_firing_seconds=prometheus_seconds(rule.get("keep_firing_for", "0s")),
     )
 
 
