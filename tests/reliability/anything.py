@@ -16,6 +16,8 @@ import ai_engine_quality as aeq
 
 HUGE_TEXT = "x" * 10_000_000
 """A call id of 10 MB."""
+HUGE_BYTES = HUGE_TEXT.encode()
+"""Made once: a session that is full of it must not be what runs out of memory."""
 
 
 class Treacherous:
@@ -37,7 +39,7 @@ def _huge_text() -> str:
 
 
 def _huge_bytes() -> bytes:
-    return HUGE_TEXT.encode()
+    return HUGE_BYTES
 
 
 LABEL_BREAKERS = ('a"} 1\nevil_metric 1\n#', "a\\", 'a",call_id="b', "a\nb", "\x1b[31ma", "a\x00")
