@@ -283,7 +283,9 @@ def _barge_in(call: CallAccumulator, reaction: object) -> None:
 
 
 def _codec_alignment(call: CallAccumulator, aligned: object, detail: object) -> None:
-    words = observations.code_word(detail) if detail else ""
+    # Not by its truth: an array has none, and anything may come.
+    none = detail is None or (isinstance(detail, str) and not detail)
+    words = "" if none else observations.code_word(detail)
     call.codec_alignment(observations.flag(aligned), words)
 
 

@@ -414,6 +414,7 @@ WRONG_NUMBERS = {
 }  # fmt: skip
 WRONG_TEXTS = {
     "number": 7, "bytes": b"x", "list": ["x"], "object": object(), "treacherous": Treacherous(),
+    "zero": 0, "empty list": [], "array": np.array(["x", "y"]),
 }  # fmt: skip
 WRONG_FLAGS = {"none": None, "number": 1, "text": "true", "treacherous": Treacherous()}
 WRONG_IDS = {
@@ -456,7 +457,7 @@ FUZZ = [
 class TestNeverRaises:
     @pytest.mark.parametrize(("method", "argument", "value"), FUZZ)
     def test_a_wrong_value_is_dropped_and_counted(
-        self, quality, registry, method, argument, value
+        self, quality, registry, dropped, method, argument, value
     ):  # fmt: skip
         """Whatever an argument holds, nothing raises, one thing is counted, and no fact kept."""
         quality.call_started("1.1")
@@ -464,6 +465,7 @@ class TestNeverRaises:
         report("1.1", **RIGHT[method])
         report("1.1", **{**RIGHT[method], argument: value})
         assert total(registry, "ai_agent_quality_dropped_total") == 1
+        assert dropped("internal_error") == 0, "it is the caller's fault, and the reason says so"
         again = quality.call_ended("1.1", duration=60.0).summary
         quality.call_started("1.2")
         getattr(quality, method)("1.2", **RIGHT[method])
