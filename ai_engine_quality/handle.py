@@ -283,10 +283,7 @@ def _barge_in(call: CallAccumulator, reaction: object) -> None:
 
 
 def _codec_alignment(call: CallAccumulator, aligned: object, detail: object) -> None:
-    # Not by its truth: an array has none, and anything may come.
-    none = detail is None or (isinstance(detail, str) and not detail)
-    words = "" if none else observations.code_word(detail)
-    call.codec_alignment(observations.flag(aligned), words)
+    call.codec_alignment(observations.flag(aligned), observations.detail(detail))
 
 
 def _audio_level(call: CallAccumulator, stage: object, rms: object, seconds: object) -> None:

@@ -204,3 +204,11 @@ def code_word(value: object) -> str:
         return "other"
     digits = sum(char.isdigit() for char in _SAMPLE_RATE.sub("", value))
     return "other" if digits > MAX_DIGITS else str(value)
+
+
+def detail(value: object) -> str:
+    """Return what a check of formats found, as a code word; empty where nothing is told."""
+    # Not by its truth: an array has none, and anything may come.
+    if value is None or (isinstance(value, str) and not value):
+        return ""
+    return code_word(value)

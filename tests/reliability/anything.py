@@ -34,14 +34,6 @@ class Treacherous:
     __getitem__ = __iter__ = __lt__ = __le__ = __gt__ = __ge__ = __format__ = _raise
 
 
-def _huge_text() -> str:
-    return HUGE_TEXT
-
-
-def _huge_bytes() -> bytes:
-    return HUGE_BYTES
-
-
 LABEL_BREAKERS = ('a"} 1\nevil_metric 1\n#', "a\\", 'a",call_id="b', "a\nb", "\x1b[31ma", "a\x00")
 LABEL_BREAKERS += ("\ud800", "\u202eb", "\N{ZERO WIDTH SPACE}", "{}", " # {", "é" * 256, "")
 
@@ -57,7 +49,7 @@ ANYTHING = st.one_of(
         Ellipsis, memoryview(b"\x10" * 160), bytearray(320),
     ]),
     # Made when drawn: a strategy is shown by what it holds.
-    st.builds(Treacherous), st.builds(_huge_text), st.builds(_huge_bytes),
+    st.builds(Treacherous), st.builds(lambda: HUGE_TEXT), st.builds(lambda: HUGE_BYTES),
 )  # fmt: skip
 
 RIGHT_IDS = (
