@@ -57,7 +57,16 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_generate_tests(metafunc):
-    """Give a test every query of every panel, and both generations."""
+    """Give a test every query of every panel and both generations, or those that it concerns."""
+    if marker := metafunc.definition.get_closest_marker("concerns"):
+        concerned = [
+            pytest.param(target, generation, id=f"{target}-{generation}")
+            for generation in GENERATIONS
+            for target in targets()
+            if marker.args[0](target, generation)
+        ]
+        metafunc.parametrize(("target", "generation"), concerned)
+        return
     if "target" in metafunc.fixturenames:
         metafunc.parametrize("target", targets(), ids=str)
     if "generation" in metafunc.fixturenames:

@@ -78,18 +78,16 @@ def test_every_query_has_data_under_traffic(live, target, generation):
     eventually(numbers, live.patience, lambda: target.expr)
 
 
+@pytest.mark.concerns(lambda target, _: target.panel not in OF_THE_ENGINE)
 def test_nothing_is_claimed_of_calls_where_there_were_none(live, target, generation):
     """An engine without calls has nothing in a panel, or 0: never a value that no call gave."""
-    if target.panel in OF_THE_ENGINE:
-        pytest.skip("speaks of the engine, not of calls")
     found = live.ask(target, live.instance(generation, "idle"))
     assert all(values == [0.0] for values in found.values()), found
 
 
+@pytest.mark.concerns(lambda target, _: target.panel in IN_CALLS)
 def test_after_the_last_call_nothing_of_it_is_shown_as_present(live, target, generation):
     """What a finished call leaves behind on an engine is not shown as if it were so now."""
-    if target.panel not in IN_CALLS:
-        pytest.skip("speaks of a time range")
     found = live.ask(target, live.instance(generation, "emptied"))
     assert all(values == [0.0] for values in found.values()), found
 
@@ -124,10 +122,11 @@ OF_ONE_PROVIDER = {
 """Panels of what one kind of provider has; elsewhere they say so."""
 
 
+@pytest.mark.concerns(
+    lambda target, generation: target.panel not in untold(generation) | set(NOT_IN_ONE_CALL)
+)
 def test_no_panel_is_empty_where_there_is_one_call_at_a_time(live, target, generation):
     """With one call after the other each panel has data; a provider's own with its calls."""
-    if target.panel in untold(generation) | set(NOT_IN_ONE_CALL):
-        pytest.skip("rightly empty, and says why")
     provider = OF_ONE_PROVIDER.get(target.panel, "deepgram")
     assert provider in ALONE[generation]
     instance = live.instance(generation, f"alone-{provider}")
