@@ -82,7 +82,7 @@ clean:
 	rm -rf $(VENV) build dist site mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Made anew when what it installs changes.
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml lab/pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then $(MAKE) --no-print-directory python-packages; fi
 	@sh tools/make-venv $(VENV) $(PYTHON)
 	@touch $@
@@ -101,7 +101,7 @@ measures: $(VENV)/.installed
 	sh tools/need-debian gcc libc6-dev python3-dev -- $(BIN)/python -c \
 	'import shutil, sysconfig, pathlib, sys; sys.exit(not (shutil.which("gcc") and \
 	pathlib.Path(sysconfig.get_path("include"), "Python.h").exists()))' \
-	&& $(BIN)/python -m pip install --quiet --editable '.[measuring]'; }
+	&& $(BIN)/python -m pip install --quiet --editable . --editable './lab[measuring]'; }
 
 # The tests run the real Prometheus, Alertmanager and VictoriaMetrics.
 monitoring-tools:

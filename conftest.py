@@ -12,7 +12,7 @@ _markdown = Sybil(
 )
 _docstrings = Sybil(
     parsers=[DocTestParser(optionflags=ELLIPSIS)],
-    patterns=["ai_engine_quality/*.py"],
+    patterns=["ai_engine_quality/**/*.py", "ai_engine_quality/*.py", "lab/**/*.py"],
 )
 
 pytest_collect_file = (_markdown + _docstrings).pytest()

@@ -12,20 +12,20 @@ Nothing is registered, read or started at import::
 
 from ai_engine_quality._version import __version__
 from ai_engine_quality.adapters import Attachment, FactorReport, attach
-from ai_engine_quality.audio import Sampling
-from ai_engine_quality.certainty import Certainty, how_certain
-from ai_engine_quality.handle import CallHandle
-from ai_engine_quality.hooks import CallEndHook
+from ai_engine_quality.core.observations import DropReason
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy, PolicyError
+from ai_engine_quality.core.reading import SummaryError
+from ai_engine_quality.core.result import CallScore, FactorScore, Gate, Standing
+from ai_engine_quality.core.scoring import score
+from ai_engine_quality.core.summary import CallSummary, HeardSilence, LateClock, StageLevels
+from ai_engine_quality.history.certainty import Certainty, how_certain
+from ai_engine_quality.live.audio import Sampling
+from ai_engine_quality.live.handle import CallHandle
+from ai_engine_quality.live.hooks import CallEndHook
 from ai_engine_quality.monitor import QualityMonitor
-from ai_engine_quality.observations import DropReason
-from ai_engine_quality.policy import DEFAULT_POLICY, Band, Policy, PolicyError
-from ai_engine_quality.reading import SummaryError
-from ai_engine_quality.result import CallScore, FactorScore, Gate, Standing
-from ai_engine_quality.scoring import score
 from ai_engine_quality.settings import Settings, SettingsError, load_settings
 from ai_engine_quality.sinks.prometheus import CallCost, Retention
 from ai_engine_quality.sinks.records import RecordFile, Unreadable, read_records
-from ai_engine_quality.summary import CallSummary, HeardSilence, LateClock, StageLevels
 
 __all__ = [
     "DEFAULT_POLICY",

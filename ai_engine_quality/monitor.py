@@ -14,18 +14,18 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
-from ai_engine_quality import observations
 from ai_engine_quality._version import __version__
-from ai_engine_quality.audio import FrameBatch, Sampling
-from ai_engine_quality.baseline import Baseline
-from ai_engine_quality.call import CallAccumulator
-from ai_engine_quality.handle import CallHandle
-from ai_engine_quality.hooks import CallEndHook, HookRunner, HookT
-from ai_engine_quality.live_calls import LiveCalls
-from ai_engine_quality.observations import FRAME_SECONDS, DropReason, Rejected
-from ai_engine_quality.policy import DEFAULT_POLICY, Policy
-from ai_engine_quality.result import CallScore
-from ai_engine_quality.scoring import provisional_band, score
+from ai_engine_quality.core import observations
+from ai_engine_quality.core.call import CallAccumulator
+from ai_engine_quality.core.observations import FRAME_SECONDS, DropReason, Rejected
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.scoring import provisional_band, score
+from ai_engine_quality.live.audio import FrameBatch, Sampling
+from ai_engine_quality.live.baseline import Baseline
+from ai_engine_quality.live.handle import CallHandle
+from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT
+from ai_engine_quality.live.live_calls import LiveCalls
 from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import (

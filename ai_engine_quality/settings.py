@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ai_engine_quality.audio import Sampling
-from ai_engine_quality.observations import name as normalised_name
-from ai_engine_quality.policy import DEFAULT_POLICY, Policy, PolicyError
+from ai_engine_quality.core.observations import name as normalised_name
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, PolicyError
+from ai_engine_quality.core.wording import printable
+from ai_engine_quality.live.audio import Sampling
 from ai_engine_quality.sinks.prometheus import CallCost, Retention
 from ai_engine_quality.sinks.records import MAX_RECORD_BYTES, RecordFile
-from ai_engine_quality.wording import printable
 
 ENVIRONMENT_PREFIX = "AI_ENGINE_QUALITY_"
 CONFIG_VARIABLE = "AI_ENGINE_QUALITY_CONFIG"

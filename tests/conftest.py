@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
 import ai_engine_quality as aeq
+from ai_engine_quality.cli import cli
 
 settings.register_profile(
     "suite",
@@ -161,3 +164,30 @@ def _summaries(draw: st.DrawFn) -> aeq.CallSummary:
 def summaries() -> st.SearchStrategy[aeq.CallSummary]:
     """Return a strategy for calls of every kind: short, silent, broken, unobserved, ordinary."""
     return _summaries()
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """Return a function that runs a command as a shell would, and gives its result."""
+
+    def invoke(*arguments: object) -> Result:
+        return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+    return invoke
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    """Return a record file with a perfect call, a slow one and one that can't be scored."""
+    path = tmp_path / "calls.jsonl"
+    quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False, records=path)
+    for call_id, latencies in (("100.1", [0.4] * 20), ("100.2", [0.8, 0.9, 2.6]), ("100.3", [])):
+        quality.call_started(call_id, provider="deepgram")
+        call = quality.call(call_id)
+        for seconds in latencies:
+            call.turn_response(seconds)
+        if latencies:
+            call.frames_sent(1_000)
+        call.call_ended(duration=60.0)
+    quality.close()
+    return path

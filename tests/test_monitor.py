@@ -397,7 +397,7 @@ class TestBounds:
 
     def test_tombstones_are_bounded(self, quality, clock, dropped, monkeypatch):
         """However many calls end within 15 min, only so many are remembered: the latest."""
-        monkeypatch.setattr("ai_engine_quality.live_calls.MAX_TOMBSTONES", 10)
+        monkeypatch.setattr("ai_engine_quality.live.live_calls.MAX_TOMBSTONES", 10)
         for number in range(30):
             clock.advance(1)
             quality.call_started(f"1.{number}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ai_engine_quality.policy import DEFAULT_POLICY
+from ai_engine_quality.core.policy import DEFAULT_POLICY
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 

@@ -8,20 +8,20 @@ from typing import Any
 import click
 from rich.table import Table
 
-from ai_engine_quality.cli.explain import read_policy
 from ai_engine_quality.cli.output import (
     NOT_FOUND,
     console,
     json_option,
     print_json,
+    read_policy,
     stored_scores,
 )
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.scoring import score
+from ai_engine_quality.core.wording import printable
 from ai_engine_quality.history.comparison import MIN_CALLS, Effect, Side, Verdict, compare
 from ai_engine_quality.history.selection import Selection, SelectionError, parse_selection
-from ai_engine_quality.result import CallScore
-from ai_engine_quality.scoring import score
-from ai_engine_quality.wording import printable
 
 WORSE = 3
 """Exit code: B is worse, by as much as --fail-if-worse says."""

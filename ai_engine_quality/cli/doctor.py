@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ai_engine_quality.cli.output import console, json_option, print_json
+from ai_engine_quality.core.wording import printable
 from ai_engine_quality.doctor.checks import Stack, examine
 from ai_engine_quality.doctor.findings import Finding, Verdict
 from ai_engine_quality.palette import GREEN, ORANGE, VERMILLION
-from ai_engine_quality.wording import printable
 
 BROKEN = 1
 """Exit code: a check failed. Warnings are no failures, unless --strict."""

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from ai_engine_quality.certainty import how_certain
 from ai_engine_quality.cli.output import (
     NOT_FOUND,
     described,
     json_option,
     print_json,
+    read_policy,
     records_option,
     stored_scores,
 )
-from ai_engine_quality.policy import Policy, versions
-from ai_engine_quality.result import CallScore
-from ai_engine_quality.scoring import score
-from ai_engine_quality.settings import SettingsError, load_settings
-from ai_engine_quality.wording import printable
+from ai_engine_quality.core.policy import Policy, versions
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.scoring import score
+from ai_engine_quality.core.wording import printable
+from ai_engine_quality.history.certainty import how_certain
 
 
 @click.command()
@@ -67,16 +67,6 @@ def _unknown(call: CallScore, scored_by: Policy | None) -> str:
     if scored_by is None:
         return f"unknown; name policy {call.policy_version}'s file with --policy"
     return "unknown; it takes a score" if call.score is None else "unknown; it takes 3 turns"
-
-
-def read_policy(name: str) -> Policy:
-    """Return a policy by its version, or by the [policy] of a settings file."""
-    try:
-        return load_settings(name, {}).policy if Path(name).is_file() else Policy.load(name)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
-    except ValueError as error:
-        raise click.ClickException(f"{error}, or name a settings file") from error
 
 
 def _say_missing(call_id: str, records: Path, known: list[str]) -> None:

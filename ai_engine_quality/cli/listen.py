@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ai_engine_quality.cli.output import console, json_option
+from ai_engine_quality.core.wording import printable
 from ai_engine_quality.palette import ORANGE, SKY, VERMILLION
-from ai_engine_quality.wording import printable
 
 MAX_BODY_BYTES = 4_000_000
 """Alertmanager's notifications have a few kB; this is beyond any of them."""

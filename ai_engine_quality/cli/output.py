@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn
 from rich.text import Text
 
+from ai_engine_quality.core.policy import Band, Policy
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.wording import printable
 from ai_engine_quality.palette import GREEN, ORANGE, SKY, VERMILLION
-from ai_engine_quality.policy import Band
-from ai_engine_quality.result import CallScore
+from ai_engine_quality.settings import SettingsError, load_settings
 from ai_engine_quality.sinks.records import Unreadable, read_records, to_record
-from ai_engine_quality.wording import printable
 
 DEFAULT_RECORDS = Path("records/calls.jsonl")
 
@@ -123,3 +124,13 @@ def stored_scores(path: Path) -> Iterable[CallScore]:
             ),
             err=True,
         )
+
+
+def read_policy(name: str) -> Policy:
+    """Return a policy by its version, or by the [policy] of a settings file."""
+    try:
+        return load_settings(name, {}).policy if Path(name).is_file() else Policy.load(name)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.ClickException(f"{error}, or name a settings file") from error

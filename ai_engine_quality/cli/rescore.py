@@ -10,7 +10,6 @@ from typing import Any
 import click
 from rich.table import Table
 
-from ai_engine_quality.cli.explain import read_policy
 from ai_engine_quality.cli.output import (
     DEFAULT_RECORDS,
     NOT_FOUND,
@@ -18,13 +17,14 @@ from ai_engine_quality.cli.output import (
     json_option,
     points,
     print_json,
+    read_policy,
     stored_scores,
     verdict,
 )
-from ai_engine_quality.policy import Band, Policy
-from ai_engine_quality.result import CallScore
-from ai_engine_quality.scoring import score
-from ai_engine_quality.wording import printable
+from ai_engine_quality.core.policy import Band, Policy
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.scoring import score
+from ai_engine_quality.core.wording import printable
 
 NOT_SCORED = "not scored"
 BANDS = (*(band.value for band in Band), NOT_SCORED)

@@ -13,6 +13,9 @@ from rich.table import Table
 from ai_engine_quality.cli.compare import read_selection, selected_calls
 from ai_engine_quality.cli.output import DEFAULT_RECORDS, console, json_option, print_json, program
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, versions
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.scoring import score
 from ai_engine_quality.history.selection import Selection
 from ai_engine_quality.history.tuning import (
     ALERT_PERCENTILE,
@@ -22,9 +25,6 @@ from ai_engine_quality.history.tuning import (
     propose_alerts,
     propose_policy,
 )
-from ai_engine_quality.policy import DEFAULT_POLICY, Policy, versions
-from ai_engine_quality.result import CallScore
-from ai_engine_quality.scoring import score
 
 
 @click.command()

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ai_engine_quality.core.durations import prometheus_seconds
 from ai_engine_quality.doctor.dashboards import check_dashboards
 from ai_engine_quality.doctor.expected import ENGINE, LIBRARY, PER_CALL
 from ai_engine_quality.doctor.exposition import Sample, families
 from ai_engine_quality.doctor.findings import Finding, failed, ok, skipped, warning
-from ai_engine_quality.durations import prometheus_seconds
-from ai_engine_quality.prometheus_api import Prometheus, Unreachable, get
+from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable, get
 
 JOB = "ai-engine"
 RETENTION_DAYS = 30.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_engine_quality.doctor.findings import Finding, failed, ok, skipped, warning
-from ai_engine_quality.prometheus_api import Prometheus, Unreachable
+from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
 
 # What stands for "all" in a variable's place, and for a panel's own window.
 _BUILT_IN = {

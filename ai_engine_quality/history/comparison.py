@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine_quality.policy import FACTORS
-from ai_engine_quality.result import CallScore
+from ai_engine_quality.core.policy import FACTORS
+from ai_engine_quality.core.result import CallScore
 
 Values = npt.NDArray[np.float64]
 

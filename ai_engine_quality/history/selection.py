@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from ai_engine_quality.durations import parse_duration
-from ai_engine_quality.observations import name as normalised_name
-from ai_engine_quality.result import CallScore
+from ai_engine_quality.core.durations import parse_duration
+from ai_engine_quality.core.observations import name as normalised_name
+from ai_engine_quality.core.result import CallScore
 
 _NAMES: Mapping[str, Callable[[CallScore], str | None]] = {
     "provider": lambda call: call.summary.provider,

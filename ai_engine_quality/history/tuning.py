@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ai_engine_quality.policy import Band, Knees, Policy, Steps
-from ai_engine_quality.result import CallScore
+from ai_engine_quality.core.policy import Band, Knees, Policy, Steps
+from ai_engine_quality.core.result import CallScore
 
 MIN_CALLS = 100
 """Calls with a factor's value below which its percentiles are too vague to be thresholds."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-from ai_engine_quality.result import CallScore
-from ai_engine_quality.wording import printable
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.wording import printable
 
 SECONDS_BETWEEN_WARNINGS = 60.0
 

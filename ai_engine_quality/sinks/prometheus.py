@@ -22,11 +22,11 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.samples import Sample
 
-from ai_engine_quality.observations import DropReason
-from ai_engine_quality.policy import FACTORS, Band, Ceilings
-from ai_engine_quality.result import CallScore
-from ai_engine_quality.summary import CallSummary
-from ai_engine_quality.wording import printable
+from ai_engine_quality.core.observations import DropReason
+from ai_engine_quality.core.policy import FACTORS, Band, Ceilings
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.summary import CallSummary
+from ai_engine_quality.core.wording import printable
 
 SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
 """Integer scores: the bands' own edges, so that counts by band are exact."""

@@ -19,10 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from ai_engine_quality.certainty import Certainty, how_certain
-from ai_engine_quality.policy import DEFAULT_POLICY, Policy
-from ai_engine_quality.result import CallScore
-from ai_engine_quality.scoring import score as score_summary
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.scoring import score as score_summary
+from ai_engine_quality.history.certainty import Certainty, how_certain
 
 MAX_RECORD_BYTES = 8_000
 """No record is longer: beyond, a call's values are compacted."""

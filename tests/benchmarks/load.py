@@ -19,7 +19,7 @@ from paired import Ratio, figure
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
-from ai_engine_quality.adapters.observer import EngineObserver, LiveCall
+from ai_engine_quality.adapters.ava.observer import EngineObserver, LiveCall
 from ai_engine_quality.adapters.timer import LOOKS_PER_SECOND
 
 CALLS, TICKS = 1_000, 50
@@ -159,7 +159,7 @@ def _speech_like(many: int = 4_001) -> list[bytes]:
 
 
 def _engine_doubles() -> ModuleType:
-    path = Path(__file__).parent.parent / "adapters" / "engine_2026.py"
+    path = Path(__file__).parent.parent / "adapters" / "ava" / "engine_2026.py"
     spec = importlib.util.spec_from_file_location("engine_doubles", path)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(path)

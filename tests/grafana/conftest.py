@@ -11,6 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "monitoring")]
 
+from ai_engine_lab.engine import GENERATIONS  # noqa: E402
 from boards import targets  # noqa: E402 - once it can be found
 from live_panels import (  # noqa: E402
     FACTOR,
@@ -24,8 +25,6 @@ from live_panels import (  # noqa: E402
     specs,
 )
 from live_stack import Webhook, eventually  # noqa: E402
-
-from ai_engine_quality.reference_engine import GENERATIONS  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -15,16 +15,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from ai_engine_lab.engine import FAULTS, SCENARIOS, EngineLoop, ReferenceEngine, endless_calls
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
-from ai_engine_quality.reference_engine import (
-    FAULTS,
-    SCENARIOS,
-    EngineLoop,
-    ReferenceEngine,
-    endless_calls,
-)
 
 sys.path.append(str(Path(__file__).parent.parent / "monitoring"))
 

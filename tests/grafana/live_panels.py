@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from ai_engine_lab.engine import FAULTS
 from boards import without_zeros
 from live_stack import Fleet, Stack, get_json
-
-from ai_engine_quality.reference_engine import FAULTS
 
 HERE = Path(__file__).parent
 

@@ -14,7 +14,7 @@ from ai_engine_dashboards.colours import BANDS
 from boards import DASHBOARDS, FOLDER, ROOT, panels, targets, without_zeros
 from rule_files import alerts, rules
 
-from ai_engine_quality.policy import DEFAULT_POLICY, Band
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Band
 
 UIDS = {f"ai-engine-{name}": name for name in DASHBOARDS}
 NAMED = {

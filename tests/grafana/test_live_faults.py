@@ -11,10 +11,9 @@ import statistics
 from dataclasses import dataclass
 
 import pytest
+from ai_engine_lab.engine import FAULTS
 from boards import targets
 from live_stack import eventually
-
-from ai_engine_quality.reference_engine import FAULTS
 
 SECONDS = 30.0
 """How far back panels over time look."""

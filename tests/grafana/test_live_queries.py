@@ -12,7 +12,7 @@ from live_panels import ALONE, FACTOR
 from live_stack import eventually, get_json
 
 from ai_engine_quality.doctor.dashboards import check_dashboards
-from ai_engine_quality.prometheus_api import Prometheus
+from ai_engine_quality.doctor.prometheus_api import Prometheus
 
 NEW_ONLY = {
     "Google Live audio",

@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from ai_engine_lab.engine.inventory import GENERATIONS, inventory
 from handbook.metrics_page import library_metrics
 from pages import ROOT, commands, everywhere, named
 
 from ai_engine_quality.cli import cli
-from ai_engine_quality.reference_engine.inventory import GENERATIONS, inventory
 
 COMMANDS = list(commands())
 LINES = sorted({line for _, line in COMMANDS})

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 import ai_engine_quality as aeq
+from ai_engine_quality.core.policy import FACTORS
 from ai_engine_quality.history.comparison import MIN_CALLS, Verdict, compare
-from ai_engine_quality.policy import FACTORS
 
 
 def test_slower_calls_are_worse_and_latency_is_why(make_calls):

@@ -14,16 +14,10 @@ import sys
 import threading
 from dataclasses import replace
 
+from ai_engine_lab.engine import HEALTHY, SCENARIOS, EngineLoop, ReferenceEngine, endless_calls
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
-from ai_engine_quality.reference_engine import (
-    HEALTHY,
-    SCENARIOS,
-    EngineLoop,
-    ReferenceEngine,
-    endless_calls,
-)
 
 CONCURRENT = 3
 """Calls in progress on each engine, always."""

@@ -16,10 +16,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ai_engine_lab.engine import HEALTHY
 from recorded_traffic import PlannedTraffic, Recorded, record
 from rule_inputs import NAMES, always_up, ask, questions
-
-from ai_engine_quality.reference_engine import HEALTHY
 
 BEGINS, LASTS, ENDS = 1_200.0, 1_800.0, 7_200.0
 STEP = 5.0

@@ -22,10 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from prometheus_client import CollectorRegistry, generate_latest
-
-import ai_engine_quality as aeq
-from ai_engine_quality.reference_engine import (
+from ai_engine_lab.engine import (
     HEALTHY,
     VIRTUAL,
     EngineLoop,
@@ -33,6 +30,9 @@ from ai_engine_quality.reference_engine import (
     endless_calls,
     traffic,
 )
+from prometheus_client import CollectorRegistry, generate_latest
+
+import ai_engine_quality as aeq
 
 MINUTES = 10
 DAYS = 30

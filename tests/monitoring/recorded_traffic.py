@@ -11,10 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry
-
-import ai_engine_quality as aeq
-from ai_engine_quality.reference_engine import (
+from ai_engine_lab.engine import (
     HEALTHY,
     VIRTUAL,
     EngineLoop,
@@ -22,6 +19,9 @@ from ai_engine_quality.reference_engine import (
     endless_calls,
     traffic,
 )
+from prometheus_client import CollectorRegistry
+
+import ai_engine_quality as aeq
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 TARGET = (("instance", "127.0.0.1:15000"), ("job", "ai-engine"))

@@ -7,10 +7,9 @@ healthy engines are, not as demos are: one turn in fifty takes 3 s.
 from __future__ import annotations
 
 import pytest
+from ai_engine_lab.engine import HEALTHY
 from recorded_traffic import PlannedTraffic, record
 from rule_inputs import FIRED, NAMES, always_up, ask, questions
-
-from ai_engine_quality.reference_engine import HEALTHY
 
 HOUR = 3_600.0
 SLOW_TURN_SECONDS = 3.0

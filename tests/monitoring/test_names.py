@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from ai_engine_lab.engine.inventory import GENERATIONS, inventory
 from prometheus_client import CollectorRegistry
 from rule_files import expressions, rules
 
 import ai_engine_quality as aeq
 from ai_engine_quality.doctor.expected import ENGINE, LIBRARY, PER_CALL
-from ai_engine_quality.reference_engine.inventory import GENERATIONS, inventory
 
 NAME = re.compile(r"\b(ai_agent_\w+)\b(?!:)")
 MATCHER = re.compile(r"\b(\w+)(?:\{([^}]*)\})")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from rule_files import FILES, MONITORING, alerts, expressions, rules, sped_up
 
-from ai_engine_quality.policy import DEFAULT_POLICY
+from ai_engine_quality.core.policy import DEFAULT_POLICY
 from ai_engine_quality.sinks.prometheus import SCORE_BUCKETS, TURN_BUCKETS
 
 HERE = Path(__file__).parent

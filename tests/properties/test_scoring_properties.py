@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import ai_engine_quality as aeq
-from ai_engine_quality.call import CallAccumulator
+from ai_engine_quality.core.call import CallAccumulator
 
 SIZES = [0, 1, 2, 19, 20, 21, 511, 512, 513, 514, 5_000, 20_000]
 LOWEST = {"excellent": 90, "good": 75, "fair": 60, "poor": 0}

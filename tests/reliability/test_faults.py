@@ -1,7 +1,7 @@
 """What breaks around the library: hooks, disks, clocks, threads, processes, modules.
 
-Faults of hooks that raise or are slow are in ``tests/test_hooks.py``; full, stuck and vanishing
-disks, forks and SIGKILL of the record file in ``tests/sinks/test_records.py``; calls ended from
+Faults of hooks that raise or are slow are in ``tests/live/test_hooks.py``; full, stuck and
+vanishing disks, forks and SIGKILL of the record file in ``tests/sinks/test_records.py``; calls ended from
 many threads, and two monitors on one registry, in ``tests/test_monitor.py``.
 """
 
@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import generate_latest
 
 import ai_engine_quality as aeq
-from ai_engine_quality.hooks import MAX_NESTED
+from ai_engine_quality.live.hooks import MAX_NESTED
 from ai_engine_quality.monitor import MAX_EXPIRED
 
 STARTED, ENDED = "ai_agent_calls_started_total", "ai_agent_calls_ended_total"

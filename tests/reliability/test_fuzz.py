@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 import ai_engine_quality as aeq
-from ai_engine_quality.durations import parse_duration
+from ai_engine_quality.core.durations import parse_duration
 from ai_engine_quality.history.selection import SelectionError, parse_selection
 
 JSON = st.recursive(

@@ -1,7 +1,7 @@
 """Hostile input: to the reference engine's HTTP port, to settings and to record files.
 
 What garbage on the AudioSocket port comes to is in
-``tests/reference_engine/test_audiosocket_hostile.py``; single lines that are no records, and any
+``tests/lab/audiosocket/test_hostile.py``; single lines that are no records, and any
 bytes around one, are in ``tests/sinks/test_records.py``.
 """
 
@@ -18,13 +18,13 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from ai_engine_lab.engine import ReferenceEngine
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
 from ai_engine_quality.cli import cli
 from ai_engine_quality.cli.output import stored_scores
-from ai_engine_quality.reference_engine import ReferenceEngine
 
 DEEP = "[" * 200_000
 POST = "POST /faults HTTP/1.1\r\nHost: localhost\r\n"

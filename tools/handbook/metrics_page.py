@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ai_engine_lab.engine.inventory import Metric as EngineMetric
+from ai_engine_lab.engine.inventory import inventory
 from prometheus_client import CollectorRegistry, Metric
 from structlog.testing import CapturingLogger
 
 import ai_engine_quality as aeq
-from ai_engine_quality.reference_engine.inventory import Metric as EngineMetric
-from ai_engine_quality.reference_engine.inventory import inventory
 from handbook.marks import table
 
 HEADER = ("metric", "type", "labels", "what it says")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import chain
 
-from ai_engine_quality.policy import DEFAULT_POLICY, Band, Knees, Policy, Steps, versions
-from ai_engine_quality.wording import percent, seconds
+from ai_engine_quality import DEFAULT_POLICY, Band, Policy
+from ai_engine_quality.toolkit import Knees, Steps, percent, seconds, versions
 from handbook.marks import table
 
 In = Callable[[float], str]

@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ai_engine_lab.engine import Generation
+
 from ai_engine_pictures.cards import Card, read_cards
 from ai_engine_pictures.dashboards import Dashboard, TimeRange, read_dashboards
 from ai_engine_pictures.drawing import Browser, Drawing, Source, card_parts, dashboard_parts
 from ai_engine_pictures.history import STEP_SECONDS, EngineHistory, Series, record
 from ai_engine_pictures.prometheus import Prometheus, read_rules
-from ai_engine_quality.reference_engine import Generation
 
 ROOT: Final = Path(__file__).parent.parent.parent.parent
 OUT: Final = ROOT / "docs" / "img"

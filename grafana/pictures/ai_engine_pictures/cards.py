@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ai_engine_quality.reference_engine import FAULTS, parse_duration
+from ai_engine_lab.engine import FAULTS, parse_duration
 
 CARDS: Final = Path(__file__).parent.parent / "cards.toml"
 MOST_STEPS: Final = 3

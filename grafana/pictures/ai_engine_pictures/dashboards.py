@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ai_engine_pictures.prometheus import Prometheus
-from ai_engine_quality.durations import prometheus_seconds
+from ai_engine_quality.toolkit import prometheus_seconds
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "dashboards"
 GRID_COLUMNS: Final = 24

@@ -16,11 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from prometheus_client import CollectorRegistry
-
-import ai_engine_quality as aeq
-from ai_engine_pictures.cards import Incident
-from ai_engine_quality.reference_engine import (
+from ai_engine_lab.engine import (
     FAULTS,
     HEALTHY,
     VIRTUAL,
@@ -34,6 +30,10 @@ from ai_engine_quality.reference_engine import (
     endless_calls,
     traffic,
 )
+from prometheus_client import CollectorRegistry
+
+import ai_engine_quality as aeq
+from ai_engine_pictures.cards import Incident
 
 Labels = tuple[tuple[str, str], ...]
 """Sorted; the metric's name is the label `__name__`."""

@@ -25,7 +25,7 @@ import yaml
 
 from ai_engine_pictures.history import STALE, Labels, Series
 from ai_engine_pictures.remote_write import write_request
-from ai_engine_quality.durations import prometheus_seconds
+from ai_engine_quality.toolkit import prometheus_seconds
 
 _BATCH: Final = 500
 """Series in one request."""

@@ -8,9 +8,8 @@ from ai_engine_dashboards import colours, panels, playback
 from ai_engine_dashboards.layout import Placed, Row, dashboard
 from ai_engine_dashboards.panels import About, Query, big_number, density, over_time
 from ai_engine_dashboards.queries import ENGINES, PROVIDERS, in_calls, mean, rate
-from ai_engine_quality import palette
-from ai_engine_quality.call import ACTIVE_RMS
-from ai_engine_quality.policy import DEFAULT_POLICY
+from ai_engine_quality import DEFAULT_POLICY, palette
+from ai_engine_quality.toolkit import ACTIVE_RMS
 
 UID = "ai-engine-audio-quality"
 LOUD_DC = 1_500

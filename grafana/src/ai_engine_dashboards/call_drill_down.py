@@ -9,8 +9,7 @@ from ai_engine_dashboards import colours, latency, panels, playback, quality
 from ai_engine_dashboards.layout import Placed, Row, dashboard
 from ai_engine_dashboards.panels import SOURCE, About, Query, big_number, dial, note, over_time
 from ai_engine_dashboards.queries import ENGINES, or_zero
-from ai_engine_quality import palette
-from ai_engine_quality.policy import DEFAULT_POLICY, Band
+from ai_engine_quality import DEFAULT_POLICY, Band, palette
 
 UID = quality.DRILL_DOWN
 SCORES = "ai_agent_call_quality_score"

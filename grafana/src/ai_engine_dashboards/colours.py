@@ -11,8 +11,9 @@ from typing import Final
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
+from ai_engine_quality import DEFAULT_POLICY, Band
 from ai_engine_quality.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
-from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Band, Knees, Steps
+from ai_engine_quality.toolkit import FACTORS, Knees, Steps
 
 GREY: Final = "#8E8E8E"
 """Darker than the palette's, to be seen on both of Grafana's themes."""

@@ -7,7 +7,7 @@ from typing import Final
 from ai_engine_dashboards import colours, panels
 from ai_engine_dashboards.panels import About, Query, over_time
 from ai_engine_dashboards.queries import ENGINES, PROVIDERS, quantile
-from ai_engine_quality.policy import DEFAULT_POLICY
+from ai_engine_quality import DEFAULT_POLICY
 
 SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 

@@ -8,8 +8,8 @@ from typing import Final
 from ai_engine_dashboards import colours, panels
 from ai_engine_dashboards.panels import About, Query, bars, big_number, listing, over_time
 from ai_engine_dashboards.queries import ENGINES, PROVIDERS, mean, per_call, rate
-from ai_engine_quality import palette
-from ai_engine_quality.policy import DEFAULT_POLICY, FACTORS, Band
+from ai_engine_quality import DEFAULT_POLICY, Band, palette
+from ai_engine_quality.toolkit import FACTORS
 
 DRILL_DOWN: Final = "ai-engine-call-drill-down"
 

@@ -1,0 +1,5 @@
+"""The AVA engine, observed from outside: the only place that knows its private names."""
+
+from ai_engine_quality.adapters.ava.attachment import Attachment, attach
+
+__all__ = ["Attachment", "attach"]

@@ -1,0 +1,367 @@
+"""One live call: observations go in, a frozen :class:`CallSummary` comes out. Pure.
+
+Takes only values that :mod:`observations` has checked. Memory is bounded however many arrive:
+see :mod:`distribution`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ai_engine_quality.core.distribution import BoundedValues, Distribution
+from ai_engine_quality.core.observations import (
+    FRAME_SECONDS,
+    PROVIDER_IN,
+    PROVIDER_OUT,
+    TRANSPORT_IN,
+    TRANSPORT_OUT,
+    DropReason,
+    Rejected,
+    is_agent_stage,
+)
+from ai_engine_quality.core.summary import CallSummary, HeardSilence, StageLevels
+from ai_engine_quality.core.talkspurts import PAUSE_SECONDS, Talkspurts, silences
+
+ACTIVE_RMS = 200.0
+"""A frame below this RMS (-44 dBov) is silence; the engine's idle line reads 7 to 180."""
+
+GROUP_FRAMES = 50
+"""Active frames whose common level is one value of the spread: a second of speech, or more."""
+
+MIN_GROUPS = 4
+"""Levels below which there is no spread."""
+
+MIN_NOISE_FRAMES = 20
+"""Active frames below which a median flatness says nothing."""
+
+NOISE_VALUES = 64
+"""Flatness values kept exactly per stage; a median needs no exact tail."""
+
+MAX_STAGES = 8
+MAX_REASONS = 8
+
+
+class FrameFormat(NamedTuple):
+    """How the bytes of a raw frame are read."""
+
+    encoding: str
+    """``ulaw``, ``alaw`` or ``slin16`` (little-endian signed 16-bit, whatever the rate)."""
+    sample_rate: int
+    length: int
+    """Bytes."""
+
+    @property
+    def samples(self) -> int:
+        """Samples in a frame."""
+        return self.length // 2 if self.encoding == "slin16" else self.length
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in a frame."""
+        return self.samples / self.sample_rate
+
+
+class StageAccumulator:
+    """Levels of one call at one stage, measured frame by frame."""
+
+    __slots__ = (
+        "_clipped", "_dc", "_energy", "_flatness", "_group_energy", "_group_n", "_groups",
+        "_noise_energy", "_noise_n", "active", "active_seconds", "agent", "encoding", "format",
+        "frames", "length", "sample_rate", "skip", "speech", "step",
+    )  # fmt: skip
+
+    def __init__(self, *, agent: bool) -> None:
+        self.agent = agent
+        self.encoding: object = None
+        """As given with the last raw frame that was found valid; so are its rate and length."""
+        self.sample_rate: object = None
+        self.length = -1
+        self.format: FrameFormat | None = None
+        """How that frame is read."""
+        self.skip = 0
+        """Raw frames that pass unmeasured before the next one that is."""
+        self.step = 0
+        """Where the stage is in the sampler's pattern."""
+        self.speech: Talkspurts | None = None
+        """When there was speech; kept where raw frames of both directions are seen."""
+        self.frames = 0
+        self.active = 0
+        self.active_seconds = 0.0
+        self._energy = 0.0
+        self._group_energy = 0.0
+        self._group_n = 0
+        self._groups = BoundedValues()
+        self._noise_n = 0
+        self._noise_energy = 0.0
+        self._clipped = 0.0
+        self._dc = 0.0
+        self._flatness: BoundedValues | None = None
+
+    def add_level(self, rms: float, seconds: float, at: float | None = None) -> None:
+        """Take a measured frame.
+
+        Args:
+            rms: Its level.
+            seconds: How much audio it stands for.
+            at: When it was seen, in monotonic seconds, where that is known.
+        """
+        self.frames += 1
+        if rms < ACTIVE_RMS:
+            return
+        if at is not None and self.speech is not None:
+            speech = self.speech  # written out, since there may be thousands a second
+            if at - speech.until > PAUSE_SECONDS:
+                speech.begin(at)
+            speech.until = at
+            speech.frames += 1
+        energy = rms * rms
+        self.active += 1
+        self.active_seconds += seconds
+        self._energy += energy
+        self._group_energy += energy
+        self._group_n += 1
+        if self._group_n == GROUP_FRAMES:
+            self._groups.add(math.sqrt(self._group_energy / GROUP_FRAMES))
+            self._group_energy, self._group_n = 0.0, 0
+
+    def add_noise_check(self, rms: float, flatness: float, clipped: float, dc: float) -> None:
+        """Take an active frame's spectral flatness, share of clipped samples, and DC offset."""
+        if self._flatness is None:
+            self._flatness = BoundedValues(NOISE_VALUES)
+        self._flatness.add(flatness)
+        self._noise_n += 1
+        self._noise_energy += rms * rms
+        self._clipped += clipped
+        self._dc += dc
+
+    def freeze(self) -> StageLevels:
+        """Return what was measured so far."""
+        n = self._noise_n
+        return StageLevels(
+            frames=self.frames,
+            active=self.active,
+            rms=math.sqrt(self._energy / self.active) if self.active else None,
+            spread_db=self._spread(),
+            clipped=self._clipped / n if n else None,
+            dc=self._dc / n if n else None,
+            flatness=self._median_flatness(),
+            active_seconds=round(self.active_seconds, 6),
+            noise_rms=math.sqrt(self._noise_energy / n) if n else None,
+        )
+
+    def _spread(self) -> float | None:
+        """Return the inter-quartile range of the group levels in dB."""
+        levels = self._groups.freeze()
+        if levels.n < MIN_GROUPS:
+            return None
+        return levels.percentile(75, _decibels) - levels.percentile(25, _decibels)
+
+    def _median_flatness(self) -> float | None:
+        if self._flatness is None or self._noise_n < MIN_NOISE_FRAMES:
+            return None
+        return min(1.0, self._flatness.freeze().percentile(50))
+
+
+class CallAccumulator:
+    """Everything observed of one call so far."""
+
+    __slots__ = (
+        "_fillers_of_known_runs", "_known_runs", "_worst_turns", "barge_ins", "call_id",
+        "codec_checks", "codec_details", "codec_misaligned", "fallback_reasons", "fallbacks",
+        "frames_sent", "pipeline", "provider", "reactions", "stages", "started", "started_at",
+        "turns", "underflows", "waits",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        call_id: str,
+        *,
+        started: float = 0.0,
+        started_at: float | None = None,
+        provider: str | None = None,
+        pipeline: str | None = None,
+    ) -> None:
+        self.call_id = call_id
+        self.started = started
+        """Monotonic seconds at the start."""
+        self.started_at = started_at
+        self.provider = provider
+        self.pipeline = pipeline
+        self.turns = BoundedValues()
+        self._worst_turns: list[tuple[int, float]] | None = None
+        self.frames_sent: int | None = None
+        self.underflows: int | None = None
+        self._known_runs: int | None = None
+        self._fillers_of_known_runs = 0
+        self.fallbacks: int | None = None
+        self.fallback_reasons: dict[str, int] | None = None
+        self.barge_ins: int | None = None
+        self.reactions: BoundedValues | None = None
+        self.waits: BoundedValues | None = None
+        self.codec_checks: int | None = None
+        self.codec_misaligned = 0
+        self.codec_details: dict[str, int] | None = None
+        self.stages: dict[str, StageAccumulator] | None = None
+
+    def turn_response(self, seconds: float) -> None:
+        """Take a turn's latency."""
+        if not self.turns.has_room:
+            # The list is about to lose the turns' order: remember now which the slowest were.
+            worst = self._worst_turns or list(enumerate(self.turns.exact, start=1))
+            worst.append((self.turns.n + 1, seconds))
+            worst.sort(key=lambda turn: -turn[1])  # stable: of equally slow turns the earlier first
+            self._worst_turns = worst[:3]
+        self.turns.add(seconds)
+
+    def unanswered(self, waited: float) -> None:
+        """Take a turn that never got a reply."""
+        if self.waits is None:
+            self.waits = BoundedValues()
+        self.waits.add(waited)
+
+    def add_frames_sent(self, count: int) -> None:
+        """Take frames of agent speech that were played."""
+        self.frames_sent = count + (self.frames_sent or 0)
+
+    def underflow(self, count: int, episodes: int | None) -> None:
+        """Take fillers, in so many runs; fillers of unknown runs count as a run each."""
+        if episodes is not None and episodes > count:
+            raise Rejected(DropReason.OUT_OF_RANGE)
+        self.underflows = count + (self.underflows or 0)
+        if episodes is not None:
+            self._known_runs = episodes + (self._known_runs or 0)
+            self._fillers_of_known_runs += count
+
+    def fallback(self, reason: str) -> None:
+        """Take a fall from streaming to playing a file."""
+        self.fallbacks = 1 + (self.fallbacks or 0)
+        if self.fallback_reasons is None:
+            self.fallback_reasons = {}
+        _count_reason(self.fallback_reasons, reason)
+
+    def barge_in(self, reaction: float | None) -> None:
+        """Take an interruption by the caller, and the time until the agent was silent."""
+        self.barge_ins = 1 + (self.barge_ins or 0)
+        if reaction is not None:
+            if self.reactions is None:
+                self.reactions = BoundedValues()
+            self.reactions.add(reaction)
+
+    def codec_alignment(self, aligned: bool, detail: str) -> None:
+        """Take the result of a check of formats."""
+        self.codec_checks = 1 + (self.codec_checks or 0)
+        if not aligned:
+            self.codec_misaligned += 1
+            if detail:
+                self.codec_details = {} if self.codec_details is None else self.codec_details
+                _count_reason(self.codec_details, detail)
+
+    def stage(self, name: str) -> StageAccumulator:
+        """Return the accumulator of a stage, made on first use."""
+        if self.stages is None:
+            self.stages = {}
+        found = self.stages.get(name)
+        if found is None:
+            if len(self.stages) >= MAX_STAGES:
+                raise Rejected(DropReason.TOO_MANY_STAGES)
+            found = self.stages[name] = StageAccumulator(agent=is_agent_stage(name))
+        return found
+
+    def listen(self) -> None:
+        """Keep when each side speaks, as soon as raw frames of both directions are seen."""
+        raw = [stage for stage in (self.stages or {}).values() if stage.format is not None]
+        if len({stage.agent for stage in raw}) == 2:
+            for stage in raw:
+                stage.speech = stage.speech or Talkspurts()
+
+    def audio_level(self, stage: str, rms: float, seconds: float = FRAME_SECONDS) -> None:
+        """Take a level that was measured elsewhere."""
+        self.stage(stage).add_level(rms, seconds)
+
+    def progress(self) -> tuple[object, ...]:
+        """Return what changes whenever something more was observed."""
+        return (
+            self.turns.n,
+            self.waits.n if self.waits else 0,
+            self.frames_sent,
+            self.underflows,
+            self._known_runs,
+            self.fallbacks,
+            self.barge_ins,
+            self.codec_checks,
+            sum(stage.frames for stage in self.stages.values()) if self.stages else 0,
+        )
+
+    def freeze(
+        self,
+        *,
+        duration: float | None,
+        outcome: str | None = None,
+        failed: bool = False,
+        listened: bool = True,
+    ) -> CallSummary:
+        """Return what was observed so far as a summary.
+
+        ``listened=False`` leaves out the silence heard, which no score needs.
+        """
+        values = {
+            "turn_latencies": self.turns,
+            "barge_in_reactions": self.reactions,
+            "unanswered": self.waits,
+        }
+        exact = {name: tuple(kept.exact) if kept else None for name, kept in values.items()}
+        return CallSummary(
+            call_id=self.call_id,
+            provider=self.provider,
+            pipeline=self.pipeline,
+            outcome=outcome,
+            failed=failed,
+            started_at=self.started_at,
+            duration=duration,
+            turn_count=self.turns.n or None,
+            frames_sent=self.frames_sent,
+            underflows=self.underflows,
+            underflow_episodes=self._runs(),
+            fallbacks=self.fallbacks,
+            barge_ins=self.barge_ins,
+            **exact,
+            codec_checks=self.codec_checks,
+            codec_misaligned=None if self.codec_checks is None else self.codec_misaligned,
+            audio={
+                name: stage.freeze() for name, stage in (self.stages or {}).items() if stage.frames
+            },
+            binned={name: kept.bins for name, kept in values.items() if kept and kept.bins},
+            worst_turns=None if self._worst_turns is None else tuple(self._worst_turns),
+            fallback_reasons=dict(self.fallback_reasons or {}),
+            codec_details=dict(self.codec_details or {}),
+            silence_heard=self._silence_heard() if listened and self.stages else None,
+        )
+
+    def _silence_heard(self) -> HeardSilence | None:
+        """Return how long the caller waited for answers, by ear; None where that isn't known."""
+        tracks = {name: s.speech for name, s in (self.stages or {}).items() if s.speech}
+        caller = [tracks[name] for name in (TRANSPORT_IN, PROVIDER_IN) if name in tracks]
+        sent = [track for name, track in tracks.items() if name.startswith(TRANSPORT_OUT)]
+        agent = sent or [track for name, track in tracks.items() if name == PROVIDER_OUT]
+        found = silences(caller[0], agent) if caller else None
+        if found is None or not found[0]:
+            return None
+        waits = Distribution(tuple(found[0]))
+        return HeardSilence(round(waits.percentile(50), 3), waits.n, round(found[1], 3))
+
+    def _runs(self) -> int | None:
+        """Return in how many runs the fillers came; None where no report said so."""
+        if self._known_runs is None or self.underflows is None:
+            return None
+        return self._known_runs + self.underflows - self._fillers_of_known_runs
+
+
+def _decibels(rms: float) -> float:
+    return 20 * math.log10(rms)
+
+
+def _count_reason(counts: dict[str, int], reason: str) -> None:
+    """Count a reason, in a bounded number of kinds."""
+    key = reason if reason in counts or len(counts) < MAX_REASONS - 1 else "other"
+    counts[key] = counts.get(key, 0) + 1

@@ -1,0 +1,332 @@
+"""A finished call in numbers: :class:`CallSummary`, the only thing a score is made from.
+
+Content-free by construction: names that the operator chose, and numbers. A summary goes through
+JSON and back unchanged, so that a stored call can be scored again years later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple, Self
+
+from ai_engine_quality.core import reading
+from ai_engine_quality.core.distribution import MAX_BIN, Bins, Distribution, coarser
+from ai_engine_quality.core.observations import FRAME_SECONDS, is_agent_stage
+from ai_engine_quality.core.reading import SummaryError
+
+
+@dataclass(frozen=True, slots=True)
+class StageLevels:
+    """The audio measured at one stage of a call. What was not measured is None."""
+
+    frames: int = 0
+    """Frames whose level was measured (a sample of those seen)."""
+    active: int = 0
+    """Those of them that held speech: RMS of 200 and more (-44 dBov)."""
+    rms: float | None = None
+    """Energy-mean 16-bit RMS of the active frames."""
+    spread_db: float | None = None
+    """Inter-quartile range, in dB, of the levels of successive groups of 50 active frames."""
+    clipped: float | None = None
+    """Share (0 to 1) of samples at full scale, in the frames taken for the noise check."""
+    dc: float | None = None
+    """Mean sample value of those frames, signed 16-bit."""
+    flatness: float | None = None
+    """Median spectral flatness (0 to 1) of those frames; None with fewer than 20 of them."""
+    active_seconds: float | None = None
+    """Seconds of speech that the sample stands for; None: 20 ms for each active frame."""
+    noise_rms: float | None = None
+    """Energy-mean RMS of the frames of the noise check; None: use ``rms``."""
+
+    @property
+    def speech_seconds(self) -> float:
+        """Seconds of speech heard at this stage."""
+        return self.active * FRAME_SECONDS if self.active_seconds is None else self.active_seconds
+
+    @property
+    def loudness(self) -> float:
+        """Energy-mean RMS that the noise check goes by; 0 where nothing was active."""
+        return (self.rms if self.noise_rms is None else self.noise_rms) or 0.0
+
+    @property
+    def active_share(self) -> float:
+        """Share (0 to 1) of the measured frames that held speech."""
+        return self.active / self.frames if self.frames else 0.0
+
+
+MIN_COMPARED_TURNS = 3
+"""Turns of either kind below which a median of waits says nothing about the clock."""
+
+LATE_SECONDS = 1.0
+"""A clock that starts so late is flagged: to notice that a turn has ended takes an engine 0.3 to
+0.8 s of silence, which is no fault of its clock."""
+
+LATE_RATIO = 1.5
+"""And only where the caller waits so many times longer than reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSilence:
+    """How long the caller waited for answers, by the silence in the raw frames of both sides."""
+
+    median: float
+    """Seconds from the caller's last word to the agent's first: the median over the turns."""
+    turns: int
+    """Answers that began in silence, after words of the caller."""
+    resolution: float
+    """Seconds to which a wait is known, since only some of the frames are measured."""
+
+
+class LateClock(NamedTuple):
+    """A clock of the engine's that starts late: medians of what was heard and what was reported."""
+
+    heard: float
+    reported: float
+    turns: int
+    """Answers that were heard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSummary:
+    """Everything that was observed of one call. Unreported is None, never 0.
+
+    Durations are in seconds, levels in 16-bit RMS.
+    """
+
+    call_id: str
+    provider: str | None = None
+    pipeline: str | None = None
+    outcome: str | None = None
+    failed: bool = False
+    """Whether the engine reports that the call failed."""
+    started_at: float | None = None
+    """Unix time, only to display."""
+    duration: float | None = None
+    turn_latencies: tuple[float, ...] | None = None
+    """Seconds from the end of the caller's turn to the first agent audio, turn by turn; of a call
+    with more than 512 turns the 512 slowest, ascending, the others being in ``binned``."""
+    turn_count: int | None = None
+    """How many turns were measured."""
+    frames_sent: int | None = None
+    """20 ms frames of agent speech played, fillers not included."""
+    underflows: int | None = None
+    """20 ms filler frames played because the buffer was empty."""
+    underflow_episodes: int | None = None
+    """In how many runs; None: unknown."""
+    fallbacks: int | None = None
+    """How often streaming fell back to playing a file."""
+    barge_ins: int | None = None
+    barge_in_reactions: tuple[float, ...] | None = None
+    """Seconds from the caller's first word to the agent's silence, where it was timed."""
+    unanswered: tuple[float, ...] | None = None
+    """Seconds waited in each turn of the caller that never got a reply."""
+    codec_checks: int | None = None
+    codec_misaligned: int | None = None
+    audio: Mapping[str, StageLevels] = field(default_factory=dict)
+    """Stage to its levels; a stage that was never measured isn't there."""
+    binned: Mapping[str, Bins] = field(default_factory=dict)
+    """Field name to (bin, count) pairs: the values that did not stay exact in very long calls."""
+    worst_turns: tuple[tuple[int, float], ...] | None = None
+    """(turn, seconds) of the slowest turns; None: read them from ``turn_latencies``."""
+    fallback_reasons: Mapping[str, int] = field(default_factory=dict)
+    codec_details: Mapping[str, int] = field(default_factory=dict)
+    silence_heard: HeardSilence | None = None
+    """What the caller waited by ear, where raw frames of both directions were seen."""
+
+    def __post_init__(self) -> None:
+        for name in _SEQUENCES:
+            value = getattr(self, name)
+            if value is not None and (type(value) is not tuple or not value):
+                object.__setattr__(self, name, tuple(value) or None)
+        if not all(isinstance(levels, StageLevels) for levels in self.audio.values()):
+            object.__setattr__(self, "audio", reading.each(_levels)("audio", self.audio))
+        if self.turn_count is None and self.turn_latencies:
+            n = self.distribution("turn_latencies").n
+            object.__setattr__(self, "turn_count", n)
+
+    def distribution(self, name: str) -> Distribution:
+        """Return the values of ``turn_latencies``, ``barge_in_reactions`` or ``unanswered``."""
+        return Distribution.of(getattr(self, name) or (), self.binned.get(name, ()))
+
+    @property
+    def agent_clipped(self) -> float | None:
+        """Share (0 to 1) of samples at full scale, at the agent's stage that has most of them."""
+        shares = (levels.clipped for name, levels in self.audio.items() if is_agent_stage(name))
+        return max((share for share in shares if share is not None), default=None)
+
+    def waits(self) -> Distribution:
+        """Return the seconds that each turn of the caller waited, unanswered ones included."""
+        measured = self.distribution("turn_latencies")
+        return measured.plus(self.distribution("unanswered")) if self.unanswered else measured
+
+    def slowest_turn(self) -> tuple[int, float] | None:
+        """Return (turn, seconds) of the slowest measured turn; turns count from 1."""
+        if self.worst_turns:
+            return self.worst_turns[0]
+        if not self.turn_latencies:
+            return None
+        slowest = max(self.turn_latencies)
+        return self.turn_latencies.index(slowest) + 1, slowest
+
+    def slowest_turns(self, most: int = 3) -> tuple[tuple[int, float], ...]:
+        """Return (turn, seconds) of the slowest measured turns; turns count from 1."""
+        if self.worst_turns is not None:
+            return self.worst_turns[:most]
+        turns = enumerate(self.turn_latencies or (), start=1)
+        return tuple(sorted(turns, key=lambda turn: (-turn[1], turn[0]))[:most])
+
+    def late_clock(self) -> LateClock | None:
+        """Return by how much the reported latencies start late, where they do; a fact, no points.
+
+        Medians are compared, since a heard answer can't be told apart from an unreported one. So
+        both must be of about as many turns.
+        """
+        heard, reported = self.silence_heard, self.distribution("turn_latencies")
+        if heard is None or min(heard.turns, reported.n) < MIN_COMPARED_TURNS:
+            return None
+        if max(heard.turns, reported.n) > 2 * min(heard.turns, reported.n):
+            return None
+        median = reported.percentile(50)
+        if heard.median < max(median + LATE_SECONDS, LATE_RATIO * median):
+            return None
+        return LateClock(heard.median, median, heard.turns)
+
+    def without_slowest_turn(self) -> CallSummary:
+        """Return the call as it would have been without its slowest measured turn."""
+        latencies = list(self.turn_latencies or ())
+        if not latencies:
+            return self
+        latencies.remove(max(latencies))
+        return replace(
+            self,
+            turn_latencies=tuple(latencies) or None,
+            turn_count=self.turn_count - 1 if self.turn_count else None,
+            worst_turns=None if self.worst_turns is None else self.worst_turns[1:],
+        )
+
+    def compacted(self, keep: int, merge: int, percentile: float) -> CallSummary:
+        """Return the same call in less room, with what decides its score at most 1 % off.
+
+        Only the ``keep`` largest values of each kind stay exact; ``merge`` bins of the others
+        become one, except around the percentile (0 to 100) that is scored.
+        """
+        latencies = self.waits()
+        reactions = self.distribution("barge_in_reactions")
+        changes: dict[str, Any] = {}
+        binned = dict(self.binned)
+        for name in _VALUES:
+            exact, bins = getattr(self, name) or (), self.binned.get(name, ())
+            if bins or len(exact) > keep:
+                scored = reactions if name == "barge_in_reactions" else latencies
+                around = scored.percentile(percentile)
+                changes[name], binned[name] = coarser(
+                    exact, bins, keep=keep, merge=merge, around=around
+                )
+        return replace(self, **changes, binned=binned, worst_turns=self.slowest_turns())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; :meth:`from_dict` gives an equal summary back."""
+        out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in _SEQUENCES:
+            if out[name] is not None:
+                out[name] = [list(v) if isinstance(v, tuple) else v for v in out[name]]
+        out["audio"] = {stage: _levels_to_dict(levels) for stage, levels in self.audio.items()}
+        out["binned"] = {name: [list(pair) for pair in bins] for name, bins in self.binned.items()}
+        heard = self.silence_heard
+        out["silence_heard"] = heard and {f.name: getattr(heard, f.name) for f in fields(heard)}
+        out["fallback_reasons"] = dict(self.fallback_reasons)
+        out["codec_details"] = dict(self.codec_details)
+        return out
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read a summary from plain JSON types; a field that is missing was not reported.
+
+        Raises:
+            SummaryError: a field is unknown or holds something else than it should.
+        """
+        if isinstance(data, Mapping) and "call_id" not in data:
+            raise SummaryError("call_id is missing; every summary names its call")
+        return cls(**reading.fields("", data, _READERS, optional=True))
+
+
+def _levels_to_dict(levels: StageLevels) -> dict[str, Any]:
+    return {f.name: getattr(levels, f.name) for f in fields(levels)}
+
+
+def _bins(name: str, value: object) -> Bins:
+    bins = reading.pairs(name, value, reading.count)
+    if any(index > MAX_BIN for index, _ in bins):
+        raise SummaryError(f"{name} has a bin beyond {MAX_BIN}, which no observation can reach")
+    return bins
+
+
+def _worst_turns(name: str, value: object) -> tuple[tuple[int, float], ...]:
+    return reading.pairs(name, value, reading.not_negative)
+
+
+def _levels(name: str, value: object) -> StageLevels:
+    if isinstance(value, StageLevels):
+        return value
+    return StageLevels(**reading.fields(name, value, _LEVEL_READERS, optional=True))
+
+
+def _silence(name: str, value: object) -> HeardSilence:
+    return HeardSilence(**reading.fields(name, value, _SILENCE_READERS, optional=False))
+
+
+def _binned(name: str, value: object) -> dict[str, Bins]:
+    readers = dict.fromkeys(_VALUES, _bins)
+    return {} if value is None else reading.fields(name, value, readers, optional=True)
+
+
+_LEVEL_READERS: dict[str, reading.Reader] = {
+    "frames": reading.or_default(reading.count, 0),
+    "active": reading.or_default(reading.count, 0),
+    "rms": reading.optional(reading.not_negative),
+    "spread_db": reading.optional(reading.not_negative),
+    "clipped": reading.optional(reading.share),
+    "dc": reading.optional(reading.real),
+    "flatness": reading.optional(reading.share),
+    "active_seconds": reading.optional(reading.not_negative),
+    "noise_rms": reading.optional(reading.not_negative),
+}
+
+_SILENCE_READERS: dict[str, reading.Reader] = {
+    "median": reading.not_negative,
+    "turns": reading.count,
+    "resolution": reading.not_negative,
+}
+
+_VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
+"""Fields that hold values, exact or binned."""
+
+_SEQUENCES = (*_VALUES, "worst_turns")
+
+_READERS: dict[str, reading.Reader] = {
+    "call_id": reading.text,
+    "provider": reading.optional(reading.text),
+    "pipeline": reading.optional(reading.text),
+    "outcome": reading.optional(reading.text),
+    "failed": reading.or_default(reading.flag, False),
+    "started_at": reading.optional(reading.real),
+    "duration": reading.optional(reading.not_negative),
+    "turn_latencies": reading.optional(reading.values),
+    "turn_count": reading.optional(reading.count),
+    "frames_sent": reading.optional(reading.count),
+    "underflows": reading.optional(reading.count),
+    "underflow_episodes": reading.optional(reading.count),
+    "fallbacks": reading.optional(reading.count),
+    "barge_ins": reading.optional(reading.count),
+    "barge_in_reactions": reading.optional(reading.values),
+    "unanswered": reading.optional(reading.values),
+    "codec_checks": reading.optional(reading.count),
+    "codec_misaligned": reading.optional(reading.count),
+    "audio": reading.each(_levels),
+    "binned": _binned,
+    "worst_turns": reading.optional(_worst_turns),
+    "fallback_reasons": reading.each(reading.count),
+    "codec_details": reading.each(reading.count),
+    "silence_heard": reading.optional(_silence),
+}

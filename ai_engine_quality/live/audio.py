@@ -1,0 +1,275 @@
+"""Levels and the noise check of raw telephone frames. numpy only: ``audioop`` left Python in 3.13.
+
+Frames of all calls are measured together, a few hundred at a time (:class:`FrameBatch`): numpy's
+cost per call is then shared, and a frame costs less than ``audioop.rms`` would.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_engine_quality.core.call import ACTIVE_RMS, FrameFormat, StageAccumulator
+from ai_engine_quality.core.observations import DropReason, Rejected
+
+Samples = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
+
+SAMPLE_RATES = (8_000, 16_000, 24_000)
+
+MAX_FRAME_SECONDS = 0.2
+"""Longer than this isn't a frame but a recording."""
+
+MIN_SPECTRUM_SECONDS = 0.01
+"""Shorter frames have too few bins between 200 and 3,800 Hz for a flatness."""
+
+SPEECH_BAND_HZ = (200.0, 3_800.0)
+CLIPPED_AT = 32_100.0
+"""Full scale: u-law's largest value is 32,124, A-law's 32,256, linear's 32,767."""
+
+BATCH_FRAMES = 256
+"""Frames that are measured at once."""
+
+_ENCODINGS = {
+    "ulaw": "ulaw", "mulaw": "ulaw", "pcmu": "ulaw", "g711_ulaw": "ulaw",
+    "alaw": "alaw", "pcma": "alaw", "g711_alaw": "alaw",
+    "slin16": "slin16", "slin": "slin16", "linear16": "slin16", "pcm16": "slin16",
+}  # fmt: skip
+"""Names that engines and providers use, and the encoding that they mean."""
+
+
+class Sampling(NamedTuple):
+    """Which of a stage's raw frames are measured."""
+
+    level_every: int = 4
+    noise_every: int = 10
+
+
+@lru_cache(maxsize=256)  # bounded: lengths come from outside
+def frame_format(encoding: str, sample_rate: int, length: int) -> FrameFormat:
+    """Return the format of a frame of so many bytes.
+
+    Raises:
+        Rejected: the encoding or rate is unknown, or no frame of it has such a length.
+    """
+    known = _ENCODINGS.get(encoding)
+    if known is None:
+        raise Rejected(DropReason.UNKNOWN_ENCODING)
+    if sample_rate not in SAMPLE_RATES:
+        raise Rejected(DropReason.UNKNOWN_SAMPLE_RATE)
+    if length == 0:
+        raise Rejected(DropReason.FRAME_EMPTY)
+    if known == "slin16" and length % 2:
+        raise Rejected(DropReason.FRAME_ODD_LENGTH)
+    found = FrameFormat(known, sample_rate, length)
+    if found.seconds > MAX_FRAME_SECONDS:
+        raise Rejected(DropReason.FRAME_OVERSIZED)
+    return found
+
+
+def check_frame(frame: object, encoding: object, sample_rate: object) -> tuple[bytes, FrameFormat]:
+    """Return a frame's bytes, which nobody else can change, and its format.
+
+    Raises:
+        Rejected: it isn't a frame of telephone audio; the reason says why.
+    """
+    if not isinstance(frame, (bytes, bytearray, memoryview)):
+        raise Rejected(DropReason.WRONG_TYPE)
+    if not isinstance(encoding, str):
+        raise Rejected(DropReason.UNKNOWN_ENCODING)
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int):
+        raise Rejected(DropReason.UNKNOWN_SAMPLE_RATE)
+    if len(frame) > 2 * SAMPLE_RATES[-1]:
+        raise Rejected(DropReason.FRAME_OVERSIZED)
+    data = bytes(frame)
+    if encoding not in _ENCODINGS:  # before the cache, which a stranger's names must not fill
+        raise Rejected(DropReason.UNKNOWN_ENCODING)
+    if sample_rate not in SAMPLE_RATES:
+        raise Rejected(DropReason.UNKNOWN_SAMPLE_RATE)
+    return data, frame_format(encoding, sample_rate, len(data))
+
+
+def decode(data: bytes, encoding: str) -> Samples:
+    """Return 16-bit sample values, as float32, of bytes in ``ulaw``, ``alaw`` or ``slin16``."""
+    if encoding == "slin16":
+        return np.frombuffer(data, dtype="<i2").astype(np.float32)
+    return _table(encoding)[np.frombuffer(data, dtype=np.uint8)]
+
+
+@cache
+def _table(encoding: str) -> Samples:
+    """Return the value of each of the 256 codes of ITU-T G.711."""
+    code = np.arange(256, dtype=np.int32)
+    return (_ulaw(code) if encoding == "ulaw" else _alaw(code)).astype(np.float32)
+
+
+def _ulaw(code: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    inverted = ~code & 0xFF
+    magnitude = (((inverted & 0x0F) << 3) + 0x84 << ((inverted & 0x70) >> 4)) - 0x84
+    return np.where(inverted & 0x80, -magnitude, magnitude)
+
+
+def _alaw(code: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    toggled = code ^ 0x55
+    exponent = (toggled & 0x70) >> 4
+    mantissa = (toggled & 0x0F) << 4
+    magnitude = np.where(
+        exponent == 0, mantissa + 8, (mantissa + 0x108) << np.maximum(exponent - 1, 0)
+    )
+    return np.where(toggled & 0x80, magnitude, -magnitude)
+
+
+def frame_rms(samples: Samples) -> Values:
+    """Return the RMS of each row of a (frames, samples) array."""
+    energy: Values = np.vecdot(samples, samples).astype(np.float64)
+    levels: Values = np.sqrt(energy / samples.shape[-1])
+    return levels
+
+
+def flatness(samples: Samples, sample_rate: int) -> Values:
+    """Return the spectral flatness, 0 to 1, of each row of a (frames, samples) array.
+
+    Geometric over arithmetic mean of the power spectrum: Hann window, bins of 200 to 3,800 Hz.
+    """
+    window, band = _spectrum_of(samples.shape[-1], sample_rate)
+    power = np.abs(np.fft.rfft(samples * window, axis=-1)[:, band]) ** 2 + 1e-9
+    return np.asarray(np.exp(np.log(power).mean(axis=-1)) / power.mean(axis=-1), dtype=np.float64)
+
+
+@lru_cache(maxsize=32)  # as above
+def _spectrum_of(samples: int, sample_rate: int) -> tuple[Samples, slice]:
+    frequencies = np.fft.rfftfreq(samples, 1 / sample_rate)
+    low, high = SPEECH_BAND_HZ
+    first = np.searchsorted(frequencies, low, side="left")
+    last = np.searchsorted(frequencies, high, side="right")
+    return np.hanning(samples).astype(np.float32), slice(int(first), int(last))
+
+
+class _Step(NamedTuple):
+    """One measured frame in the sampler's pattern."""
+
+    level: bool
+    noise_check: bool
+    skip: int
+    """Frames that pass before the next one."""
+    next: int
+
+
+def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
+    """Return which frames of a stage are measured, until it begins anew."""
+    level_every, noise_every = sampling
+    length = math.lcm(level_every, noise_every) if agent else level_every
+    taken = [
+        number
+        for number in range(length)
+        if number % level_every == 0 or (agent and number % noise_every == 0)
+    ]
+    return tuple(
+        _Step(
+            level=number % level_every == 0,
+            noise_check=agent and number % noise_every == 0,
+            skip=following - number - 1,
+            next=(place + 1) % len(taken),
+        )
+        for place, (number, following) in enumerate(pairwise([*taken, length]))
+    )
+
+
+class _Group:
+    """Frames of one format that wait to be measured."""
+
+    __slots__ = ("frames", "of", "stands_for", "to_check")
+
+    def __init__(self, stands_for: float) -> None:
+        self.frames: list[bytes] = []
+        self.of: list[tuple[StageAccumulator, bool, float | None]] = []
+        """Each frame's stage, whether its level counts or it is there for the noise check, and
+        when it was seen, where its call's two sides are heard."""
+        self.stands_for = stands_for
+        """Seconds of audio for which each level counts."""
+        self.to_check: list[int] = []
+        """Places of the frames that are checked for noise."""
+
+
+class FrameBatch:
+    """Samples the frames of all calls and measures them together; each result goes to its stage."""
+
+    def __init__(
+        self,
+        sampling: Sampling | None = None,
+        capacity: int = BATCH_FRAMES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._level_every = (sampling or Sampling()).level_every
+        self._patterns = {
+            agent: _pattern(sampling or Sampling(), agent=agent) for agent in (False, True)
+        }
+        self._capacity = capacity
+        self._groups: dict[FrameFormat, _Group] = {}
+
+    def take(self, stage: StageAccumulator, frame: bytes) -> None:
+        """Take a frame of the stage's format whose turn it is; measure when enough of them wait."""
+        form = stage.format
+        if form is None:
+            return
+        step = self._patterns[stage.agent][stage.step]
+        stage.step, stage.skip = step.next, step.skip
+        group = self._groups.get(form)
+        if group is None:
+            group = self._groups[form] = _Group(form.seconds * self._level_every)
+        frames = group.frames
+        if step.noise_check:
+            group.to_check.append(len(frames))
+        frames.append(frame)
+        group.of.append((stage, step.level, None if stage.speech is None else self._clock()))
+        if len(frames) >= self._capacity:
+            del self._groups[form]
+            _measure(form, group)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes of audio wait to be measured: bounded, however many calls there are."""
+        return sum(len(frame) for group in self._groups.values() for frame in group.frames)
+
+    def measure(self) -> None:
+        """Measure every frame that waits, so that the stages are complete."""
+        groups, self._groups = self._groups, {}
+        for form, group in groups.items():
+            _measure(form, group)
+
+
+def _measure(form: FrameFormat, group: _Group) -> None:
+    samples = decode(b"".join(group.frames), form.encoding)
+    samples = samples.reshape(len(group.frames), form.samples)
+    levels: list[float] = frame_rms(samples).tolist()
+    seconds = group.stands_for
+    for (stage, counts, at), level in zip(group.of, levels, strict=True):
+        if counts:
+            stage.add_level(level, seconds, at)
+    if form.seconds >= MIN_SPECTRUM_SECONDS:
+        rows = [row for row in group.to_check if levels[row] >= ACTIVE_RMS]
+        if rows:
+            _check_noise(form, group, levels, samples[rows], rows)
+
+
+def _check_noise(
+    form: FrameFormat, group: _Group, levels: list[float], chosen: Samples, rows: list[int]
+) -> None:
+    """Measure what tells noise from speech, of the active frames that were taken for it."""
+    found = zip(
+        rows,
+        flatness(chosen, form.sample_rate).tolist(),
+        (np.abs(chosen) >= CLIPPED_AT).mean(axis=-1).tolist(),
+        chosen.mean(axis=-1).tolist(),
+        strict=True,
+    )
+    for row, flat, clipped, dc in found:
+        group.of[row][0].add_noise_check(levels[row], flat, clipped, dc)

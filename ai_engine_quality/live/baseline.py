@@ -1,0 +1,71 @@
+"""What is usual for a provider: its latest scores in this process, and where a new one stands.
+
+Kept in memory only, so that it begins anew with the process; the record files have the history.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from threading import Lock
+
+from ai_engine_quality.core.result import Standing
+
+CALLS = 500
+"""Calls of a provider that a new one is compared with."""
+
+MIN_CALLS = 20
+"""Fewer are no baseline."""
+
+MAX_PROVIDERS = 50
+"""As many as have label values of their own."""
+
+
+class Baseline:
+    """The latest scores, provider by provider."""
+
+    def __init__(self) -> None:
+        self._scores: dict[str, _Latest] = {}
+        self._placing = Lock()  # a scrape may end an overdue call in a thread of its own
+
+    def place(self, provider: str | None, score: int) -> Standing | None:
+        """Return where a score stands among the provider's calls before it, and remember it.
+
+        None for a provider with fewer than 20 calls, for an unknown one, and beyond 50 of them.
+        """
+        if provider is None:
+            return None
+        with self._placing:
+            latest = self._scores.get(provider)
+            if latest is None:
+                if len(self._scores) >= MAX_PROVIDERS:
+                    return None
+                latest = self._scores[provider] = _Latest()
+            standing = latest.standing(provider, score)
+            latest.add(score)
+        return standing
+
+
+class _Latest:
+    """One provider's latest scores: in the order of their coming, and sorted."""
+
+    __slots__ = ("_in_order", "_sorted")
+
+    def __init__(self) -> None:
+        self._in_order: deque[int] = deque()
+        self._sorted: list[int] = []
+
+    def standing(self, provider: str, score: int) -> Standing | None:
+        calls = len(self._sorted)
+        if calls < MIN_CALLS:
+            return None
+        lower, not_higher = bisect_left(self._sorted, score), bisect_right(self._sorted, score)
+        worse_than, better_than = (calls - not_higher) / calls, lower / calls
+        return Standing(provider, calls, round(worse_than, 4), round(better_than, 4))
+
+    def add(self, score: int) -> None:
+        if len(self._in_order) >= CALLS:
+            oldest = self._in_order.popleft()
+            del self._sorted[bisect_left(self._sorted, oldest)]
+        self._in_order.append(score)
+        insort(self._sorted, score)

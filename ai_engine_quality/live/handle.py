@@ -1,0 +1,293 @@
+"""What an engine holds of one call: observations without the call id, on the fast path.
+
+Every method checks what it is given, drops and counts what it doesn't believe, and never raises.
+The usual case of the frequent ones is written out in one expression; all else goes through
+:meth:`CallHandle._take`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from ai_engine_quality.core import observations
+from ai_engine_quality.core.call import CallAccumulator, StageAccumulator
+from ai_engine_quality.core.distribution import EXACT_LIMIT
+from ai_engine_quality.core.observations import (
+    FRAME_SECONDS,
+    MAX_COUNT,
+    MAX_SECONDS,
+    DropReason,
+    Rejected,
+)
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.live.audio import FrameBatch, check_frame
+
+_ENDED = array("d", [0.0] * EXACT_LIMIT)
+"""What the handle of an ended call has for turns: no room, so that none is taken."""
+
+
+_NO_STAGES: dict[str, StageAccumulator] = {}
+"""Likewise for raw frames."""
+
+
+class CallOwner(Protocol):
+    """What a handle asks of the monitor that made it."""
+
+    frames: FrameBatch
+
+    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+        """Count what was not taken."""
+
+    def flush_turns(self, handle: CallHandle) -> None:
+        """Count the turns that the latency histogram doesn't have yet."""
+
+    def publish_turns(self, handle: CallHandle, latencies: Sequence[float]) -> None:
+        """Count these turns."""
+
+    def update_names(self, call: CallAccumulator, provider: object, pipeline: object) -> None:
+        """Set a call's provider and pipeline."""
+
+    def call_ended(
+        self,
+        call_id: str,
+        *,
+        provider: str | None,
+        pipeline: str | None,
+        outcome: str | None,
+        failed: bool,
+        duration: float | None,
+    ) -> CallScore | None:
+        """End a call."""
+
+
+class CallHandle:
+    """One call's observations. Made by ``QualityMonitor.call(call_id)``.
+
+    After the call has ended, or for a call that is unknown, every observation is dropped and
+    counted.
+    """
+
+    __slots__ = (
+        "_call", "_gone", "_monitor", "_stages", "_turns",
+        "band", "call_id", "progress", "published_turns",
+    )  # fmt: skip
+
+    def __init__(
+        self, monitor: CallOwner, call: CallAccumulator | None, call_id: str, gone: DropReason
+    ) -> None:
+        self._monitor = monitor
+        self._call = call
+        self._turns = _ENDED if call is None else call.turns.exact
+        self._stages: dict[str, StageAccumulator] = _NO_STAGES
+        self._gone = gone
+        self.call_id = call_id
+        self.band: str | None = None
+        """Band that the call would have if it ended now; kept by the monitor."""
+        self.progress: tuple[object, ...] | None = None
+        """What had been observed when that band was made; kept by the monitor."""
+        self.published_turns = 0
+        """How many of its turns the latency histogram has; kept by the monitor."""
+
+    @property
+    def live(self) -> bool:
+        """Whether the call is known and has not ended."""
+        return self._call is not None
+
+    @property
+    def accumulator(self) -> CallAccumulator | None:
+        """What was observed so far; None once the call has ended. For the monitor."""
+        return self._call
+
+    @property
+    def has_unpublished_turns(self) -> bool:
+        """Whether the latency histogram lacks turns of a live call. For the monitor."""
+        return self._call is not None and self.published_turns < len(self._turns)
+
+    @property
+    def gone(self) -> DropReason:
+        """Why observations are dropped while there is no call."""
+        return self._gone
+
+    def close(self, gone: DropReason) -> CallAccumulator | None:
+        """Take the call's observations away; used by the monitor when the call ends."""
+        call, self._call, self._gone = self._call, None, gone
+        self._turns, self._stages = _ENDED, _NO_STAGES
+        return call
+
+    def turn_response(self, seconds: float) -> None:
+        """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
+        if type(seconds) is float and 0.0 <= seconds <= MAX_SECONDS:
+            turns = self._turns
+            if len(turns) < EXACT_LIMIT:
+                turns.append(seconds)
+                return
+        self._take(self._slow_turn, seconds)
+
+    def _slow_turn(self, call: CallAccumulator, seconds: object) -> None:
+        checked = observations.seconds(seconds)
+        if not call.turns.has_room:
+            # Its turns lose their order now, so they go into the histogram one by one.
+            self._monitor.flush_turns(self)
+            self._monitor.publish_turns(self, (checked,))
+        call.turn_response(checked)
+
+    def unanswered(self, waited: float) -> None:
+        """Report a turn of the caller that never got a reply, and the seconds it waited."""
+        self._take(lambda call, value: call.unanswered(observations.seconds(value)), waited)
+
+    def frames_sent(self, count: int) -> None:
+        """Report 20 ms frames of agent speech that were played, fillers not included."""
+        self._take(lambda call, value: call.add_frames_sent(observations.count(value)), count)
+
+    def underflow(self, count: int = 1, episodes: int | None = None) -> None:
+        """Report 20 ms fillers played because the buffer was empty, in how many runs.
+
+        Args:
+            count: Filler frames; 0 is a report too.
+            episodes: Runs that they came in; None: unknown, and each counts as a run.
+        """
+        if episodes is None and type(count) is int and 0 <= count <= MAX_COUNT:
+            try:
+                self._call.underflows += count  # type: ignore[union-attr,operator]  # as below
+                return
+            except (AttributeError, TypeError):  # an ended call, or its first report
+                pass
+        self._take(_underflow, count, episodes)
+
+    def fallback(self, reason: str = "") -> None:
+        """Report a fall from streaming to playing a file, for a reason that a program chose."""
+        self._take(_fallback, reason)
+
+    def barge_in(self, reaction: float | None = None) -> None:
+        """Report an interruption: seconds until the agent was silent, None where not timed."""
+        self._take(_barge_in, reaction)
+
+    def codec_alignment(self, aligned: bool, detail: str = "") -> None:
+        """Report a check of the formats on both sides; ``detail`` names them, as code words."""
+        self._take(_codec_alignment, aligned, detail)
+
+    def audio_level(self, stage: str, rms: float, *, seconds: float = FRAME_SECONDS) -> None:
+        """Report a level that was measured elsewhere.
+
+        Args:
+            stage: ``provider_out``, ``transport_out``, ``transport_out:<kind>``, ``transport_in``
+                or ``provider_in``.
+            rms: 16-bit RMS of a frame.
+            seconds: How much audio it stands for, where levels are sampled.
+        """
+        self._take(_audio_level, stage, rms, seconds)
+
+    def audio(self, stage: str, frame: bytes, *, encoding: str, sample_rate: int) -> None:
+        """Report a raw frame, to be measured; a sample of them is.
+
+        Args:
+            stage: As of :meth:`audio_level`.
+            frame: 20 ms of audio, 200 ms at most.
+            encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
+            sample_rate: 8000, 16000 or 24000 Hz.
+        """
+        try:
+            found = self._stages[stage]
+            if (
+                type(frame) is bytes
+                and len(frame) == found.length
+                and encoding is found.encoding
+                and sample_rate is found.sample_rate
+            ):
+                # As valid as the frame before it.
+                if found.skip:
+                    found.skip -= 1
+                else:
+                    self._measure(found, frame)
+                return
+        except Exception:  # noqa: S110  # an ended call, a new stage, or no stage's name: looked at below
+            pass
+        self._take(self._audio, stage, frame, encoding, sample_rate)
+
+    def _audio(
+        self, call: CallAccumulator, stage: object, frame: object, encoding: object, rate: object
+    ) -> None:
+        data, form = check_frame(frame, encoding, rate)
+        found = call.stage(observations.stage(stage))
+        found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
+        found.format = form
+        call.listen()
+        self._stages = call.stages or _NO_STAGES
+        if found.skip:
+            found.skip -= 1
+        else:
+            self._measure(found, data)
+
+    def _measure(self, stage: StageAccumulator, frame: bytes) -> None:
+        try:
+            self._monitor.frames.take(stage, frame)
+        except Exception as error:  # of other calls' frames, measured with it
+            self._monitor.drop(DropReason.INTERNAL_ERROR, error)
+
+    def call_updated(self, provider: str | None = None, pipeline: str | None = None) -> None:
+        """Report the provider or the pipeline when they become known; None leaves it as it is."""
+        self._take(self._monitor.update_names, provider, pipeline)
+
+    def call_ended(
+        self,
+        *,
+        provider: str | None = None,
+        pipeline: str | None = None,
+        outcome: str | None = None,
+        failed: bool = False,
+        duration: float | None = None,
+    ) -> CallScore | None:
+        """End the call; see :meth:`QualityMonitor.call_ended`."""
+        if self._call is None:  # a new call may have the same id by now, and isn't this one
+            self._monitor.drop(self._gone)
+            return None
+        return self._monitor.call_ended(
+            self.call_id,
+            provider=provider,
+            pipeline=pipeline,
+            outcome=outcome,
+            failed=failed,
+            duration=duration,
+        )
+
+    def _take(self, observe: Callable[..., None], *values: Any) -> None:
+        """Hand values to the live call; drop and count them where that can't be."""
+        call = self._call
+        if call is None:
+            self._monitor.drop(self._gone)
+            return
+        try:
+            observe(call, *values)
+        except Rejected as rejected:
+            self._monitor.drop(rejected.reason)
+        except Exception as error:
+            self._monitor.drop(DropReason.INTERNAL_ERROR, error)
+
+
+# One observation each: checked, then taken.
+
+
+def _underflow(call: CallAccumulator, count: object, episodes: object) -> None:
+    runs = None if episodes is None else observations.count(episodes)
+    call.underflow(observations.count(count), runs)
+
+
+def _fallback(call: CallAccumulator, reason: object) -> None:
+    call.fallback(observations.code_word(reason))
+
+
+def _barge_in(call: CallAccumulator, reaction: object) -> None:
+    call.barge_in(None if reaction is None else observations.seconds(reaction))
+
+
+def _codec_alignment(call: CallAccumulator, aligned: object, detail: object) -> None:
+    call.codec_alignment(observations.flag(aligned), observations.detail(detail))
+
+
+def _audio_level(call: CallAccumulator, stage: object, rms: object, seconds: object) -> None:
+    level, length = observations.rms(rms), observations.seconds(seconds)
+    if not (type(stage) is str and call.stages and stage in call.stages):
+        stage = observations.stage(stage)
+    call.audio_level(stage, level, length)

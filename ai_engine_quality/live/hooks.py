@@ -1,0 +1,154 @@
+"""What runs when a call has ended: each hook gets the call's score, and none can break another."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from ai_engine_quality.core.result import CallScore
+
+SLOW_SECONDS = 0.05
+"""A hook runs in the loop that paces audio: longer than this is heard."""
+
+MAX_SLOW_RUNS = 5
+"""After so many slow runs a hook is not run any more."""
+
+FORGIVEN_AFTER = 1_000
+"""Fast runs in a row that make the slow ones forgotten: on a busy machine, five in a month are no
+fault of the hook's."""
+
+
+MAX_NESTED = 8
+"""A hook may end another call, whose hooks end another: so deep, and then no hook is run."""
+
+
+class CallEndHook(Protocol):
+    """A plain function of the score. A coroutine function can't be one: nobody awaits it here."""
+
+    def __call__(self, score: CallScore, /) -> object:
+        """Do something with the score of a call that has ended."""
+
+
+HookT = TypeVar("HookT", bound=CallEndHook)
+
+Failed = Callable[[str, BaseException | None], None]
+"""Told a hook's name and its exception; no exception: it was too slow."""
+
+
+def hook_name(hook: object) -> str:
+    """Return a hook's qualified name, for labels and logs."""
+    name = getattr(hook, "__qualname__", None) or type(hook).__qualname__
+    return f"{getattr(hook, '__module__', None) or 'unknown'}.{name}"
+
+
+class HookRunner:
+    """The hooks of a monitor, in the order in which they were added."""
+
+    def __init__(
+        self,
+        on_failure: Failed,
+        *,
+        max_slow_runs: float = MAX_SLOW_RUNS,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._on_failure = on_failure
+        self._max_slow_runs = max_slow_runs
+        self._timer = timer
+        self._hooks: list[CallEndHook] = []
+        self._slow_runs: dict[int, int] = {}
+        self._fast_since: dict[int, int] = {}
+        """Of hooks that were slow: fast runs in a row since then."""
+        self._nesting = _Nesting()
+
+    def add(self, hook: HookT) -> HookT:
+        """Add a hook and return it, so that this serves as a decorator.
+
+        Raises:
+            TypeError: it can't be called with a score, or is a coroutine function.
+            ValueError: it is there already.
+        """
+        if not callable(hook):
+            raise TypeError(f"a call-end hook is a function of the score, not {hook!r}")
+        if _is_coroutine_function(hook):
+            raise TypeError(
+                f"{hook_name(hook)} is a coroutine function, which nobody would await; make it a "
+                "plain function that starts a task: loop.create_task(...)"
+            )
+        if hook in self._hooks:
+            raise ValueError(f"{hook_name(hook)} is a hook already; remove_hook() it first")
+        self._hooks.append(hook)
+        return hook
+
+    def remove(self, hook: CallEndHook) -> None:
+        """Remove a hook.
+
+        Raises:
+            ValueError: it isn't there.
+        """
+        if hook not in self._hooks:
+            raise ValueError(f"{hook_name(hook)} is not a hook of this monitor")
+        self._hooks.remove(hook)
+        self._forgive(hook)
+
+    def run(self, score: CallScore) -> None:
+        """Run every hook; one that raises is reported, and the others run all the same."""
+        if self._nesting.depth >= MAX_NESTED:
+            self._refuse()
+            return
+        self._nesting.depth += 1
+        try:
+            self._run_each(score)
+        finally:
+            self._nesting.depth -= 1
+
+    def _run_each(self, score: CallScore) -> None:
+        for hook in tuple(self._hooks):
+            failure: Exception | None = None
+            began = self._timer()
+            try:
+                hook(score)
+            except Exception as error:
+                failure = error
+            elapsed = self._timer() - began
+            if failure is not None:
+                self._on_failure(hook_name(hook), failure)
+            if elapsed > SLOW_SECONDS:
+                self._was_slow(hook)
+            elif id(hook) in self._slow_runs:
+                self._was_fast(hook)
+
+    def _refuse(self) -> None:
+        """Report hooks that end calls without end: the stack would, in the middle of a count."""
+        for hook in tuple(self._hooks):
+            text = f"hooks ended calls within hooks, {MAX_NESTED} deep; start a task for them"
+            self._on_failure(hook_name(hook), RecursionError(text))
+
+    def _was_slow(self, hook: CallEndHook) -> None:
+        runs = self._slow_runs[id(hook)] = self._slow_runs.get(id(hook), 0) + 1
+        self._fast_since[id(hook)] = 0
+        if runs >= self._max_slow_runs and hook in self._hooks:
+            self.remove(hook)
+        self._on_failure(hook_name(hook), None)
+
+    def _was_fast(self, hook: CallEndHook) -> None:
+        runs = self._fast_since[id(hook)] = self._fast_since.get(id(hook), 0) + 1
+        if runs >= FORGIVEN_AFTER:
+            self._forgive(hook)
+
+    def _forgive(self, hook: CallEndHook) -> None:
+        self._slow_runs.pop(id(hook), None)
+        self._fast_since.pop(id(hook), None)
+
+
+class _Nesting(threading.local):
+    """How many hooks this thread is within: calls may end in several threads."""
+
+    depth = 0
+
+
+def _is_coroutine_function(hook: object) -> bool:
+    call = getattr(hook, "__call__", None)  # noqa: B004  # the method itself, to look at its kind
+    return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(call)

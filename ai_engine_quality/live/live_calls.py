@@ -1,0 +1,133 @@
+"""The calls in progress, and those that ended lately: bounded, and safe between threads."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import RLock
+
+from ai_engine_quality.core.call import CallAccumulator
+from ai_engine_quality.core.observations import DropReason, Rejected
+from ai_engine_quality.core.policy import Band
+from ai_engine_quality.live.handle import CallHandle
+from ai_engine_quality.sinks.prometheus import NOT_SCORED, LiveCount
+
+TOMBSTONE_SECONDS = 900.0
+"""An ended call is remembered as long as the engine itself remembers one."""
+
+MAX_TOMBSTONES = 100_000
+
+MAX_RESCORED = 20
+"""Live calls whose provisional band is made anew at once: a millisecond's worth, in a scrape."""
+
+MAX_LOOKED_AT = 200
+"""Live calls that are looked at for changes at once."""
+
+
+class LiveCalls:
+    """Handles of live calls by call id, tombstones of ended ones, and a count by band."""
+
+    def __init__(self, *, max_calls: float, expire_after: float) -> None:
+        self._max_calls = max_calls
+        self._expire_after = expire_after
+        self._lock = RLock()  # re-entered when a hook asks the monitor something
+        self.handles: dict[str, CallHandle] = {}
+        """By call id, oldest first; read without a lock by every observation."""
+        self._to_rescore: list[CallHandle] = []
+        """Those whose turn it still is in this round of rescoring, the next one last."""
+        self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
+        self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
+
+    def __len__(self) -> int:
+        return len(self.handles)
+
+    def add(self, handle: CallHandle) -> None:
+        """Take a call that has started.
+
+        Raises:
+            Rejected: it is live, has ended lately, or there are too many.
+        """
+        with self._lock:
+            if handle.call_id in self.handles:
+                raise Rejected(DropReason.ALREADY_STARTED)
+            if handle.call_id in self._ended:
+                raise Rejected(DropReason.CALL_ENDED)
+            if len(self.handles) >= self._max_calls:
+                raise Rejected(DropReason.TOO_MANY_CALLS)
+            self.handles[handle.call_id] = handle
+            self._set_band(handle, NOT_SCORED)
+
+    def ended_lately(self, call_id: str) -> bool:
+        """Return whether a call has ended within the last 15 minutes."""
+        return call_id in self._ended
+
+    def take(self, handle: CallHandle, now: float) -> CallAccumulator | None:
+        """Return what an ending call observed, and forget it; None where another was faster."""
+        with self._lock:
+            call = handle.close(DropReason.CALL_ENDED)
+            if call is not None:
+                self.handles.pop(handle.call_id, None)
+                self._set_band(handle, None)
+                self._ended[handle.call_id] = now
+            return call
+
+    def all(self) -> list[CallHandle]:
+        """Return the live calls' handles, oldest first."""
+        with self._lock:
+            return list(self.handles.values())
+
+    def clear(self) -> None:
+        """Forget every live call; their handles drop from now on."""
+        with self._lock:
+            for handle in self.handles.values():
+                handle.close(DropReason.UNKNOWN_CALL)
+                self._set_band(handle, None)
+            self.handles.clear()
+            self._to_rescore.clear()
+
+    def oldest_overdue(self, now: float) -> CallHandle | None:
+        """Return the oldest call, where it has been live for longer than a call may be."""
+        with self._lock:
+            handle = next(iter(self.handles.values()), None)
+            call = handle.accumulator if handle else None
+            overdue = call is not None and now - call.started >= self._expire_after
+            return handle if overdue else None
+
+    def forget_ended(self, now: float) -> None:
+        """Drop old tombstones: by them, late events and second ends are known for what they are."""
+        with self._lock:
+            while self._ended:
+                call_id, ended = next(iter(self._ended.items()))
+                if now - ended < TOMBSTONE_SECONDS and len(self._ended) <= MAX_TOMBSTONES:
+                    return
+                del self._ended[call_id]
+
+    def rescore_some(self, band_of: Callable[[CallHandle], str | None]) -> None:
+        """Make some calls' provisional bands anew: round after round, each call once in a round.
+
+        ``band_of`` gives None for a call in which nothing has changed.
+        """
+        rescored = 0
+        with self._lock:
+            for _ in range(min(MAX_LOOKED_AT, len(self.handles))):
+                if not self._to_rescore:
+                    self._to_rescore = list(reversed(self.handles.values()))
+                handle = self._to_rescore.pop()
+                band = band_of(handle) if handle.live else None
+                if band is not None:
+                    self._set_band(handle, band)
+                    rescored += 1
+                if rescored == MAX_RESCORED:
+                    return
+
+    def count(self) -> LiveCount:
+        """Return how many calls are live, by provisional band."""
+        with self._lock:
+            return LiveCount(len(self.handles), dict(self._bands))
+
+    def _set_band(self, handle: CallHandle, band: str | None) -> None:
+        if handle.band is not None:
+            self._bands[handle.band] -= 1
+        if band is not None:
+            self._bands[band] += 1
+        handle.band = band

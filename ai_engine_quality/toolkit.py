@@ -1,0 +1,42 @@
+"""What tools beside the library build on: the lab, the dashboards, the handbook. Public.
+
+Nothing here is needed to score calls; an engine uses ``ai_engine_quality`` itself.
+"""
+
+from ai_engine_quality import palette
+from ai_engine_quality.core import reading
+from ai_engine_quality.core.call import ACTIVE_RMS
+from ai_engine_quality.core.distribution import Distribution
+from ai_engine_quality.core.durations import parse_duration, prometheus_seconds
+from ai_engine_quality.core.observations import CALLER_STAGES
+from ai_engine_quality.core.observations import name as normalised_name
+from ai_engine_quality.core.policy import FACTORS, Knees, Steps, held, ramp, step, versions
+from ai_engine_quality.core.wording import floor_percent, percent, plural, printable, seconds
+from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
+from ai_engine_quality.live.audio import decode
+
+__all__ = [
+    "ACTIVE_RMS",
+    "CALLER_STAGES",
+    "FACTORS",
+    "Distribution",
+    "Knees",
+    "Prometheus",
+    "Steps",
+    "Unreachable",
+    "decode",
+    "floor_percent",
+    "held",
+    "normalised_name",
+    "palette",
+    "parse_duration",
+    "percent",
+    "plural",
+    "printable",
+    "prometheus_seconds",
+    "ramp",
+    "reading",
+    "seconds",
+    "step",
+    "versions",
+]

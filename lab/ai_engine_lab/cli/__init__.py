@@ -1,0 +1,1 @@
+"""The laboratory's commands, which join ``ai-engine-quality`` where the laboratory is installed."""

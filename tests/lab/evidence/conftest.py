@@ -1,0 +1,24 @@
+"""The measured samples, and passages of real speech where the prompts are installed."""
+
+from pathlib import Path
+
+import pytest
+from ai_engine_lab.evidence.passages import passages
+from ai_engine_lab.evidence.samples import read_samples
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """Return the samples that are committed."""
+    return read_samples(DOCS / "data" / "evidence-samples.csv")
+
+
+@pytest.fixture(scope="session")
+def spoken():
+    """Return all passages; skip where the prompts are not installed."""
+    try:
+        return passages()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
