@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from ai_engine_quality._version import __version__
@@ -23,20 +22,13 @@ from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import provisional_band, score
 from ai_engine_quality.live.audio import FrameBatch, Sampling
 from ai_engine_quality.live.baseline import Baseline
+from ai_engine_quality.live.facts import NOT_SCORED, CallCost, Retention
 from ai_engine_quality.live.handle import CallHandle
 from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT
 from ai_engine_quality.live.live_calls import LiveCalls
 from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
-from ai_engine_quality.sinks.prometheus import (
-    NOT_SCORED,
-    UNKNOWN,
-    CallCost,
-    PrometheusSink,
-    Retention,
-    check_cost,
-    check_retention,
-)
+from ai_engine_quality.sinks.prometheus import UNKNOWN, PrometheusSink
 from ai_engine_quality.sinks.records import RecordFile
 
 if TYPE_CHECKING:
@@ -90,7 +82,7 @@ class QualityMonitor:
             clock: Monotonic seconds.
             wall_clock: Unix seconds, only to display.
             per_call_series: Whether finished calls have a sample of their own, with the call id
-                as its label, until scrapers have seen it.
+                as its label, for 15 minutes.
             records: A file that gets one JSON line per call.
             log: Whether each call is logged as ``call_quality_scored``.
             logger: A structlog logger; None is structlog's for ``ai_engine_quality``.
@@ -114,7 +106,6 @@ class QualityMonitor:
         self._live = LiveCalls(max_calls=max_live_calls, expire_after=expire_after)
         self._handles = self._live.handles
         self._baseline = Baseline()
-        self._publishing = Lock()
         self._unknown = CallHandle(self, None, "", DropReason.UNKNOWN_CALL)
         self._late = CallHandle(self, None, "", DropReason.CALL_ENDED)
         self._warnings = Warnings(clock, logger)
@@ -208,8 +199,10 @@ class QualityMonitor:
             provider=self._name(provider),
             pipeline=self._name(pipeline),
         )
-        self._live.add(CallHandle(self, call, call_id, DropReason.CALL_ENDED))
+        handle = CallHandle(self, call, call_id, DropReason.CALL_ENDED)
+        self._live.add(handle)
         self._prometheus.call_started(call.provider, call.pipeline)
+        handle.observe_turn = self._prometheus.turn_observer(call.provider, call.pipeline)
         self._publish_live()
 
     def _name(self, value: object) -> str | None:
@@ -291,12 +284,16 @@ class QualityMonitor:
         """Report the provider or the pipeline when they become known; None leaves it as it is."""
         self._find(call_id).call_updated(provider, pipeline)
 
-    def update_names(self, call: CallAccumulator, provider: object, pipeline: object) -> None:
+    def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline, where they are given; for the handle."""
+        call = handle.accumulator
+        if call is None:
+            return
         names = self._name(provider) or call.provider, self._name(pipeline) or call.pipeline
         if names != (call.provider, call.pipeline):
             call.provider, call.pipeline = names
             self._prometheus.begin_series(*names)
+            handle.observe_turn = self._prometheus.turn_observer(*names)
 
     def call_ended(
         self,
@@ -354,7 +351,6 @@ class QualityMonitor:
         """Take a live call out, score it and run the hooks, once however often it is asked."""
         now = self._clock()
         self._measure_frames()
-        self.flush_turns(handle)
         call = self._live.take(handle, now)
         if call is None:
             return None
@@ -402,8 +398,6 @@ class QualityMonitor:
         """Bring everything that is collected up to date; never raises into a scrape."""
         try:
             self.expire_calls()
-            for handle in [live for live in self._live.all() if live.has_unpublished_turns]:
-                self.flush_turns(handle)
             self._live.rescore_some(self._provisional_band)
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
@@ -425,22 +419,6 @@ class QualityMonitor:
         if self._prometheus.multiprocess:
             self._live.rescore_some(self._provisional_band)
             self._prometheus.publish_live(self._live.count())
-
-    def flush_turns(self, handle: CallHandle) -> None:
-        """Count the turns that the latency histogram doesn't have yet."""
-        if not handle.has_unpublished_turns:
-            return
-        with self._publishing:  # a scrape and a call's end may be in different threads
-            call = handle.accumulator
-            if call is not None and handle.has_unpublished_turns:
-                self.publish_turns(handle, call.turns.exact[handle.published_turns :])
-
-    def publish_turns(self, handle: CallHandle, latencies: Sequence[float]) -> None:
-        """Count turn latencies; for the handle, when a call has more than fit in order."""
-        call = handle.accumulator
-        if call is not None:
-            handle.published_turns += len(latencies)
-            self._prometheus.turns(call.provider, call.pipeline, latencies)
 
     # What the engine is, and what went wrong.
 
@@ -491,7 +469,8 @@ def _check_arguments(
 def _checked_retention(retention: Retention | None) -> Retention:
     if retention is None:
         return Retention()
-    check_retention(retention)
+    if not isinstance(retention, Retention):
+        raise TypeError(f"retention must be a Retention(...), not {retention!r}")
     return retention
 
 
@@ -502,7 +481,10 @@ def _checked_costs(costs: Mapping[str, CallCost] | None) -> dict[str, CallCost]:
     if not isinstance(costs, Mapping) or not all(isinstance(name, str) for name in costs):
         raise TypeError(f"costs must be a CallCost(...) for each provider's name, not {costs!r}")
     for provider, cost in costs.items():
-        check_cost(provider, cost)
+        if not isinstance(cost, CallCost):
+            raise TypeError(
+                f"the cost of {provider} must be a CallCost(per_minute, currency), not {cost!r}"
+            )
     return {observations.name(provider) or UNKNOWN: cost for provider, cost in costs.items()}
 
 

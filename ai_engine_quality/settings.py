@@ -17,7 +17,7 @@ from ai_engine_quality.core.observations import name as normalised_name
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, PolicyError
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.live.audio import Sampling
-from ai_engine_quality.sinks.prometheus import CallCost, Retention
+from ai_engine_quality.live.facts import CallCost, Retention
 from ai_engine_quality.sinks.records import MAX_RECORD_BYTES, RecordFile
 
 ENVIRONMENT_PREFIX = "AI_ENGINE_QUALITY_"
@@ -226,10 +226,7 @@ def _currency(value: object, source: _Source) -> str:
 
 
 def _retention(value: object, source: _Source) -> Retention:
-    retention = Retention(**_table(value, source, _RETENTION_READERS))
-    if retention.min_seconds > retention.max_seconds:
-        raise source.at("min_seconds").error("must not exceed max_seconds; lower it")
-    return retention
+    return Retention(**_table(value, source, _RETENTION_READERS))
 
 
 _RECORD_READERS: dict[str, _Reader] = {
@@ -240,8 +237,6 @@ _RECORD_READERS: dict[str, _Reader] = {
 }
 
 _RETENTION_READERS: dict[str, _Reader] = {
-    "min_collections": _whole,
-    "min_seconds": _number,
     "max_seconds": _seconds,
     "max_calls": _whole,
 }

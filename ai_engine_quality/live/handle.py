@@ -8,7 +8,7 @@ The usual case of the frequent ones is written out in one expression; all else g
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ai_engine_quality.core import observations
@@ -28,6 +28,10 @@ _ENDED = array("d", [0.0] * EXACT_LIMIT)
 """What the handle of an ended call has for turns: no room, so that none is taken."""
 
 
+def _unobserved(_seconds: float) -> None:
+    """Take a latency for no histogram: the handle is not a live call's."""
+
+
 _NO_STAGES: dict[str, StageAccumulator] = {}
 """Likewise for raw frames."""
 
@@ -40,13 +44,7 @@ class CallOwner(Protocol):
     def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
         """Count what was not taken."""
 
-    def flush_turns(self, handle: CallHandle) -> None:
-        """Count the turns that the latency histogram doesn't have yet."""
-
-    def publish_turns(self, handle: CallHandle, latencies: Sequence[float]) -> None:
-        """Count these turns."""
-
-    def update_names(self, call: CallAccumulator, provider: object, pipeline: object) -> None:
+    def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline."""
 
     def call_ended(
@@ -71,7 +69,7 @@ class CallHandle:
 
     __slots__ = (
         "_call", "_gone", "_monitor", "_stages", "_turns",
-        "band", "call_id", "progress", "published_turns",
+        "band", "call_id", "observe_turn", "progress",
     )  # fmt: skip
 
     def __init__(
@@ -87,8 +85,8 @@ class CallHandle:
         """Band that the call would have if it ended now; kept by the monitor."""
         self.progress: tuple[object, ...] | None = None
         """What had been observed when that band was made; kept by the monitor."""
-        self.published_turns = 0
-        """How many of its turns the latency histogram has; kept by the monitor."""
+        self.observe_turn: Callable[[float], None] = _unobserved
+        """Takes each turn's latency for the histogram; kept by the monitor."""
 
     @property
     def live(self) -> bool:
@@ -99,11 +97,6 @@ class CallHandle:
     def accumulator(self) -> CallAccumulator | None:
         """What was observed so far; None once the call has ended. For the monitor."""
         return self._call
-
-    @property
-    def has_unpublished_turns(self) -> bool:
-        """Whether the latency histogram lacks turns of a live call. For the monitor."""
-        return self._call is not None and self.published_turns < len(self._turns)
 
     @property
     def gone(self) -> DropReason:
@@ -122,16 +115,14 @@ class CallHandle:
             turns = self._turns
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
+                self.observe_turn(seconds)
                 return
         self._take(self._slow_turn, seconds)
 
     def _slow_turn(self, call: CallAccumulator, seconds: object) -> None:
         checked = observations.seconds(seconds)
-        if not call.turns.has_room:
-            # Its turns lose their order now, so they go into the histogram one by one.
-            self._monitor.flush_turns(self)
-            self._monitor.publish_turns(self, (checked,))
         call.turn_response(checked)
+        self.observe_turn(checked)
 
     def unanswered(self, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""
@@ -228,7 +219,7 @@ class CallHandle:
 
     def call_updated(self, provider: str | None = None, pipeline: str | None = None) -> None:
         """Report the provider or the pipeline when they become known; None leaves it as it is."""
-        self._take(self._monitor.update_names, provider, pipeline)
+        self._take(lambda _, *names: self._monitor.update_names(self, *names), provider, pipeline)
 
     def call_ended(
         self,

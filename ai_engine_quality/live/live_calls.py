@@ -9,8 +9,8 @@ from threading import RLock
 from ai_engine_quality.core.call import CallAccumulator
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import Band
+from ai_engine_quality.live.facts import NOT_SCORED, LiveCount
 from ai_engine_quality.live.handle import CallHandle
-from ai_engine_quality.sinks.prometheus import NOT_SCORED, LiveCount
 
 TOMBSTONE_SECONDS = 900.0
 """An ended call is remembered as long as the engine itself remembers one."""

@@ -1,25 +1,21 @@
 """Scores as metrics, on the registry that the engine already exposes.
 
-The only module that imports prometheus_client. Counters and histograms are the client's own, with
-their children kept at hand; two families are collected here instead: the per-call samples, which
-go once scrapers have seen them, and the turn latencies, which are counted in bins of our own
-because twenty observations per call would cost more than the whole score.
+Counters and histograms are the client's own, with their children kept at hand. What must be read
+at the moment of a scrape is collected here: the per-call samples, which go 15 minutes after the
+call's end, and the calls in progress.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import re
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Summary
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
 from ai_engine_quality.core.observations import DropReason
@@ -27,6 +23,7 @@ from ai_engine_quality.core.policy import FACTORS, Band, Ceilings
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.core.wording import printable
+from ai_engine_quality.live.facts import CallCost, LiveCount, Retention
 
 SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
 """Integer scores: the bands' own edges, so that counts by band are exact."""
@@ -48,7 +45,9 @@ MAX_EXEMPLAR_CALL_ID = 100
 
 UNKNOWN = "unknown"
 OTHER = "other"
-NOT_SCORED = "not_scored"
+
+SEEN_SECONDS = 60.0
+"""A sample that the bound evicts at a younger age may have been seen by nobody, and is counted."""
 
 CEILINGS = tuple(field.name for field in fields(Ceilings))
 """The policy's rules, so that each provider's counts begin at zero."""
@@ -61,100 +60,14 @@ OUTCOMES = (
 """Outcomes that start at zero for each provider, so that their first call counts in a rate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long a finished call's sample stays on ``/metrics``."""
-
-    min_collections: int = 3
-    """It was collected so often before it may go."""
-    min_seconds: float = 60.0
-    """And is so old, since any reader of ``/metrics`` counts as a collection."""
-    max_seconds: float = 900.0
-    """Then it goes in any case."""
-    max_calls: int = 500
-    """And the oldest go beyond so many."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallCost:
-    """What a minute with a provider costs."""
-
-    per_minute: float
-    currency: str
-
-
-def check_retention(retention: Retention) -> None:
-    """Raise unless a retention can be kept.
-
-    Raises:
-        TypeError: it is none.
-        ValueError: a number in it is out of range.
-    """
-    if not isinstance(retention, Retention):
-        raise TypeError(f"retention must be a Retention(...), not {retention!r}")
-    for name in ("min_collections", "max_calls"):
-        value = getattr(retention, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"retention.{name} must be a whole number over 0, not {value!r}")
-    for name in ("min_seconds", "max_seconds"):
-        if not _is_amount(value := getattr(retention, name)):
-            raise ValueError(f"retention.{name} must be seconds, 0 or more, not {value!r}")
-    if retention.min_seconds > retention.max_seconds:
-        raise ValueError("retention.min_seconds must not exceed max_seconds; lower it")
-
-
-def check_cost(provider: str, cost: CallCost) -> None:
-    """Raise unless a provider's cost can be counted.
-
-    Raises:
-        TypeError: it is none.
-        ValueError: its rate or currency is none.
-    """
-    if not isinstance(cost, CallCost):
-        raise TypeError(
-            f"the cost of {provider} must be a CallCost(per_minute, currency), not {cost!r}"
-        )
-    if not _is_amount(cost.per_minute):
-        raise ValueError(
-            f"the cost of {provider}: per_minute must be 0 or more, not {cost.per_minute!r}"
-        )
-    if not isinstance(cost.currency, str) or not re.fullmatch("[A-Z]{3}", cost.currency):
-        raise ValueError(
-            f"the cost of {provider}: currency must be like USD, not {cost.currency!r}"
-        )
-
-
-def _is_amount(value: object) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and 0 <= value < math.inf  # type: ignore[operator]  # a number, as just checked
-
-
-class LiveCount(NamedTuple):
-    """The calls in progress, by provisional band."""
-
-    active: int
-    by_band: Mapping[str, int]
-
-
-class _Retained:
-    """The score of a finished call, while scrapers may still want it."""
-
-    __slots__ = ("collections", "ended", "sample")
-
-    def __init__(self, call_id: str, score: int, ended: float) -> None:
-        self.sample = Sample("ai_agent_call_quality_score", {"call_id": call_id}, score)
-        """As the exposition has it: made once, shown many times."""
-        self.ended = ended
-        self.collections = 0
-
-
 class RetainedScores:
-    """Per-call samples, bounded, each kept until it was seen: see :class:`Retention`."""
+    """Per-call samples, bounded in time and number: see :class:`Retention`."""
 
-    def __init__(self, retention: Retention, on_unseen: Callable[[int], None]) -> None:
+    def __init__(self, retention: Retention, on_evicted: Callable[[int], None]) -> None:
         self._retention = retention
-        self._on_unseen = on_unseen
-        self._calls: OrderedDict[str, _Retained] = OrderedDict()
+        self._on_evicted = on_evicted
+        self._calls: OrderedDict[str, tuple[float, Sample]] = OrderedDict()
+        """When each call ended, and its sample: made once, shown many times. Oldest first."""
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -162,34 +75,20 @@ class RetainedScores:
     def add(self, call_id: str, score: int, now: float) -> None:
         """Keep a finished call's score; what exceeds the bound goes, the oldest first."""
         self._calls.pop(call_id, None)
-        self._calls[call_id] = _Retained(call_id, score, now)
+        self._calls[call_id] = now, Sample(f"ai_agent_{_SCORE}", {"call_id": call_id}, score)
         while len(self._calls) > self._retention.max_calls:
-            _, evicted = self._calls.popitem(last=False)
-            self._count_unseen(evicted)
+            _, (ended, _) = self._calls.popitem(last=False)
+            if now - ended < SEEN_SECONDS:
+                self._on_evicted(1)
 
-    def collect(self, now: float) -> list[Sample]:
-        """Return the samples that are shown now; this counts as a collection."""
-        self.expire(now)
-        for call in self._calls.values():
-            call.collections += 1
-        return [call.sample for call in self._calls.values()]
-
-    def expire(self, now: float) -> None:
-        """Drop what was seen often enough and is old enough, or is too old."""
-        rule = self._retention
-        gone = []
-        for call_id, call in self._calls.items():
-            age = now - call.ended
-            if age < rule.min_seconds:
+    def shown(self, now: float) -> list[Sample]:
+        """Return the samples that are shown now; whoever reads them takes nothing away."""
+        while self._calls:
+            call_id, (ended, _) = next(iter(self._calls.items()))
+            if now - ended < self._retention.max_seconds:
                 break  # ordered by age: the rest is younger
-            if age >= rule.max_seconds or call.collections >= rule.min_collections:
-                gone.append(call_id)
-        for call_id in gone:
-            self._count_unseen(self._calls.pop(call_id))
-
-    def _count_unseen(self, call: _Retained) -> None:
-        if call.collections < self._retention.min_collections:
-            self._on_unseen(1)
+            del self._calls[call_id]
+        return [sample for _, sample in self._calls.values()]
 
 
 class _LabelValues:
@@ -209,32 +108,6 @@ class _LabelValues:
         return name
 
 
-class TurnBins:
-    """Latencies of one provider and pipeline, counted into :data:`TURN_BUCKETS`."""
-
-    __slots__ = ("counts", "total")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(TURN_BUCKETS) + 1)
-        self.total = 0.0
-
-    def add(self, latencies: Sequence[float]) -> None:
-        """Count latencies in seconds."""
-        counts = self.counts
-        for latency in latencies:
-            counts[bisect_left(TURN_BUCKETS, latency)] += 1
-            self.total += latency
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Return cumulative (le, count) pairs, as the exposition has them."""
-        seen = 0
-        pairs: list[tuple[str, float]] = []
-        for edge, count in zip((*map(str, TURN_BUCKETS), "+Inf"), self.counts, strict=True):
-            seen += count
-            pairs.append((edge, seen))
-        return pairs
-
-
 @dataclass(slots=True)
 class _Group:
     """The metrics of one provider and pipeline, with their labels looked up once."""
@@ -246,8 +119,7 @@ class _Group:
     ceilings: dict[str, Counter]
     coverage: Summary
     clipped: Summary
-    turns: TurnBins
-    native_turns: Histogram | None
+    turns: Histogram
 
 
 @dataclass(slots=True)
@@ -296,7 +168,7 @@ class PrometheusSink:
         self._lock = Lock()
         self._registered: list[Any] = []
         self._retained = RetainedScores(
-            retention, lambda unseen: self.dropped(DropReason.SAMPLE_EVICTED, unseen)
+            retention, lambda evicted: self.dropped(DropReason.SAMPLE_EVICTED, evicted)
         )
         self._providers = _LabelValues()
         self._pipelines = _LabelValues()
@@ -321,6 +193,11 @@ class PrometheusSink:
         self._scores = self._make(
             Histogram, "call_scores", "Quality scores of finished calls, 0 to 100.", group,
             buckets=SCORE_BUCKETS,
+        )  # fmt: skip
+        self._turns = self._make(
+            Histogram, "call_turn_response_seconds",
+            "End of the caller's turn to first agent audio, of every kind of provider.",
+            group, buckets=TURN_BUCKETS,
         )  # fmt: skip
         self._scored = self._make(
             Counter, "calls_scored_total", "Finished calls by quality band.", (*group, "band")
@@ -386,16 +263,11 @@ class PrometheusSink:
 
     def _register_collected(self) -> None:
         """Register what is collected here; several processes can't, and use plain gauges."""
-        self._native_turns: Histogram | None = None
         if not self.multiprocess:
             collector = _Collector(self)
             self._registry.register(collector)
             self._registered.append(collector)
             return
-        self._native_turns = self._make(
-            Histogram, "call_turn_response_seconds", _TURNS_HELP, ("provider", "pipeline"),
-            buckets=TURN_BUCKETS,
-        )  # fmt: skip
         self._active = self._make(
             Gauge, "calls_active", _ACTIVE_HELP, (), multiprocess_mode="livesum"
         )
@@ -433,17 +305,13 @@ class PrometheusSink:
             self._provider(provider)
             self._group(provider, pipeline)
 
-    def turns(self, provider: str | None, pipeline: str | None, latencies: Sequence[float]) -> None:
-        """Count turn latencies, in seconds."""
+    def turn_observer(self, provider: str | None, pipeline: str | None) -> Callable[[float], None]:
+        """Return what takes the latency of each turn, in seconds, as it comes."""
         with self._lock:
-            group = self._group(provider, pipeline)
-            group.turns.add(latencies)
-            if group.native_turns is not None:
-                for latency in latencies:
-                    group.native_turns.observe(latency)
+            return self._group(provider, pipeline).turns.observe
 
     def __call__(self, score: CallScore) -> None:
-        """Count a call that has ended, and keep its sample for the scrapers."""
+        """Count a call that has ended, and keep its sample for a while."""
         summary = score.summary
         with self._lock:
             self._count_end(self._provider(summary.provider), summary)
@@ -525,8 +393,7 @@ class PrometheusSink:
             ceilings={rule: self._ceilings.labels(labels[0], rule) for rule in CEILINGS},
             coverage=self._coverage.labels(labels[0]),
             clipped=self._clipped.labels(labels[0]),
-            turns=TurnBins(),
-            native_turns=self._native_turns.labels(*labels) if self._native_turns else None,
+            turns=self._turns.labels(*labels),
         )
 
     # What the library tells of itself.
@@ -561,26 +428,21 @@ class PrometheusSink:
         self._before_collect()
         live = self._live_calls()
         with self._lock:
-            shown = self._retained.collect(self._clock())
-            turns = [
-                (labels, group.turns.buckets(), group.turns.total)
-                for labels, group in self._groups.items()
-            ]
-        scores = _family("call_quality_score", _SCORE_HELP, ("call_id",), [])
+            shown = self._retained.shown(self._clock())
+        scores = _family(_SCORE, _SCORE_HELP, ("call_id",), [])
         scores.samples = shown
         yield scores
         yield _family("calls_active", _ACTIVE_HELP, (), [((), live.active)])
         by_band = [((band,), count) for band, count in live.by_band.items()]
         yield _family("live_calls", _LIVE_HELP, ("band",), by_band)
         yield _family("quality_series_retained", _RETAINED_HELP, (), [((), len(shown))])
-        yield _turn_family(turns)
 
 
-_SCORE_HELP = "Quality score of a finished call, 0 to 100; gone once scrapers have seen it."
+_SCORE = "call_quality_score"
+_SCORE_HELP = "Quality score of a finished call, 0 to 100; shown for 15 minutes after its end."
 _ACTIVE_HELP = "Calls in progress, whether anybody speaks or not."
 _LIVE_HELP = "Calls in progress by the band that they would have if they ended now."
 _RETAINED_HELP = "Finished calls whose sample is still shown."
-_TURNS_HELP = "End of the caller's turn to first agent audio, of every kind of provider."
 
 
 def _label_text(value: object) -> str:
@@ -597,19 +459,8 @@ def _family(
     return family
 
 
-def _turn_family(
-    groups: Sequence[tuple[tuple[str, str], list[tuple[str, float]], float]],
-) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(
-        "ai_agent_call_turn_response_seconds", _TURNS_HELP, labels=("provider", "pipeline")
-    )
-    for labels, buckets, total in groups:
-        family.add_metric(labels, buckets, total)
-    return family
-
-
 class _Collector:
-    """What the registry asks; describes its families without counting as a collection."""
+    """What the registry asks at each scrape."""
 
     def __init__(self, sink: PrometheusSink) -> None:
         self._sink = sink
@@ -617,13 +468,12 @@ class _Collector:
     def describe(self) -> list[Metric]:
         """Return the families' names and types, so that duplicates are refused."""
         return [
-            _family("call_quality_score", _SCORE_HELP, ("call_id",), []),
+            _family(_SCORE, _SCORE_HELP, ("call_id",), []),
             _family("calls_active", _ACTIVE_HELP, (), []),
             _family("live_calls", _LIVE_HELP, ("band",), []),
             _family("quality_series_retained", _RETAINED_HELP, (), []),
-            _turn_family([]),
         ]
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families with their samples; this counts as a collection."""
+        """Yield the families with their samples."""
         return self._sink.collect()

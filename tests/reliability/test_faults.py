@@ -1,8 +1,8 @@
 """What breaks around the library: hooks, disks, clocks, threads, processes, modules.
 
 Faults of hooks that raise or are slow are in ``tests/live/test_hooks.py``; full, stuck and
-vanishing disks, forks and SIGKILL of the record file in ``tests/sinks/test_records.py``; calls ended from
-many threads, and two monitors on one registry, in ``tests/test_monitor.py``.
+vanishing disks, forks and SIGKILL of the record file in ``tests/sinks/test_records.py``; calls
+ended from many threads, and two monitors on one registry, in ``tests/test_monitor.py``.
 """
 
 from __future__ import annotations
