@@ -2,20 +2,32 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Per cent of the lines and branches of both distributions that `make unit` must run.
+COVERED := 80
 # Any Python of 3.11 or newer, the oldest one first.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test validate evidence lint dashboards dashboard-types pictures handbook docs bench \
+.DEFAULT_GOAL := help
+.PHONY: help unit build lock demo test validate evidence lint dashboards dashboard-types pictures handbook docs bench \
 	matrix fuzz mutants up down format clean python-packages speech measures monitoring-tools \
 	pictures-tools
+
+help: ## What can be made
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | sort \
+	| awk -F '\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
 
 test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everything that must hold
 	@$(BIN)/python -m pytest $(ARGS)
+
+# Nothing of Debian's is installed, and what needs it is left out: for a first look at a change.
+unit: $(VENV)/.installed ## What needs no system package, in under two minutes, with its coverage
+	@$(BIN)/python -m pytest -q -m "not system and not slow" --cov --cov-report=term \
+		--cov-fail-under=$(COVERED) tests ai_engine_quality $(ARGS)
 
 validate: $(VENV)/.installed speech ## Judge the twenty calls, and remake docs/Validation-Report.md
 	@$(BIN)/ai-engine-quality validate --markdown docs/Validation-Report.md \
@@ -67,22 +79,30 @@ mutants: $(VENV)/.installed ## Mutants of what decides a score, and which of the
 up: ## Prometheus, Alertmanager and Grafana, by Docker Compose
 	@sh tools/monitoring-up $(ARGS)
 
-down: ## Stop them; their data stay
+down: ## Stop the monitoring stack; its data stay
 	@sh tools/monitoring-down
 
 # ARGS=--measure plays and measures every sample anew, for some minutes; else from those measured.
 evidence: $(VENV)/.installed $(if $(findstring --measure,$(ARGS)),speech measures) ## Does the score mean anything?
 	@$(BIN)/ai-engine-quality evidence --document docs/Evidence.md $(ARGS)
 
-format: $(VENV)/.installed
+lock: $(VENV)/.installed ## Resolve tools/requirements.lock anew; ARGS=--upgrade takes newer versions
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group lock
+	@$(BIN)/python tools/lock $(ARGS)
+
+build: $(VENV)/.installed ## Both distributions' wheels and sources, in dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+	@$(BIN)/python -m build --no-isolation --wheel --outdir dist lab
+
+format: $(VENV)/.installed ## Fix and format by ruff
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-clean:
+clean: ## Remove what was made, the environment included
 	rm -rf $(VENV) build dist site mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Made anew when what it installs changes.
-$(VENV)/.installed: pyproject.toml lab/pyproject.toml
+$(VENV)/.installed: pyproject.toml lab/pyproject.toml tools/requirements.lock
 	@if [ -z "$(PYTHON)" ]; then $(MAKE) --no-print-directory python-packages; fi
 	@sh tools/make-venv $(VENV) $(PYTHON)
 	@touch $@
