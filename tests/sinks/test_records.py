@@ -22,8 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ai_engine_quality as aeq
+from ai_engine_quality.history.records import MAX_LINE_BYTES
 from ai_engine_quality.sinks import records as records_module
-from ai_engine_quality.sinks.records import MAX_LINE_BYTES
+
 
 USUAL_BYTES = (1_000, 2_048)
 MOST_BYTES = 8_192
