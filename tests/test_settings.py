@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from functools import partial
 from random import Random
 
 import pytest
@@ -254,7 +256,7 @@ MISTAKES = {
     "an infinite knee": (
         "[policy.knees]\nlatency = [[0.5, 0], [inf, 30]]", "knees.latency", "number"
     ),
-}  # fmt: skip
+}  # fmt: skip  # a table: its rows are read side by side
 """Each mistake: the file, what its message must name, and what the fix must mention."""
 
 
@@ -398,6 +400,13 @@ class TestVariables:
         assert variable in str(caught.value)
         assert "AI_ENGINE_QUALITY_MAX_LIVE_CALLS" in str(caught.value)
 
+    @pytest.mark.parametrize("key", ["MIN_COLLECTIONS", "MIN_SECONDS"])
+    def test_a_variable_that_has_gone_says_so(self, key):
+        """A variable of the retention by collections is told, with what to do about it."""
+        variable = f"AI_ENGINE_QUALITY_RETENTION_{key}"
+        with pytest.raises(aeq.SettingsError, match=rf"{variable}.*max_seconds.*; unset it$"):
+            load(**{variable: "3"})
+
     def test_other_variables_are_nobodys_business(self):
         """Variables of other programs are not read."""
         assert load(PATH="/bin", AI_ENGINE="x", AI_ENGINE_QUALITY="x", LOG="yes") == aeq.Settings()
@@ -462,8 +471,9 @@ class TestTheMonitorUsesThem:
             self.have_call(quality, f"call-{number}")
         quality.close()
         assert sorted(found.name for found in path.parent.iterdir()) == [
-            "records.jsonl", "records.jsonl.1"
-        ]  # fmt: skip
+            "records.jsonl",
+            "records.jsonl.1",
+        ]
         assert max(found.stat().st_size for found in path.parent.iterdir()) <= 8_000
         assert list(aeq.read_records(path))[-1].call_id == "call-29"
 
@@ -555,3 +565,62 @@ class TestTheMonitorUsesThem:
         fields = set(aeq.Settings.__dataclass_fields__)
         arguments = set(aeq.Settings().monitor_arguments())
         assert arguments == fields - {"level_every", "noise_every"} | {"sampling"}
+
+
+ONE_RULE = {
+    "retention.max_seconds": ("[retention]\nmax_seconds = {}", "max_seconds", aeq.Retention),
+    "retention.max_calls": ("[retention]\nmax_calls = {}", "max_calls", aeq.Retention),
+    "level_every": ("level_every = {}", "level_every", aeq.Sampling),
+    "noise_every": ("noise_every = {}", "noise_every", aeq.Sampling),
+    "costs.a.per_minute": (
+        '[costs.a]\nper_minute = {}\ncurrency = "USD"',
+        "per_minute",
+        lambda **rate: aeq.CallCost(**rate, currency="USD"),
+    ),
+    "max_live_calls": ("max_live_calls = {}", "max_live_calls", aeq.Settings),
+    "expire_after": ("expire_after = {}", "expire_after", aeq.Settings),
+    "records.files": ('[records]\npath = "x"\nfiles = {}', "files", partial(aeq.RecordFile, "x")),
+    "records.max_bytes": (
+        '[records]\npath = "x"\nmax_bytes = {}', "max_bytes", partial(aeq.RecordFile, "x")
+    ),
+}  # fmt: skip  # a table: its rows are read side by side
+"""Each number of the settings: a file with it, and the same number as an argument of the API."""
+
+
+def refusal(kind, read):
+    """Return what an error says of a value, from its name on; None where it is taken."""
+    try:
+        read()
+    except kind as error:
+        return str(error)
+    return None
+
+
+class TestOneRule:
+    @pytest.mark.parametrize("key", ONE_RULE)
+    @pytest.mark.parametrize("value", ["0", "-1", "1", "7.5", "9000", "1e13", "1e16", "inf", "nan"])
+    def test_file_and_api_take_and_refuse_the_same(self, toml, key, value):
+        """What the API takes, the file takes; both refuse the rest, in the same words."""
+        text, name, make = ONE_RULE[key]
+        path = toml(text.format(value))
+        by_file = refusal(aeq.SettingsError, lambda: load(path))
+        argument = tomllib.loads(f"value = {value}")["value"]
+        by_api = refusal(ValueError, lambda: make(**{name: argument}))
+        assert (by_file is None) == (by_api is None)
+        if by_file is not None:
+            assert by_file.startswith(f"{path}: {key} must be ")
+            assert by_file.partition(" must be ")[2] == by_api.partition(" must be ")[2]
+
+    def test_the_reason_is_the_true_one(self, toml):
+        """A number that is too large is told to be too large, not to be less than 0."""
+        with pytest.raises(aeq.SettingsError, match=r"must be a finite number, at most 1e\+15"):
+            load(toml("expire_after = 1e16"))
+        assert load(toml("expire_after = 1e13")).expire_after == 1e13
+
+    def test_two_spellings_of_a_provider_are_one_everywhere(self, registry):
+        """A provider's cost given twice, or for no name, is refused by the API as by the file."""
+        rate = aeq.CallCost(1, "USD")
+        for costs, words in (({"a-b": rate, "A B": rate}, "a_b"), ({"?!": rate}, "name")):
+            with pytest.raises(ValueError, match=words):
+                aeq.QualityMonitor(registry=registry, log=False, costs=costs)
+        assert list(registry.collect()) == []

@@ -42,7 +42,7 @@ _ENCODINGS = {
     "ulaw": "ulaw", "mulaw": "ulaw", "pcmu": "ulaw", "g711_ulaw": "ulaw",
     "alaw": "alaw", "pcma": "alaw", "g711_alaw": "alaw",
     "slin16": "slin16", "slin": "slin16", "linear16": "slin16", "pcm16": "slin16",
-}  # fmt: skip
+}  # fmt: skip  # a table: its rows are read side by side
 """Names that engines and providers use, and the encoding that they mean."""
 
 

@@ -68,9 +68,16 @@ class CallHandle:
     """
 
     __slots__ = (
-        "_call", "_gone", "_monitor", "_stages", "_turns",
-        "band", "call_id", "observe_turn", "progress",
-    )  # fmt: skip
+        "_call",
+        "_gone",
+        "_monitor",
+        "_stages",
+        "_turns",
+        "band",
+        "call_id",
+        "observe_turn",
+        "progress",
+    )
 
     def __init__(
         self, monitor: CallOwner, call: CallAccumulator | None, call_id: str, gone: DropReason

@@ -65,7 +65,7 @@ OBSERVATIONS = st.sampled_from(
         ("call_updated", ("OpenAI Realtime",), {}, None),
         ("call_updated", (7,), {}, "wrong_type"),
     ]
-)  # fmt: skip
+)  # fmt: skip  # a table: its rows are read side by side
 
 
 class MonitorStates(RuleBasedStateMachine):

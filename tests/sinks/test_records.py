@@ -25,7 +25,6 @@ import ai_engine_quality as aeq
 from ai_engine_quality.history.records import MAX_LINE_BYTES
 from ai_engine_quality.sinks import records as records_module
 
-
 USUAL_BYTES = (1_000, 2_048)
 MOST_BYTES = 8_192
 
@@ -209,8 +208,10 @@ class TestWhatIsStored:
         usual_call(recording, "third")
         recording.close()
         assert [json.loads(line)["summary"]["call_id"] for line in lines(path)] == [
-            "first", "unscored", "third"
-        ]  # fmt: skip
+            "first",
+            "unscored",
+            "third",
+        ]
         assert all(line.endswith(b"}\n") for line in lines(path))
 
     def test_a_record_gives_the_score_back(self, recording, path):
@@ -635,8 +636,11 @@ class TestDisksThatFail:
         """
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(script)],
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         assert done.returncode == 0, done.stderr
         lost = float(done.stdout.splitlines()[-1])
         assert 0 < path.stat().st_size <= 10_000
@@ -855,8 +859,12 @@ class TestTheWriter:
     def run(self, script, **options):
         return subprocess.run(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(script)],
-            capture_output=True, text=True, check=False, timeout=60, **options,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            **options,
+        )
 
     def test_nothing_is_opened_before_the_first_record(self, recording, path):
         """A monitor that has had no call yet has made neither file nor folder nor thread."""
