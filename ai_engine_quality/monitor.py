@@ -186,7 +186,7 @@ class QualityMonitor(ObservationsById):
             self.drop(DropReason.INTERNAL_ERROR, error)
 
     def _start(self, call_id: str, provider: object, pipeline: object) -> None:
-        self._upkeep.expire_calls()
+        self.expire_calls()
         call = CallAccumulator(
             call_id,
             started=self._clock(),
@@ -286,6 +286,10 @@ class QualityMonitor(ObservationsById):
             self.frames.measure()
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
+
+    def expire_calls(self) -> int:
+        """End some of the calls that never ended; return how many. Each start and scrape does so."""
+        return self._upkeep.expire_calls()
 
     def expire(self, handle: CallHandle) -> None:
         """End a call that never ended, as expired: counted, and without a real duration."""

@@ -56,7 +56,7 @@ class ObservationsById(CallOwner):
         self._find(call_id).frames_sent(count)
 
     def underflow(self, call_id: str, count: int = 1, episodes: int | None = None) -> None:
-        """Report 20 ms fillers, and in how many runs they came (None: unknown)."""
+        """Report 20 ms fillers, and in how many episodes they came (None: unknown)."""
         self._find(call_id).underflow(count, episodes)
 
     def fallback(self, call_id: str, reason: str = "") -> None:
