@@ -128,7 +128,7 @@ def real(name: str, value: object) -> float:
 
 def not_negative(name: str, value: object) -> float:
     """Return a finite number, 0 or more."""
-    return number(name, value, "a number, 0 or more", 0)
+    return number(name, value, "0 or more", 0)
 
 
 def over_zero(name: str, value: object) -> float:
