@@ -19,13 +19,13 @@ from ai_engine_quality.core.result import CallScore, FactorScore, Gate, Standing
 from ai_engine_quality.core.scoring import score
 from ai_engine_quality.core.summary import CallSummary, HeardSilence, LateClock, StageLevels
 from ai_engine_quality.history.certainty import Certainty, how_certain
-from ai_engine_quality.live.audio import Sampling
-from ai_engine_quality.live.facts import CallCost, Retention
+from ai_engine_quality.history.records import Unreadable, read_records
+from ai_engine_quality.live.facts import CallCost, Retention, Sampling
 from ai_engine_quality.live.handle import CallHandle
 from ai_engine_quality.live.hooks import CallEndHook
 from ai_engine_quality.monitor import QualityMonitor
 from ai_engine_quality.settings import Settings, SettingsError, load_settings
-from ai_engine_quality.sinks.records import RecordFile, Unreadable, read_records
+from ai_engine_quality.sinks.records import RecordFile
 
 __all__ = [
     "DEFAULT_POLICY",

@@ -175,7 +175,8 @@ class TestTheShell:
             if any(name.partition(".")[0] == "prometheus_client" for name in imports(parsed(path)))
         }
         # The monitor names a registry's type; the doctor reads an exposition, in no engine.
-        assert users - {"monitor.py", "doctor/checks.py"} == {"sinks/prometheus.py"}
+        others = users - {"monitor.py", "doctor/checks.py"}
+        assert {Path(name).parent.as_posix() for name in others} == {"sinks/prometheus"}
 
     def test_only_the_adapters_know_an_engine(self):
         """No module of the library imports an engine; its private names are the adapters'."""
@@ -187,10 +188,11 @@ class TestTheShell:
         assert {name for name in knowing if not name.startswith("adapters/")} == set()
 
     def test_the_sinks_do_not_know_each_other(self):
-        """Each sink is one module that imports no other sink."""
-        sinks = {path.stem for path in (ROOT / PACKAGE / "sinks").glob("*.py")} - {"__init__"}
+        """Each sink is a module, or a folder of them, that imports no other sink."""
+        folder = ROOT / PACKAGE / "sinks"
+        files = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*.py")}
+        sinks = {name.removesuffix(".py") for name in files.values()} - {"__init__"}
         assert sinks >= {"prometheus", "log", "records"}
-        for sink in sinks:
-            found = imports(parsed(ROOT / PACKAGE / "sinks" / f"{sink}.py"))
-            others = {f"{PACKAGE}.sinks.{other}" for other in sinks - {sink}}
-            assert found & others == set()
+        for path, name in files.items():
+            others = {f"{PACKAGE}.sinks.{other}" for other in sinks - {name.removesuffix(".py")}}
+            assert imports(parsed(path)) & others == set()

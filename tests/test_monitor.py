@@ -96,9 +96,13 @@ class TestCalls:
         quality.audio("1.1", "provider_out", FRAME, encoding="ulaw", sample_rate=8000)
         quality.call_updated("1.1", provider="deepgram", pipeline="other")
         score = quality.call_ended(
-            "1.1", provider="deepgram", pipeline="default", outcome="completed", failed=False,
+            "1.1",
+            provider="deepgram",
+            pipeline="default",
+            outcome="completed",
+            failed=False,
             duration=60.0,
-        )  # fmt: skip
+        )
         assert isinstance(score, aeq.CallScore)
         # p95 = 0.82 + 0.95 * 5.18 s costs 30; one filler in 51 frames 11.4; the fallback 5.
         assert (score.score, score.band, score.call_id) == (54, "poor", "1.1")
@@ -355,8 +359,10 @@ class TestExpiry:
         clock.advance(30)
         quality.call_started("1.3")
         assert [quality.call(call_id).live for call_id in ("1.1", "1.2", "1.3")] == [
-            False, True, True,
-        ]  # fmt: skip
+            False,
+            True,
+            True,
+        ]
         quality.close()
 
     def test_expired_calls_make_room(self, clock):
@@ -376,8 +382,11 @@ class TestBounds:
         for number in range(5):
             quality.call_started(f"1.{number}")
         quality.turn_response("1.4", 0.4)
-        reasons = {labels["reason"]: value for labels, value in
-                   samples(registry, "ai_agent_quality_dropped_total") if value}  # fmt: skip
+        reasons = {
+            labels["reason"]: value
+            for labels, value in samples(registry, "ai_agent_quality_dropped_total")
+            if value
+        }
         assert reasons == {"too_many_calls": 2, "unknown_call": 1}
         assert registry.get_sample_value("ai_agent_calls_active") == 3
         assert total(registry, "ai_agent_calls_started_total") == 3
@@ -411,17 +420,17 @@ WRONG_NUMBERS = {
     "none": None, "text": "x", "bytes": b"1", "bool": True, "negative": -1, "nan": math.nan,
     "infinite": math.inf, "huge": 10**400, "list": [], "object": object(), "complex": 1j,
     "treacherous": Treacherous(), "array": np.array([1.0, 2.0]), "function": len, "type": int,
-}  # fmt: skip
+}  # fmt: skip  # a table: its rows are read side by side
 WRONG_TEXTS = {
     "number": 7, "bytes": b"x", "list": ["x"], "object": object(), "treacherous": Treacherous(),
     "zero": 0, "empty list": [], "array": np.array(["x", "y"]),
-}  # fmt: skip
+}  # fmt: skip  # a table: its rows are read side by side
 WRONG_FLAGS = {"none": None, "number": 1, "text": "true", "treacherous": Treacherous()}
 WRONG_IDS = {
     "none": None, "number": 7, "bytes": b"1.1", "list": [], "dict": {}, "empty": "",
     "long": "x" * 300, "newline": "1\n1", "surrogate": "\ud800", "treacherous": Treacherous(),
     "treacherous text": TreacherousText("1.1"), "array": np.array(["1.1", "1.2"]),
-}  # fmt: skip
+}  # fmt: skip  # a table: its rows are read side by side
 RIGHT = {
     "turn_response": {"seconds": 0.4},
     "unanswered": {"waited": 6.0},
@@ -432,10 +441,13 @@ RIGHT = {
     "codec_alignment": {"aligned": False, "detail": "ulaw"},
     "audio_level": {"stage": "provider_out", "rms": 1_830.0, "seconds": 0.02},
     "audio": {
-        "stage": "provider_out", "frame": FRAME, "encoding": "ulaw", "sample_rate": 8_000,
+        "stage": "provider_out",
+        "frame": FRAME,
+        "encoding": "ulaw",
+        "sample_rate": 8_000,
     },
     "call_updated": {"provider": "deepgram", "pipeline": "default"},
-}  # fmt: skip
+}
 MAY_BE_NONE = {("underflow", "episodes"), ("barge_in", "reaction")}
 WRONG_OF = {
     **dict.fromkeys(("seconds", "waited", "count", "episodes", "reaction", "rms"), WRONG_NUMBERS),
@@ -457,9 +469,7 @@ FUZZ = [
 
 class TestNeverRaises:
     @pytest.mark.parametrize(("method", "argument", "value"), FUZZ)
-    def test_a_wrong_value_is_dropped_and_counted(
-        self, quality, registry, method, argument, value
-    ):  # fmt: skip
+    def test_a_wrong_value_is_dropped_and_counted(self, quality, registry, method, argument, value):
         """Whatever an argument holds, nothing raises, one thing is counted, and no fact kept."""
         quality.call_started("1.1")
         report = getattr(quality, method)
@@ -579,7 +589,7 @@ class TestStartUp:
             getattr(quality, method)("1.1", **arguments)
         assert quality.call_ended("1.1") is None
 
-    def test_two_monitors_on_one_registry_are_refused_with_the_mend(self, quality, registry):
+    def test_two_monitors_on_one_registry_are_refused_with_the_fix(self, quality, registry):
         """The second monitor is a ValueError that says what to do; the first goes on."""
         with pytest.raises(ValueError, match=r"close\(\).*registry="):
             aeq.QualityMonitor(registry=registry, log=False)

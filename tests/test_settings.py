@@ -1,7 +1,9 @@
-"""Settings: a file and variables, where every mistake is told with its place and its mend."""
+"""Settings: a file and variables, where every mistake is told with its place and its fix."""
 
 from __future__ import annotations
 
+import tomllib
+from functools import partial
 from random import Random
 
 import pytest
@@ -43,8 +45,6 @@ per_minute = 1
 currency = "EUR"
 
 [retention]
-min_collections = 2
-min_seconds = 30
 max_seconds = 300.5
 max_calls = 100
 """
@@ -61,8 +61,6 @@ VARIABLES = {
     "AI_ENGINE_QUALITY_RECORDS_MAX_BYTES": ("9000", lambda s: s.records.max_bytes, 9_000),
     "AI_ENGINE_QUALITY_RECORDS_FILES": ("2", lambda s: s.records.files, 2),
     "AI_ENGINE_QUALITY_RECORDS_CERTAINTY": ("true", lambda s: s.records.certainty, True),
-    "AI_ENGINE_QUALITY_RETENTION_MIN_COLLECTIONS": ("9", lambda s: s.retention.min_collections, 9),
-    "AI_ENGINE_QUALITY_RETENTION_MIN_SECONDS": ("7.5", lambda s: s.retention.min_seconds, 7.5),
     "AI_ENGINE_QUALITY_RETENTION_MAX_SECONDS": ("800", lambda s: s.retention.max_seconds, 800),
     "AI_ENGINE_QUALITY_RETENTION_MAX_CALLS": ("77", lambda s: s.retention.max_calls, 77),
 }
@@ -121,7 +119,7 @@ class TestTheFile:
             "deepgram": aeq.CallCost(0.0043, "USD"),
             "openai_realtime": aeq.CallCost(1, "EUR"),
         }
-        assert settings.retention == aeq.Retention(2, 30, 300.5, 100)
+        assert settings.retention == aeq.Retention(300.5, 100)
 
     def test_no_file_means_the_defaults(self, toml):
         """Without a file, and with an empty one, the settings are the monitor's own defaults."""
@@ -218,11 +216,15 @@ MISTAKES = {
         "A B", "a_b",
     ),
     "retention as number": ("retention = 500", "retention", "table"),
-    "retention upside down": (
-        "[retention]\nmin_seconds = 100\nmax_seconds = 10", "retention.min_seconds", "max_seconds"
+    "a retention of no time": ("[retention]\nmax_seconds = 0", "retention.max_seconds", "over 0"),
+    "a retention by collections": (
+        "[retention]\nmin_collections = 3", "retention.min_collections", "leave it out"
     ),
-    "minimum over the default maximum": (
-        "[retention]\nmin_seconds = 1000", "retention.min_seconds", "max_seconds"
+    "a least time of a retention": (
+        "[retention]\nmin_seconds = 60", "retention.min_seconds", "max_seconds"
+    ),
+    "more seconds than there are": (
+        "[retention]\nmax_seconds = 1e16", "retention.max_seconds", "at most 1e+15"
     ),
     "no samples": ("[retention]\nmax_calls = 0", "retention.max_calls", "over 0"),
     "policy as text": ('policy = "v1"', "policy", "table"),
@@ -254,25 +256,25 @@ MISTAKES = {
     "an infinite knee": (
         "[policy.knees]\nlatency = [[0.5, 0], [inf, 30]]", "knees.latency", "number"
     ),
-}  # fmt: skip
-"""Each mistake: the file, what its message must name, and what the mend must mention."""
+}  # fmt: skip  # a table: its rows are read side by side
+"""Each mistake: the file, what its message must name, and what the fix must mention."""
 
 
 class TestMistakes:
-    @pytest.mark.parametrize(("text", "key", "mend"), MISTAKES.values(), ids=MISTAKES)
-    def test_a_mistake_names_file_key_and_mend(self, toml, text, key, mend):
-        """Each kind of mistake is a SettingsError of one line with the file, the key, the mend."""
+    @pytest.mark.parametrize(("text", "key", "fix"), MISTAKES.values(), ids=MISTAKES)
+    def test_a_mistake_names_file_key_and_fix(self, toml, text, key, fix):
+        """Each kind of mistake is a SettingsError of one line with the file, the key, the fix."""
         path = toml(text)
         with pytest.raises(aeq.SettingsError) as caught:
             load(path)
         message = str(caught.value)
         assert str(path) in message
         assert key in message
-        assert mend in message
+        assert fix in message
         assert "\n" not in message
 
     @pytest.mark.parametrize(
-        ("content", "mend"),
+        ("content", "fix"),
         [
             (b"log = ", "TOML"),
             (b"log = false\nlog = true", "TOML"),
@@ -285,13 +287,13 @@ class TestMistakes:
         ],
         ids=lambda value: repr(value)[:20],
     )
-    def test_a_file_that_is_no_toml_is_told(self, toml, content, mend):
+    def test_a_file_that_is_no_toml_is_told(self, toml, content, fix):
         """What isn't TOML in UTF-8, or far too long, is told with the file's name."""
         path = toml(content)
         with pytest.raises(aeq.SettingsError) as caught:
             load(path)
         assert str(path) in str(caught.value)
-        assert mend in str(caught.value)
+        assert fix in str(caught.value)
 
     def test_a_missing_file_is_told(self, tmp_path):
         """A file that isn't there is an error, whoever named it: never the defaults, silently."""
@@ -398,6 +400,13 @@ class TestVariables:
         assert variable in str(caught.value)
         assert "AI_ENGINE_QUALITY_MAX_LIVE_CALLS" in str(caught.value)
 
+    @pytest.mark.parametrize("key", ["MIN_COLLECTIONS", "MIN_SECONDS"])
+    def test_a_variable_that_has_gone_says_so(self, key):
+        """A variable of the retention by collections is told, with what to do about it."""
+        variable = f"AI_ENGINE_QUALITY_RETENTION_{key}"
+        with pytest.raises(aeq.SettingsError, match=rf"{variable}.*max_seconds.*; unset it$"):
+            load(**{variable: "3"})
+
     def test_other_variables_are_nobodys_business(self):
         """Variables of other programs are not read."""
         assert load(PATH="/bin", AI_ENGINE="x", AI_ENGINE_QUALITY="x", LOG="yes") == aeq.Settings()
@@ -462,8 +471,9 @@ class TestTheMonitorUsesThem:
             self.have_call(quality, f"call-{number}")
         quality.close()
         assert sorted(found.name for found in path.parent.iterdir()) == [
-            "records.jsonl", "records.jsonl.1"
-        ]  # fmt: skip
+            "records.jsonl",
+            "records.jsonl.1",
+        ]
         assert max(found.stat().st_size for found in path.parent.iterdir()) <= 8_000
         assert list(aeq.read_records(path))[-1].call_id == "call-29"
 
@@ -492,18 +502,13 @@ class TestTheMonitorUsesThem:
 
     def test_retention_holds(self, monitor, registry, clock):
         """Each number of the file's retention decides which samples are shown."""
-        quality = monitor(
-            "[retention]\nmin_collections = 1\nmin_seconds = 10\nmax_seconds = 20\nmax_calls = 2"
-        )
+        quality = monitor("[retention]\nmax_seconds = 20\nmax_calls = 2")
         for call_id in ("a", "b", "c"):
             self.have_call(quality, call_id)
         assert self.shown(registry) == ["b", "c"]
-        clock.advance(9.9)
+        clock.advance(19.9)
         assert self.shown(registry) == ["b", "c"]
         clock.advance(0.1)
-        assert self.shown(registry) == []
-        self.have_call(quality, "d")
-        clock.advance(20.0)
         assert self.shown(registry) == []
 
     def test_per_call_series_are_off(self, monitor, registry):
@@ -560,3 +565,62 @@ class TestTheMonitorUsesThem:
         fields = set(aeq.Settings.__dataclass_fields__)
         arguments = set(aeq.Settings().monitor_arguments())
         assert arguments == fields - {"level_every", "noise_every"} | {"sampling"}
+
+
+ONE_RULE = {
+    "retention.max_seconds": ("[retention]\nmax_seconds = {}", "max_seconds", aeq.Retention),
+    "retention.max_calls": ("[retention]\nmax_calls = {}", "max_calls", aeq.Retention),
+    "level_every": ("level_every = {}", "level_every", aeq.Sampling),
+    "noise_every": ("noise_every = {}", "noise_every", aeq.Sampling),
+    "costs.a.per_minute": (
+        '[costs.a]\nper_minute = {}\ncurrency = "USD"',
+        "per_minute",
+        lambda **rate: aeq.CallCost(**rate, currency="USD"),
+    ),
+    "max_live_calls": ("max_live_calls = {}", "max_live_calls", aeq.Settings),
+    "expire_after": ("expire_after = {}", "expire_after", aeq.Settings),
+    "records.files": ('[records]\npath = "x"\nfiles = {}', "files", partial(aeq.RecordFile, "x")),
+    "records.max_bytes": (
+        '[records]\npath = "x"\nmax_bytes = {}', "max_bytes", partial(aeq.RecordFile, "x")
+    ),
+}  # fmt: skip  # a table: its rows are read side by side
+"""Each number of the settings: a file with it, and the same number as an argument of the API."""
+
+
+def refusal(kind, read):
+    """Return what an error says of a value, from its name on; None where it is taken."""
+    try:
+        read()
+    except kind as error:
+        return str(error)
+    return None
+
+
+class TestOneRule:
+    @pytest.mark.parametrize("key", ONE_RULE)
+    @pytest.mark.parametrize("value", ["0", "-1", "1", "7.5", "9000", "1e13", "1e16", "inf", "nan"])
+    def test_file_and_api_take_and_refuse_the_same(self, toml, key, value):
+        """What the API takes, the file takes; both refuse the rest, in the same words."""
+        text, name, make = ONE_RULE[key]
+        path = toml(text.format(value))
+        by_file = refusal(aeq.SettingsError, lambda: load(path))
+        argument = tomllib.loads(f"value = {value}")["value"]
+        by_api = refusal(ValueError, lambda: make(**{name: argument}))
+        assert (by_file is None) == (by_api is None)
+        if by_file is not None:
+            assert by_file.startswith(f"{path}: {key} must be ")
+            assert by_file.partition(" must be ")[2] == by_api.partition(" must be ")[2]
+
+    def test_the_reason_is_the_true_one(self, toml):
+        """A number that is too large is told to be too large, not to be less than 0."""
+        with pytest.raises(aeq.SettingsError, match=r"must be a finite number, at most 1e\+15"):
+            load(toml("expire_after = 1e16"))
+        assert load(toml("expire_after = 1e13")).expire_after == 1e13
+
+    def test_two_spellings_of_a_provider_are_one_everywhere(self, registry):
+        """A provider's cost given twice, or for no name, is refused by the API as by the file."""
+        rate = aeq.CallCost(1, "USD")
+        for costs, words in (({"a-b": rate, "A B": rate}, "a_b"), ({"?!": rate}, "name")):
+            with pytest.raises(ValueError, match=words):
+                aeq.QualityMonitor(registry=registry, log=False, costs=costs)
+        assert list(registry.collect()) == []

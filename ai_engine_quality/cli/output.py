@@ -19,9 +19,9 @@ from rich.text import Text
 from ai_engine_quality.core.policy import Band, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import printable
+from ai_engine_quality.history.records import Unreadable, read_records, to_record
 from ai_engine_quality.palette import GREEN, ORANGE, SKY, VERMILLION
 from ai_engine_quality.settings import SettingsError, load_settings
-from ai_engine_quality.sinks.records import Unreadable, read_records, to_record
 
 DEFAULT_RECORDS = Path("records/calls.jsonl")
 

@@ -16,7 +16,10 @@ from enum import StrEnum
 from functools import partial
 from importlib import resources
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Self, TypeVar
+
+from ai_engine_quality.core import reading
 
 Knees = tuple[tuple[float, float], ...]
 """(value, points) pairs, ascending."""
@@ -30,7 +33,7 @@ MAX_NUMBER = 1e9
 
 
 class PolicyError(ValueError):
-    """A policy that can't be used; the message names the key and the mend."""
+    """A policy that can't be used; the message names the key and the fix."""
 
 
 class Band(StrEnum):
@@ -149,6 +152,16 @@ class Policy:
     not_scored: NotScored
     bands: Mapping[Band, int]
 
+    def __post_init__(self) -> None:
+        # A policy's version says what it holds: nobody may change that below it.
+        for name in ("weights", "bands"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it be pickled and copied, which read-only mappings can't be."""
+        values = (getattr(self, f.name) for f in fields(self))
+        return type(self), tuple(dict(v) if isinstance(v, Mapping) else v for v in values)
+
     @classmethod
     def load(cls, version: str) -> Policy:
         """Return a policy that ships with the package, such as ``v1``.
@@ -170,8 +183,8 @@ class Policy:
             PolicyError: a key is missing, unknown or of a wrong type; knees are out of order;
                 weights do not add up to 100.
         """
-        sections = {name: _SECTIONS[name](name, value) for name, value in _entries(cls, "", data)}
-        policy = cls(**sections)
+        with reading.reported_as(PolicyError):
+            policy = cls(**reading.fields("", data, _SECTIONS, optional=False, what="a policy"))
         _check(policy)
         return policy
 
@@ -292,87 +305,50 @@ def _overlaid(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 # Readers: each takes a key and a plain value, and returns what the policy holds.
 
 
-def _entries(kind: type, path: str, data: object) -> list[tuple[str, Any]]:
-    """Return the key and value of each field of a dataclass; only those with defaults may lack."""
-    if not isinstance(data, Mapping):
-        raise PolicyError(f"{path.removesuffix('.') or 'a policy'} must be a table, not {data!r}")
-    names = [f.name for f in fields(kind)]
-    needed = [f.name for f in fields(kind) if f.default is MISSING]
-    if unknown := [str(key) for key in data if key not in names]:
-        raise PolicyError(f"{path}{unknown[0]} is unknown; it has {', '.join(names)}")
-    if missing := [name for name in needed if name not in data]:
-        raise PolicyError(f"{path}{missing[0]} is missing")
-    return [(name, data[name]) for name in names if name in data]
-
-
 def _number(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise PolicyError(f"{key} must be a number, not {value!r}")
-    if not 0 <= value <= MAX_NUMBER:
-        raise PolicyError(f"{key} must be a number from 0 to {MAX_NUMBER:g}, not {value!r}")
-    return value
+    return reading.number(key, value, f"a number from 0 to {MAX_NUMBER:g}", 0, MAX_NUMBER)
 
 
-def _whole(key: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise PolicyError(f"{key} must be a whole number, 0 or more, not {value!r}")
-    return value
-
-
-def _score(key: str, value: object) -> int:
-    number = _whole(key, value)
-    if number > 100:
-        raise PolicyError(f"{key} is a score and must be 100 or less, not {value!r}")
-    return number
-
-
-def _pairs(key: str, value: object) -> list[tuple[float, float]]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not value:
-        raise PolicyError(f"{key} must be a list of [value, points] pairs, not {value!r}")
-    pairs = []
-    for item in value:
-        if isinstance(item, (str, bytes)) or not isinstance(item, Sequence) or len(item) != 2:
-            raise PolicyError(f"{key} must be a list of [value, points] pairs; {item!r} is none")
-        pairs.append((_number(key, item[0]), _number(key, item[1])))
-    values = [pair[0] for pair in pairs]
+def _pairs(key: str, value: object, second: reading.Reader) -> tuple[tuple[float, Any], ...]:
+    """Read pairs whose first values rise."""
+    like = "[value, points]"
+    pairs = reading.pairs(key, value, second, first=_number, like=like)
+    if not pairs:
+        raise reading.wrong(key, f"a list of {like} pairs", value)
+    values = [first for first, _ in pairs]
     if any(after <= before for before, after in pairwise(values)):
         raise PolicyError(f"{key}: values must rise from pair to pair, not {values}; sort them")
     return pairs
 
 
 def _knees(key: str, value: object) -> Knees:
-    pairs = _pairs(key, value)
+    pairs = _pairs(key, value, _number)
     points = [pair[1] for pair in pairs]
     if points[0] != 0:
         raise PolicyError(f"{key}: the first pair must cost 0 points, not {points[0]}")
     if points != sorted(points):
         raise PolicyError(f"{key}: points must not fall from pair to pair: {points}; sort them")
-    return tuple(pairs)
+    return pairs
 
 
 def _steps(key: str, value: object) -> Steps:
-    steps = tuple((threshold, _score(key, _as_int(top))) for threshold, top in _pairs(key, value))
+    steps = _pairs(key, value, _ceiling)
     tops = [top for _, top in steps]
     if tops != sorted(tops, reverse=True):
         raise PolicyError(f"{key}: ceilings must not rise from pair to pair: {tops}; sort them")
     return steps
 
 
-def _as_int(value: float) -> float | int:
-    return int(value) if float(value).is_integer() else value
+def _ceiling(key: str, value: object) -> int:
+    """Read a ceiling, however it is written: 89.0 is 89."""
+    written = isinstance(value, float) and value.is_integer()
+    return reading.points(key, int(value) if written else value)  # type: ignore[call-overload]  # a float, as just checked
 
 
 def _version(key: str, value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 32:
-        raise PolicyError(f"{key} must be a name of 1 to 32 characters, not {value!r}")
+        raise reading.wrong(key, "a name of 1 to 32 characters", value)
     return value
-
-
-def _percentile(key: str, value: object) -> float:
-    number = _number(key, value)
-    if number > 100:
-        raise PolicyError(f"{key} must be 0 to 100, not {value!r}")
-    return number
 
 
 def _weights(key: str, value: object) -> dict[str, float]:
@@ -387,7 +363,7 @@ def _weights(key: str, value: object) -> dict[str, float]:
 
 
 def _bands(key: str, value: object) -> dict[Band, int]:
-    lowest = _by_name(key, value, [band.value for band in Band], _score)
+    lowest = _by_name(key, value, [band.value for band in Band], reading.points)
     if list(lowest.values()) != sorted(set(lowest.values()), reverse=True) or lowest["poor"] != 0:
         raise PolicyError(f"{key} must fall from excellent to poor = 0, not {lowest}")
     return {Band(name): score for name, score in lowest.items()}
@@ -396,27 +372,32 @@ def _bands(key: str, value: object) -> dict[Band, int]:
 _T = TypeVar("_T")
 
 
-def _by_name(key: str, value: object, names: Sequence[str], read: Any) -> dict[str, Any]:
+def _by_name(key: str, value: object, names: Sequence[str], read: reading.Reader) -> dict[str, Any]:
     if not isinstance(value, Mapping) or set(value) != set(names):
-        raise PolicyError(f"{key} must be a table with exactly {', '.join(names)}, not {value!r}")
+        raise reading.wrong(key, f"a table with exactly {', '.join(names)}", value)
     return {name: read(f"{key}.{name}", value[name]) for name in names}
 
 
-_READ_BY_TYPE = {"float": _number, "int": _score, "Knees": _knees, "Steps": _steps}
+_READ_BY_TYPE: dict[str, reading.Reader] = {
+    "float": _number,
+    "int": reading.points,
+    "Knees": _knees,
+    "Steps": _steps,
+}
 
 
 def _section(kind: type[_T], key: str, value: object, *, counts: Sequence[str] = ()) -> _T:
     """Read one table into its dataclass; ``counts`` are whole numbers, not scores."""
-    types = {f.name: str(f.type) for f in fields(kind)}  # type: ignore[arg-type]  # a dataclass
-    readers = {name: _READ_BY_TYPE[types[name]] for name in types}
-    readers.update(dict.fromkeys(counts, _whole))
-    entries = _entries(kind, f"{key}.", value)
-    return kind(**{name: readers[name](f"{key}.{name}", item) for name, item in entries})
+    known = fields(kind)  # type: ignore[arg-type]  # a dataclass
+    readers = {f.name: _READ_BY_TYPE[str(f.type)] for f in known}
+    readers.update(dict.fromkeys(counts, reading.count))
+    defaults = [f.name for f in known if f.default is not MISSING]
+    return kind(**reading.fields(key, value, readers, optional=defaults))
 
 
-_SECTIONS: dict[str, Any] = {
+_SECTIONS: dict[str, reading.Reader] = {
     "version": _version,
-    "percentile": _percentile,
+    "percentile": reading.percentage,
     "weights": _weights,
     "knees": partial(_section, RampKnees),
     "speech_level": partial(_section, SpeechLevel, counts=("min_frames",)),

@@ -150,7 +150,8 @@ class CallScore:
         Raises:
             SummaryError: a field is missing, unknown or of a wrong type.
         """
-        stored = cls(**reading.fields("", _with_standing(data), _READERS, optional=False))
+        with reading.reported_as(SummaryError):
+            stored = cls(**reading.fields("", data, _READERS, optional=("standing",)))
         if (stored.score is None) != (stored.band is None):
             raise SummaryError(f"band must be there where score is, not {stored.band!r}")
         names = [factor.name for factor in stored.factors]
@@ -159,22 +160,10 @@ class CallScore:
         return stored
 
 
-def _with_standing(data: object) -> Mapping[str, Any]:
-    """Return a stored score's fields; it may have no standing."""
-    return {"standing": None, **reading.entries("a stored call", data)}
-
-
 def _band(name: str, value: object) -> Band:
     if value not in list(Band):
         raise SummaryError(f"{name} must be one of {', '.join(Band)}, not {value!r}")
     return Band(str(value))
-
-
-def _score(name: str, value: object) -> int:
-    points = reading.count(name, value)
-    if points > 100:
-        raise SummaryError(f"{name} must be 0 to 100, not {value!r}")
-    return points
 
 
 def _summary(name: str, value: object) -> CallSummary:
@@ -209,14 +198,14 @@ _FACTOR_READERS: dict[str, reading.Reader] = {
 
 _GATE_READERS: dict[str, reading.Reader] = {
     "rule": reading.text,
-    "ceiling": _score,
+    "ceiling": reading.points,
     "reason": reading.text,
     "factor": reading.optional(reading.text),
 }
 
 _CHANGE_READERS: dict[str, reading.Reader] = {
     "without": reading.text,
-    "score": _score,
+    "score": reading.points,
     "band": _band,
 }
 
@@ -229,7 +218,7 @@ _STANDING_READERS: dict[str, reading.Reader] = {
 
 _READERS: dict[str, reading.Reader] = {
     "call_id": reading.text,
-    "score": reading.optional(_score),
+    "score": reading.optional(reading.points),
     "raw": reading.real,
     "band": reading.optional(_band),
     "factors": reading.many(_factor),

@@ -140,7 +140,8 @@ class CallSummary:
             if value is not None and (type(value) is not tuple or not value):
                 object.__setattr__(self, name, tuple(value) or None)
         if not all(isinstance(levels, StageLevels) for levels in self.audio.values()):
-            object.__setattr__(self, "audio", reading.each(_levels)("audio", self.audio))
+            with reading.reported_as(SummaryError):
+                object.__setattr__(self, "audio", reading.each(_levels)("audio", self.audio))
         if self.turn_count is None and self.turn_latencies:
             n = self.distribution("turn_latencies").n
             object.__setattr__(self, "turn_count", n)
@@ -248,7 +249,8 @@ class CallSummary:
         """
         if isinstance(data, Mapping) and "call_id" not in data:
             raise SummaryError("call_id is missing; every summary names its call")
-        return cls(**reading.fields("", data, _READERS, optional=True))
+        with reading.reported_as(SummaryError):
+            return cls(**reading.fields("", data, _READERS, optional=True))
 
 
 def _levels_to_dict(levels: StageLevels) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ai_engine_quality.core.call import ACTIVE_RMS, FrameFormat, StageAccumulator
 from ai_engine_quality.core.observations import DropReason, Rejected
+from ai_engine_quality.live.facts import Sampling
 
 Samples = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -41,15 +42,8 @@ _ENCODINGS = {
     "ulaw": "ulaw", "mulaw": "ulaw", "pcmu": "ulaw", "g711_ulaw": "ulaw",
     "alaw": "alaw", "pcma": "alaw", "g711_alaw": "alaw",
     "slin16": "slin16", "slin": "slin16", "linear16": "slin16", "pcm16": "slin16",
-}  # fmt: skip
+}  # fmt: skip  # a table: its rows are read side by side
 """Names that engines and providers use, and the encoding that they mean."""
-
-
-class Sampling(NamedTuple):
-    """Which of a stage's raw frames are measured."""
-
-    level_every: int = 4
-    noise_every: int = 10
 
 
 @lru_cache(maxsize=256)  # bounded: lengths come from outside
@@ -164,7 +158,7 @@ class _Step(NamedTuple):
 
 def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
     """Return which frames of a stage are measured, until it begins anew."""
-    level_every, noise_every = sampling
+    level_every, noise_every = sampling.level_every, sampling.noise_every
     length = math.lcm(level_every, noise_every) if agent else level_every
     taken = [
         number
@@ -207,11 +201,22 @@ class FrameBatch:
         capacity: int = BATCH_FRAMES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Let no frame wait yet.
+
+        Args:
+            sampling: Which frames are measured; None is the usual sampling.
+            capacity: Frames of a format that are measured at once.
+            clock: Monotonic seconds.
+
+        Raises:
+            TypeError: the sampling is none.
+        """
+        chosen = Sampling() if sampling is None else sampling
+        if not isinstance(chosen, Sampling):
+            raise TypeError(f"sampling must be a Sampling(...), not {sampling!r}")
         self._clock = clock
-        self._level_every = (sampling or Sampling()).level_every
-        self._patterns = {
-            agent: _pattern(sampling or Sampling(), agent=agent) for agent in (False, True)
-        }
+        self._level_every = chosen.level_every
+        self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
 

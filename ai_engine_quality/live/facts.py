@@ -1,15 +1,47 @@
-"""Small frozen facts that the monitor, its settings and its sinks share, each checked once."""
+"""Small frozen facts that the monitor, its settings and its sinks share, each checked once.
+
+The tables of readers are the rules of the settings file and of the API alike.
+"""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ai_engine_quality.core import observations, reading
+
 NOT_SCORED = "not_scored"
 """The band of a live call that would not be scored if it ended now."""
+
+
+def _currency(name: str, value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
+        raise reading.wrong(name, "a currency's ISO 4217 code, such as USD", value)
+    return value
+
+
+RETENTION: dict[str, reading.Reader] = {
+    "max_seconds": reading.over_zero,
+    "max_calls": reading.positive,
+}
+
+COST: dict[str, reading.Reader] = {
+    "per_minute": reading.not_negative,
+    "currency": _currency,
+}
+
+SAMPLING: dict[str, reading.Reader] = {
+    "level_every": reading.positive,
+    "noise_every": reading.positive,
+}
+
+LIMITS: dict[str, reading.Reader] = {
+    "max_live_calls": reading.positive,
+    "expire_after": reading.over_zero,
+}
+"""Of the live calls: how many, and for how many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +58,7 @@ class Retention:
     """Samples at once; beyond, the oldest go."""
 
     def __post_init__(self) -> None:
-        if not is_amount(self.max_seconds) or not self.max_seconds:
-            raise ValueError(
-                f"retention.max_seconds must be seconds, over 0, not {self.max_seconds!r}"
-            )
-        calls = self.max_calls
-        if isinstance(calls, bool) or not isinstance(calls, int) or calls < 1:
-            raise ValueError(f"retention.max_calls must be a whole number over 0, not {calls!r}")
+        reading.check(self, RETENTION, "retention.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +73,22 @@ class CallCost:
     currency: str
 
     def __post_init__(self) -> None:
-        if not is_amount(self.per_minute):
-            raise ValueError(f"per_minute must be 0 or more, not {self.per_minute!r}")
-        if not isinstance(self.currency, str) or not re.fullmatch("[A-Z]{3}", self.currency):
-            raise ValueError(
-                f"currency must be a currency's ISO 4217 code, such as USD, not {self.currency!r}"
-            )
+        reading.check(self, COST)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which of a stage's raw frames are measured: one in so many.
+
+    Raises:
+        ValueError: a number is no whole number over 0.
+    """
+
+    level_every: int = 4
+    noise_every: int = 10
+
+    def __post_init__(self) -> None:
+        reading.check(self, SAMPLING, "sampling.")
 
 
 class LiveCount(NamedTuple):
@@ -62,7 +98,26 @@ class LiveCount(NamedTuple):
     by_band: Mapping[str, int]
 
 
-def is_amount(value: object) -> bool:
-    """Return whether a value is a finite number, 0 or more."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and 0 <= value < math.inf  # type: ignore[operator]  # a number, as just checked
+def by_provider(costs: Mapping[str, CallCost]) -> dict[str, CallCost]:
+    """Return costs by their providers' normalised names.
+
+    Raises:
+        TypeError: it isn't a CallCost for each provider's name.
+        ValueError: a name has no letters or digits, or two are one provider's.
+    """
+    if not isinstance(costs, Mapping) or not all(isinstance(name, str) for name in costs):
+        raise TypeError(f"costs must be a CallCost(...) for each provider's name, not {costs!r}")
+    found: dict[str, CallCost] = {}
+    for provider, cost in costs.items():
+        place = f"costs.{provider}"
+        if not isinstance(cost, CallCost):
+            raise TypeError(f"{place} must be a CallCost(per_minute, currency), not {cost!r}")
+        name = observations.name(provider)
+        if name is None:
+            raise reading.WrongValue(f"{place} must be a provider's name, with letters or digits")
+        if name in found:
+            raise reading.WrongValue(
+                f"{place} is {name}, which has a cost already; leave one of them out"
+            )
+        found[name] = cost
+    return found

@@ -68,9 +68,16 @@ class CallHandle:
     """
 
     __slots__ = (
-        "_call", "_gone", "_monitor", "_stages", "_turns",
-        "band", "call_id", "observe_turn", "progress",
-    )  # fmt: skip
+        "_call",
+        "_gone",
+        "_monitor",
+        "_stages",
+        "_turns",
+        "band",
+        "call_id",
+        "observe_turn",
+        "progress",
+    )
 
     def __init__(
         self, monitor: CallOwner, call: CallAccumulator | None, call_id: str, gone: DropReason
@@ -133,11 +140,11 @@ class CallHandle:
         self._take(lambda call, value: call.add_frames_sent(observations.count(value)), count)
 
     def underflow(self, count: int = 1, episodes: int | None = None) -> None:
-        """Report 20 ms fillers played because the buffer was empty, in how many runs.
+        """Report 20 ms fillers played because the buffer was empty, in how many episodes.
 
         Args:
             count: Filler frames; 0 is a report too.
-            episodes: Runs that they came in; None: unknown, and each counts as a run.
+            episodes: Fillers in a row are one; None: unknown, and each filler counts as one.
         """
         if episodes is None and type(count) is int and 0 <= count <= MAX_COUNT:
             try:
@@ -261,8 +268,8 @@ class CallHandle:
 
 
 def _underflow(call: CallAccumulator, count: object, episodes: object) -> None:
-    runs = None if episodes is None else observations.count(episodes)
-    call.underflow(observations.count(count), runs)
+    known = None if episodes is None else observations.count(episodes)
+    call.underflow(observations.count(count), known)
 
 
 def _fallback(call: CallAccumulator, reason: object) -> None:

@@ -9,7 +9,7 @@ from threading import RLock
 from ai_engine_quality.core.call import CallAccumulator
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import Band
-from ai_engine_quality.live.facts import NOT_SCORED, LiveCount
+from ai_engine_quality.live.facts import LIMITS, NOT_SCORED, LiveCount
 from ai_engine_quality.live.handle import CallHandle
 
 TOMBSTONE_SECONDS = 900.0
@@ -27,8 +27,19 @@ MAX_LOOKED_AT = 200
 class LiveCalls:
     """Handles of live calls by call id, tombstones of ended ones, and a count by band."""
 
-    def __init__(self, *, max_calls: float, expire_after: float) -> None:
-        self._max_calls = max_calls
+    def __init__(self, *, max_live_calls: int, expire_after: float) -> None:
+        """Hold none yet.
+
+        Args:
+            max_live_calls: Calls at once.
+            expire_after: Seconds after which a call is overdue.
+
+        Raises:
+            ValueError: one of them is out of range.
+        """
+        LIMITS["max_live_calls"]("max_live_calls", max_live_calls)
+        LIMITS["expire_after"]("expire_after", expire_after)
+        self._max_calls = max_live_calls
         self._expire_after = expire_after
         self._lock = RLock()  # re-entered when a hook asks the monitor something
         self.handles: dict[str, CallHandle] = {}

@@ -82,7 +82,7 @@ class _Engine:
 
     def collect(self) -> None:
         """Do our part of a scrape, without rendering it."""
-        list(self.quality._prometheus.collect())
+        list(self.quality._prometheus.collected.collect())
 
     def run(self, audio: Callable[[int], None]) -> tuple[float, float]:
         """Return the share of a core, and the longest pause in a tick, in seconds.

@@ -39,7 +39,8 @@ def ratios() -> Iterator[Ratio]:
         pieces=1, yardstick_pieces=1, rounds=25, goal=0.8,
     )  # fmt: skip
     yield measure(
-        "of that, collecting without rendering", lambda: list(quality._prometheus.collect()),
+        "of that, collecting without rendering",
+        lambda: list(quality._prometheus.collected.collect()),
         "500 gauge children", lambda: generate_latest(plain),
         pieces=1, yardstick_pieces=1, rounds=25,
     )  # fmt: skip

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -265,7 +268,7 @@ class TestWrongPolicies:
         ("section", "key", "value", "words"),
         [
             ("knees", None, 7, "^knees must be a table, not 7$"),
-            ("noise", "mood", 1, r"^noise\.mood is unknown; it has flatness, rms$"),
+            ("noise", "mood", 1, r"^noise\.mood is unknown; choose one of flatness, rms$"),
             ("bands", "mood", 1, "^bands must be a table with exactly excellent, good, fair, poor"),
             ("weights", None, 7, "^weights must be a table with exactly latency, underflow,"),
             ("knees", "latency", 7, r"^knees\.latency must be a list of \[value, points\] pairs, "),
@@ -384,3 +387,34 @@ class TestRampsAndSteps:
     def test_a_step_applies_from_its_threshold_on(self, value, reached):
         """The last threshold that a value reaches is the one that counts."""
         assert step(((1, 89), (2, 74)), value) == reached
+
+
+class TestReadOnly:
+    @pytest.mark.parametrize("mapping", ["weights", "bands"])
+    def test_its_mappings_can_not_be_changed(self, mapping):
+        """A shared policy is what its version says: no program changes a weight or a band."""
+        held = getattr(aeq.DEFAULT_POLICY, mapping)
+        first = next(iter(held))
+        with pytest.raises(TypeError):
+            held[first] = 0
+        assert aeq.Policy.load("v1") == aeq.DEFAULT_POLICY
+
+    def test_a_mapping_given_to_it_is_its_own(self):
+        """What a program does later to the mapping that it gave changes no policy."""
+        weights = dict(aeq.DEFAULT_POLICY.weights)
+        policy = replace(aeq.DEFAULT_POLICY, weights=weights)
+        weights["latency"] = 0
+        assert policy == aeq.DEFAULT_POLICY
+
+    @pytest.mark.parametrize(
+        "copied",
+        [copy.copy, copy.deepcopy, lambda policy: pickle.loads(pickle.dumps(policy)), replace],  # noqa: S301  # its own pickle
+        ids=["copy", "deepcopy", "pickle", "replace"],
+    )
+    def test_it_can_be_copied_and_stored(self, copied):
+        """A copy of a policy, by whichever way, is equal, and read-only as well."""
+        policy = copied(aeq.DEFAULT_POLICY)
+        assert policy == aeq.DEFAULT_POLICY
+        assert policy.to_dict() == V1
+        with pytest.raises(TypeError):
+            policy.weights["latency"] = 0

@@ -297,7 +297,7 @@ class TestStored:
     @pytest.mark.parametrize("data", [None, [], "call", 7])
     def test_what_is_no_object_is_refused(self, data):
         """A summary is read from an object with fields and from nothing else."""
-        with pytest.raises(aeq.SummaryError, match="object"):
+        with pytest.raises(aeq.SummaryError, match=r"^a stored call must be a table"):
             aeq.CallSummary.from_dict(data)
 
     def test_a_call_without_an_id_is_refused(self):

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import ai_engine_quality as aeq
 from ai_engine_quality.cli import cli
-from ai_engine_quality.sinks.records import to_line
+from ai_engine_quality.history.records import to_line
 
 EPOCH = 1_761_955_200.0
 """1 November 2025, 00:00 UTC."""

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
 from ai_engine_quality.history import certainty
-from ai_engine_quality.sinks.records import to_line
+from ai_engine_quality.history.records import to_line
 
 
 def call(*latencies, **values):

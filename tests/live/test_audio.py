@@ -91,8 +91,11 @@ class TestDecoding:
     def test_linear_samples_are_little_endian(self):
         """Two bytes are one sample, the low byte first."""
         assert decode(b"\x01\x00\x00\x01\xff\xff\x00\x80", "slin16").tolist() == [
-            1, 256, -1, -32_768,
-        ]  # fmt: skip
+            1,
+            256,
+            -1,
+            -32_768,
+        ]
 
     if audioop is not None:
 
@@ -409,9 +412,14 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         ("stage", "reason"),
-        [("nowhere", "unknown_stage"), ("", "unknown_stage"), ("provider_out:x", "unknown_stage"),
-         (None, "wrong_type"), (7, "wrong_type")],
-    )  # fmt: skip
+        [
+            ("nowhere", "unknown_stage"),
+            ("", "unknown_stage"),
+            ("provider_out:x", "unknown_stage"),
+            (None, "wrong_type"),
+            (7, "wrong_type"),
+        ],
+    )
     def test_an_unknown_stage_is_dropped_and_counted(self, quality, dropped, stage, reason):
         """A frame from a stage that isn't one is counted by its reason."""
         quality.call_started("1.1")
@@ -421,10 +429,18 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         ("length", "encoding", "rate"),
-        [(160, "ulaw", 8_000), (160, "alaw", 8_000), (320, "slin16", 8_000),
-         (640, "slin16", 16_000), (960, "slin16", 24_000), (1_600, "ulaw", 8_000),
-         (3_200, "slin16", 8_000), (9_600, "slin16", 24_000), (1, "ulaw", 8_000)],
-    )  # fmt: skip
+        [
+            (160, "ulaw", 8_000),
+            (160, "alaw", 8_000),
+            (320, "slin16", 8_000),
+            (640, "slin16", 16_000),
+            (960, "slin16", 24_000),
+            (1_600, "ulaw", 8_000),
+            (3_200, "slin16", 8_000),
+            (9_600, "slin16", 24_000),
+            (1, "ulaw", 8_000),
+        ],
+    )
     def test_frames_of_up_to_200_ms_are_taken(self, quality, length, encoding, rate):
         """Any length up to 200 ms is a frame, in each encoding and at each rate."""
         quality.call_started("1.1")

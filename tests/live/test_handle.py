@@ -174,10 +174,14 @@ class TestLife:
 class TestHardened:
     @pytest.mark.parametrize(
         "wrong",
-        [{"encoding": np.array(["ulaw", "alaw"])}, {"sample_rate": np.array([8_000, 16_000])},
-         {"encoding": Treacherous()}, {"sample_rate": Treacherous()}],
+        [
+            {"encoding": np.array(["ulaw", "alaw"])},
+            {"sample_rate": np.array([8_000, 16_000])},
+            {"encoding": Treacherous()},
+            {"sample_rate": Treacherous()},
+        ],
         ids=["encodings", "rates", "encoding", "rate"],
-    )  # fmt: skip
+    )
     def test_a_wrong_format_after_a_right_frame_never_raises(self, quality, registry, wrong):
         """What can't even be compared with the last frame's format is dropped and counted."""
         quality.call_started("1.1")

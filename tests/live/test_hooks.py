@@ -108,8 +108,11 @@ class TestRunning:
         quality.add_hook(lambda score: seen.append(("always", score.call_id)))
         end_calls(quality, many=2)
         assert seen == [
-            ("once", "1.0"), ("always", "1.0"), ("always", "1.1"), ("added", "1.1"),
-        ]  # fmt: skip
+            ("once", "1.0"),
+            ("always", "1.0"),
+            ("always", "1.1"),
+            ("added", "1.1"),
+        ]
 
 
 class PlainObject:
@@ -133,7 +136,7 @@ async def coroutine_hook(score):
 class TestWrongHooks:
     @pytest.mark.parametrize("add", ["add_hook", "on_call_end"])
     def test_the_same_hook_twice_is_refused(self, quality, add):
-        """A duplicate would page twice: ValueError, naming the hook and the mend."""
+        """A duplicate would page twice: ValueError, naming the hook and the fix."""
 
         def page_someone(score):
             """Do nothing with a score."""
@@ -151,11 +154,15 @@ class TestWrongHooks:
 
     @pytest.mark.parametrize(
         "hook",
-        [coroutine_hook, AwaitableObject(), functools.partial(coroutine_hook),
-         AwaitableObject().__call__],
-    )  # fmt: skip
+        [
+            coroutine_hook,
+            AwaitableObject(),
+            functools.partial(coroutine_hook),
+            AwaitableObject().__call__,
+        ],
+    )
     def test_a_coroutine_function_is_refused(self, quality, hook):
-        """Nobody would await it: TypeError, naming the mend."""
+        """Nobody would await it: TypeError, naming the fix."""
         with pytest.raises(TypeError, match=r"coroutine.*create_task"):
             quality.add_hook(hook)
         end_calls(quality)
@@ -320,7 +327,7 @@ class TestSlowHooks:
         assert (len(slow), len(fast)) == (5, 9)
 
     def test_a_hook_that_was_given_up_can_be_added_again(self):
-        """Whoever mends a slow hook adds it again, with all its five runs."""
+        """Whoever fixes a slow hook adds it again, with all its five runs."""
         timer, runs = Timer(), []
         runner = HookRunner(lambda *_: None, timer=timer)
         hook = timer.taking(0.2, runs)

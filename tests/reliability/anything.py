@@ -38,19 +38,48 @@ LABEL_BREAKERS = ('a"} 1\nevil_metric 1\n#', "a\\", 'a",call_id="b', "a\nb", "\x
 LABEL_BREAKERS += ("\ud800", "\u202eb", "\N{ZERO WIDTH SPACE}", "{}", " # {", "é" * 256, "")
 
 ANYTHING = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=40),
-    st.binary(max_size=40), st.complex_numbers(), st.lists(st.integers(), max_size=3),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=40),
+    st.binary(max_size=40),
+    st.complex_numbers(),
+    st.lists(st.integers(), max_size=3),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=3),
     st.sampled_from(LABEL_BREAKERS),
-    st.sampled_from([
-        10**400, -(10**400), math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e308, 2**63,
-        Decimal("NaN"), Decimal(1), Fraction(1, 3), np.float64("nan"), np.int64(-1), np.bool_(True),
-        np.array([1.0, 2.0]), np.float32(0.5), object(), int, print,
-        Ellipsis, memoryview(b"\x10" * 160), bytearray(320),
-    ]),
+    st.sampled_from(
+        [
+            10**400,
+            -(10**400),
+            math.nan,
+            math.inf,
+            -math.inf,
+            -0.0,
+            5e-324,
+            1e308,
+            2**63,
+            Decimal("NaN"),
+            Decimal(1),
+            Fraction(1, 3),
+            np.float64("nan"),
+            np.int64(-1),
+            np.bool_(True),
+            np.array([1.0, 2.0]),
+            np.float32(0.5),
+            object(),
+            int,
+            print,
+            Ellipsis,
+            memoryview(b"\x10" * 160),
+            bytearray(320),
+        ]
+    ),
     # Made when drawn: a strategy is shown by what it holds.
-    st.builds(Treacherous), st.builds(lambda: HUGE_TEXT), st.builds(lambda: HUGE_BYTES),
-)  # fmt: skip
+    st.builds(Treacherous),
+    st.builds(lambda: HUGE_TEXT),
+    st.builds(lambda: HUGE_BYTES),
+)
 
 RIGHT_IDS = (
     "1761532874.2245",
@@ -68,10 +97,12 @@ NAMES = st.sampled_from(["deepgram", "OpenAI Realtime", None]) | ANYTHING
 WORDS = st.sampled_from(["transport-failure", "ulaw", "completed", ""]) | ANYTHING
 STAGES = st.sampled_from(["provider_out", "transport_out", "transport_out:file", "transport_in"])
 FRAMES = st.binary(max_size=64).map(lambda seed: (seed * 5_000)[: len(seed) * 80])
-FORMATS = st.fixed_dictionaries({
-    "encoding": st.sampled_from(["ulaw", "alaw", "slin16"]) | ANYTHING,
-    "sample_rate": st.sampled_from([8_000, 16_000, 24_000]) | ANYTHING,
-})  # fmt: skip
+FORMATS = st.fixed_dictionaries(
+    {
+        "encoding": st.sampled_from(["ulaw", "alaw", "slin16"]) | ANYTHING,
+        "sample_rate": st.sampled_from([8_000, 16_000, 24_000]) | ANYTHING,
+    }
+)
 NOTHING = st.just({})
 
 OBSERVATIONS = {
@@ -92,10 +123,13 @@ OBSERVATIONS = {
 ENDS = st.fixed_dictionaries(
     {},
     optional={
-        "provider": NAMES, "pipeline": NAMES, "outcome": WORDS,
-        "failed": st.booleans() | ANYTHING, "duration": SECONDS,
+        "provider": NAMES,
+        "pipeline": NAMES,
+        "outcome": WORDS,
+        "failed": st.booleans() | ANYTHING,
+        "duration": SECONDS,
     },
-)  # fmt: skip
+)
 
 _OBSERVED = st.sampled_from(sorted(OBSERVATIONS)).flatmap(
     lambda name: st.tuples(st.just(name), *OBSERVATIONS[name])
@@ -119,9 +153,12 @@ class Session:
         self.now = 0.0
         self.registry = CollectorRegistry()
         self.quality = aeq.QualityMonitor(
-            registry=self.registry, clock=lambda: self.now, log=False, logger=self,
+            registry=self.registry,
+            clock=lambda: self.now,
+            log=False,
+            logger=self,
             expire_after=1_000.0,
-        )  # fmt: skip
+        )
         self.told: list[aeq.CallScore] = []
         self.quality.add_hook(self.told.append)
         for call_id in RIGHT_IDS[:4]:

@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 
 import ai_engine_quality as aeq
 from ai_engine_quality.live.hooks import MAX_NESTED
-from ai_engine_quality.monitor import MAX_EXPIRED
+from ai_engine_quality.live.upkeep import MAX_EXPIRED
 
 STARTED, ENDED = "ai_agent_calls_started_total", "ai_agent_calls_ended_total"
 
@@ -41,8 +41,12 @@ def python(script, **options):
     """Run a script in a process of its own and return what it printed, as JSON."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(script)],
-        capture_output=True, text=True, check=False, timeout=120, **options,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        **options,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -90,8 +90,9 @@ def test_no_request_harms_the_engine(what):
     async def main():
         engine = ReferenceEngine(
             quality=aeq.QualityMonitor(registry=(registry := CollectorRegistry()), log=False),
-            registry=registry, port=0,
-        )  # fmt: skip
+            registry=registry,
+            port=0,
+        )
         await engine.start()
         port = int(engine.url.rpartition(":")[2])
         try:
@@ -122,8 +123,11 @@ class TestRecordFiles:
         """
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(script), "rescore", str(path), "--policy", "v1"],
-            capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
         assert (done.returncode, "2 calls" in done.stdout) == (0, True), done.stderr
         assert "1 lines are no records" in done.stderr
         most = int(re.search(r"VmHWM:\s+(\d+) kB", done.stderr)[1])

@@ -32,10 +32,17 @@ def forged(tmp_path):
     file = aeq.RecordFile(path)
     for number, latency in enumerate([0.5, 4.0, 6.0]):
         summary = aeq.CallSummary(
-            call_id=f"{number}{STEERING}", provider=STEERING, pipeline=STEERING, outcome=STEERING,
-            duration=60.0, started_at=1_761_532_874.0, turn_latencies=(latency,) * 5, underflows=0,
-            fallbacks=1, fallback_reasons={STEERING: 1},
-        )  # fmt: skip
+            call_id=f"{number}{STEERING}",
+            provider=STEERING,
+            pipeline=STEERING,
+            outcome=STEERING,
+            duration=60.0,
+            started_at=1_761_532_874.0,
+            turn_latencies=(latency,) * 5,
+            underflows=0,
+            fallbacks=1,
+            fallback_reasons={STEERING: 1},
+        )
         file(replace(aeq.score(summary), policy_version=f"v1{STEERING}"))
     file.close()
     return path
@@ -74,9 +81,12 @@ def test_an_engine_cannot_steer_the_terminal_of_fault(listing):
     class Forger(http.server.BaseHTTPRequestHandler):
         def do_GET(self):  # as http.server names it
             fault = {
-                "name": STEERING, "title": STEERING, "factors": [STEERING], "active": True,
+                "name": STEERING,
+                "title": STEERING,
+                "factors": [STEERING],
+                "active": True,
                 "seconds_left": None,
-            }  # fmt: skip
+            }
             body = json.dumps({"faults": [fault] if listing else [{"name": 7}]}).encode()
             self.send_response(200)
             self.end_headers()

@@ -161,9 +161,13 @@ class Simulation:
         text = generate_latest(self.registry).decode()
         series = sum(len(family.samples) for family in text_string_to_metric_families(text))
         return Held(
-            number, self.outcome.started, int(self.total("ai_agent_calls_active")), series,
-            sys.getallocatedblocks(), _resident(),
-        )  # fmt: skip
+            number,
+            self.outcome.started,
+            int(self.total("ai_agent_calls_active")),
+            series,
+            sys.getallocatedblocks(),
+            _resident(),
+        )
 
     def total(self, name: str) -> float:
         """Return the sum of all samples of a name."""
@@ -177,15 +181,17 @@ class Simulation:
         pairs = {
             "calls started": (outcome.started, self.total("ai_agent_calls_started_total")),
             "started, and ended or active": (
-                outcome.started, self.total("ai_agent_calls_ended_total") + active,
+                outcome.started,
+                self.total("ai_agent_calls_ended_total") + active,
             ),
             "scored": (outcome.scored, self.total("ai_agent_calls_scored_total")),
             "not scored": (outcome.unscored, self.total("ai_agent_calls_unscored_total")),
             "told to hooks, and ended": (
-                outcome.scored + outcome.unscored, self.total("ai_agent_calls_ended_total"),
+                outcome.scored + outcome.unscored,
+                self.total("ai_agent_calls_ended_total"),
             ),
             "told twice": (outcome.told_twice, 0),
-        }  # fmt: skip
+        }
         return [f"{what}: {a:g} and {b:g}" for what, (a, b) in pairs.items() if a != b]
 
 

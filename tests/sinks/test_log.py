@@ -10,9 +10,19 @@ from structlog.testing import CapturingLogger, capture_logs
 import ai_engine_quality as aeq
 
 FIELDS = {
-    "call_id", "score", "band", "unscored_reason", "provider", "pipeline", "outcome", "duration",
-    "turns", "coverage", "policy", "explanation",
-}  # fmt: skip
+    "call_id",
+    "score",
+    "band",
+    "unscored_reason",
+    "provider",
+    "pipeline",
+    "outcome",
+    "duration",
+    "turns",
+    "coverage",
+    "policy",
+    "explanation",
+}
 """What ``call_quality_scored`` carries, ``event`` and the logger's own additions aside."""
 
 SECRETS = ["+4915112345678", "15112345678", "Jane Doe", "Please transfer me to my doctor"]
@@ -265,6 +275,9 @@ class TestABrokenLogger:
         before = broken.asked
         have_call(monitor, "one more")
         assert broken.asked > before
-        assert registry.get_sample_value(
-            "ai_agent_call_scores_count", {"provider": "openai_realtime", "pipeline": "default"}
-        ) == 21  # fmt: skip
+        assert (
+            registry.get_sample_value(
+                "ai_agent_call_scores_count", {"provider": "openai_realtime", "pipeline": "default"}
+            )
+            == 21
+        )

@@ -220,7 +220,7 @@ def test_a_sample_goes_stale_and_stays_in_history(engine, prometheus, now):
     series = 'ai_agent_call_quality_score{call_id="forgotten"}'
     eventually(lambda: (prometheus.value(f"count_over_time({series}[5m])") or 0) >= 3)
     assert prometheus.value(series) == score
-    now[0] += 60.0
+    now[0] += 900.0
     eventually(lambda: prometheus.value(series) is None)
     for function in ("last_over_time", "max_over_time", "min_over_time"):
         assert prometheus.value(f"{function}({series}[5m])") == score

@@ -26,7 +26,7 @@ everything = aeq.QualityMonitor(
     records=Path("records.jsonl"),
     log=False,
     logger=None,
-    retention=aeq.Retention(min_collections=2, max_calls=100),
+    retention=aeq.Retention(max_seconds=600, max_calls=100),
     costs={"deepgram": aeq.CallCost(per_minute=0.0043, currency="USD")},
     max_live_calls=1_000,
     expire_after=3_600,

@@ -76,7 +76,9 @@ class Golden:
         Raises:
             SummaryError: a field is missing, unknown or of a wrong type.
         """
-        return cls(**reading.fields("", data, _READERS, optional=False))
+        with reading.reported_as(SummaryError):
+            read = reading.fields("", data, _READERS, optional=False, what="a golden baseline")
+        return cls(**read)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def test_rows_on_one_side_only_are_not_compared(make_call, matrix):
         ('{"policy": "v1"}', "rows is missing"),
         ('{"policy": "v1", "rows": {"a b": {"calls": 1}}}', "mean_score is missing"),
         ('{"policy": 1, "rows": {}}', "policy must be text"),
-        ('{"policy": "v1", "rows": []}', "rows must be an object"),
+        ('{"policy": "v1", "rows": []}', "rows must be a table"),
     ],
 )
 def test_a_file_that_is_no_baseline_is_refused(tmp_path, content, said):

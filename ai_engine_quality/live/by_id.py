@@ -1,0 +1,90 @@
+"""The observations of live calls by their call id, for engines that keep no handle."""
+
+from __future__ import annotations
+
+from ai_engine_quality.core.observations import FRAME_SECONDS, DropReason
+from ai_engine_quality.live.audio import FrameBatch
+from ai_engine_quality.live.handle import CallHandle, CallOwner
+from ai_engine_quality.live.live_calls import LiveCalls
+
+
+class ObservationsById(CallOwner):
+    """Finds a call's handle by its id, and hands each observation to it."""
+
+    def __init__(self, live: LiveCalls, frames: FrameBatch) -> None:
+        self.frames = frames
+        self._live = live
+        self._handles = live.handles
+        self._unknown = CallHandle(self, None, "", DropReason.UNKNOWN_CALL)
+        self._late = CallHandle(self, None, "", DropReason.CALL_ENDED)
+
+    def call(self, call_id: str) -> CallHandle:
+        """Return a call's handle, for observations without the id: the fast path.
+
+        Observations of an unknown or ended call's handle are dropped and counted.
+        """
+        found = self._find(call_id)
+        if found.live or not isinstance(call_id, str):
+            return found
+        gone = DropReason.CALL_ENDED if found is self._late else DropReason.UNKNOWN_CALL
+        return CallHandle(self, None, call_id, gone)
+
+    def _find(self, call_id: object) -> CallHandle:
+        """Return the live handle, or the one that drops for unknown or for ended calls."""
+        try:
+            found = self._live.handles.get(call_id)  # type: ignore[call-overload]  # whatever it is
+            if found is not None:
+                return found  # type: ignore[no-any-return]  # as above
+            return self._late if self._live.ended_lately(call_id) else self._unknown  # type: ignore[arg-type]  # as above
+        except Exception:  # unhashable, or a foreign __eq__
+            return self._unknown
+
+    def turn_response(self, call_id: str, seconds: float) -> None:
+        """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
+        try:
+            found = self._handles[call_id]
+        except Exception:  # unknown, unhashable, or a foreign __eq__
+            found = self._find(call_id)
+        found.turn_response(seconds)
+
+    def unanswered(self, call_id: str, waited: float) -> None:
+        """Report a turn of the caller that never got a reply, and the seconds it waited."""
+        self._find(call_id).unanswered(waited)
+
+    def frames_sent(self, call_id: str, count: int) -> None:
+        """Report 20 ms frames of agent speech that were played, fillers not included."""
+        self._find(call_id).frames_sent(count)
+
+    def underflow(self, call_id: str, count: int = 1, episodes: int | None = None) -> None:
+        """Report 20 ms fillers, and in how many episodes they came (None: unknown)."""
+        self._find(call_id).underflow(count, episodes)
+
+    def fallback(self, call_id: str, reason: str = "") -> None:
+        """Report a fall from streaming to playing a file."""
+        self._find(call_id).fallback(reason)
+
+    def barge_in(self, call_id: str, reaction: float | None = None) -> None:
+        """Report an interruption: seconds until the agent was silent, None where not timed."""
+        self._find(call_id).barge_in(reaction)
+
+    def codec_alignment(self, call_id: str, aligned: bool, detail: str = "") -> None:
+        """Report a check of the formats on both sides of the engine."""
+        self._find(call_id).codec_alignment(aligned, detail)
+
+    def audio_level(
+        self, call_id: str, stage: str, rms: float, *, seconds: float = FRAME_SECONDS
+    ) -> None:
+        """Report a 16-bit RMS that was measured elsewhere."""
+        self._find(call_id).audio_level(stage, rms, seconds=seconds)
+
+    def audio(
+        self, call_id: str, stage: str, frame: bytes, *, encoding: str, sample_rate: int
+    ) -> None:
+        """Report a raw 20 ms frame: ulaw, alaw or slin16, at 8000, 16000 or 24000 Hz."""
+        self._find(call_id).audio(stage, frame, encoding=encoding, sample_rate=sample_rate)
+
+    def call_updated(
+        self, call_id: str, provider: str | None = None, pipeline: str | None = None
+    ) -> None:
+        """Report the provider or the pipeline when they become known; None leaves it as it is."""
+        self._find(call_id).call_updated(provider, pipeline)

@@ -1,0 +1,70 @@
+"""What the library tells of itself: what it didn't take, and which of its outputs failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ai_engine_quality.core.observations import DropReason, Rejected
+
+
+class Counts(Protocol):
+    """Counts what went wrong, as metrics."""
+
+    def dropped(self, reason: DropReason, count: int = 1) -> None:
+        """Count what was not taken."""
+
+    def hook_failed(self, hook: str) -> None:
+        """Count a hook that raised or was slow."""
+
+
+class Warner(Protocol):
+    """Logs a warning, once a minute for each event and subject."""
+
+    def warn(
+        self, event: str, subject: str, error: BaseException | None = None, **fields: Any
+    ) -> None:
+        """Log it."""
+
+
+class Reporter:
+    """Counts what went wrong, and warns of it once a minute."""
+
+    def __init__(self, counts: Counts, warner: Warner) -> None:
+        self._counts = counts
+        self._warner = warner
+
+    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+        """Count what was not taken, and warn once a minute. Never raises."""
+        try:
+            self._counts.dropped(reason)
+            self._warner.warn("quality_observation_dropped", reason.value, error)
+        except Exception:
+            # Nothing is left to tell it with, and the engine must not notice.
+            return
+
+    def checked(self, check: Callable[[object], Any], value: object) -> Any:
+        """Return a checked value, or None for one that is dropped: the call goes on all the same.
+
+        Args:
+            check: Raises Rejected for a value that isn't believed.
+            value: What an engine reported; None is nothing, and not checked.
+        """
+        if value is None:
+            return None
+        try:
+            return check(value)
+        except Rejected as rejected:
+            self.drop(rejected.reason)
+            return None
+
+    def hook_failed(self, hook: str, error: BaseException | None) -> None:
+        """Tell of a hook that raised; without an error, that it was slow."""
+        self._counts.hook_failed(hook)
+        event = "quality_hook_slow" if error is None else "quality_hook_failed"
+        self._warner.warn(event, hook, error)
+
+    def record_lost(self, lost: int, error: BaseException | None) -> None:
+        """Tell of records that could not be written."""
+        self._counts.dropped(DropReason.RECORD_NOT_WRITTEN, lost)
+        self._warner.warn("quality_record_not_written", type(error).__name__, error)

@@ -1,0 +1,118 @@
+"""What is read at the moment of a scrape: the per-call samples, and the calls in progress."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.samples import Sample
+
+from ai_engine_quality.live.facts import LiveCount, Retention
+from ai_engine_quality.sinks.prometheus.metrics import PREFIX, Registration
+
+SEEN_SECONDS = 60.0
+"""A sample that the bound evicts at a younger age may have been seen by nobody, and is counted."""
+
+_SCORE = "call_quality_score"
+_ACTIVE = "calls_active"
+_LIVE = "live_calls"
+_RETAINED = "quality_series_retained"
+_HELP = {
+    _SCORE: "Quality score of a finished call, 0 to 100; shown for 15 minutes after its end.",
+    _ACTIVE: "Calls in progress, whether anybody speaks or not.",
+    _LIVE: "Calls in progress by the band that they would have if they ended now.",
+    _RETAINED: "Finished calls whose sample is still shown.",
+}
+
+
+class RetainedScores:
+    """Per-call samples, bounded in time and number: see :class:`Retention`."""
+
+    def __init__(self, retention: Retention, on_evicted: Callable[[], None]) -> None:
+        self._retention = retention
+        self._on_evicted = on_evicted
+        self._lock = Lock()
+        self._calls: OrderedDict[str, tuple[float, Sample]] = OrderedDict()
+        """When each call ended, and its sample: made once, shown many times. Oldest first."""
+
+    def add(self, call_id: str, score: int, now: float) -> None:
+        """Keep a finished call's score; what exceeds the bound goes, the oldest first."""
+        with self._lock:
+            self._calls.pop(call_id, None)
+            self._calls[call_id] = now, Sample(f"{PREFIX}{_SCORE}", {"call_id": call_id}, score)
+            while len(self._calls) > self._retention.max_calls:
+                _, (ended, _) = self._calls.popitem(last=False)
+                if now - ended < SEEN_SECONDS:
+                    self._on_evicted()
+
+    def shown(self, now: float) -> list[Sample]:
+        """Return the samples that are shown now; whoever reads them takes nothing away."""
+        with self._lock:
+            while self._calls:
+                call_id, (ended, _) = next(iter(self._calls.items()))
+                if now - ended < self._retention.max_seconds:
+                    break  # ordered by age: the rest is younger
+                del self._calls[call_id]
+            return [sample for _, sample in self._calls.values()]
+
+
+class Collected:
+    """What the registry asks at each scrape."""
+
+    def __init__(
+        self,
+        retained: RetainedScores,
+        *,
+        clock: Callable[[], float],
+        live_calls: Callable[[], LiveCount],
+        before_collect: Callable[[], None],
+    ) -> None:
+        self._retained = retained
+        self._clock = clock
+        self._live_calls = live_calls
+        self._before_collect = before_collect
+
+    def describe(self) -> list[Metric]:
+        """Return the families' names and types, so that duplicates are refused."""
+        labels = {_SCORE: ("call_id",), _LIVE: ("band",)}
+        return [_family(name, labels.get(name, ()), []) for name in _HELP]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families with their samples."""
+        self._before_collect()
+        live = self._live_calls()
+        shown = self._retained.shown(self._clock())
+        scores = _family(_SCORE, ("call_id",), [])
+        scores.samples = shown
+        yield scores
+        yield _family(_ACTIVE, (), [((), live.active)])
+        by_band = [((band,), count) for band, count in live.by_band.items()]
+        yield _family(_LIVE, ("band",), by_band)
+        yield _family(_RETAINED, (), [((), len(shown))])
+
+
+class LiveGauges:
+    """The same for several processes, where nothing can be collected: plain gauges, set."""
+
+    def __init__(self, registration: Registration) -> None:
+        self._active = registration.live_gauge(_ACTIVE, _HELP[_ACTIVE])
+        self._by_band = registration.live_gauge(_LIVE, _HELP[_LIVE], ("band",))
+        # There, and 0: no call has a sample of its own where samples can't be withdrawn.
+        registration.live_gauge(_RETAINED, _HELP[_RETAINED])
+
+    def publish(self, live: LiveCount) -> None:
+        """Set them."""
+        self._active.set(live.active)
+        for band, count in live.by_band.items():
+            self._by_band.labels(band).set(count)
+
+
+def _family(
+    name: str, labels: Sequence[str], values: Sequence[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"{PREFIX}{name}", _HELP[name], labels=labels)
+    for label_values, value in values:
+        family.add_metric(label_values, value)
+    return family

@@ -1,0 +1,200 @@
+"""The table of the client's own metrics: their names, types, labels and buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
+
+SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
+"""Integer scores: the bands' own edges, so that counts by band are exact."""
+
+TURN_BUCKETS = (0.2, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0)
+"""Seconds: the engine's own buckets, and two more for turns that its alerts call critical."""
+
+UNDERFLOW_BUCKETS = (0.0, 0.0025, 0.005, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
+"""Effective ratio: the policy's ceilings, and what lies around them."""
+
+PREFIX = "ai_agent_"
+_GROUP = ("provider", "pipeline")
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+_LIVEMAX = {"multiprocess_mode": "livemax"}
+
+
+class _Metric(NamedTuple):
+    """How one is registered."""
+
+    kind: type[Counter | Gauge | Histogram | Summary]
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    options: Mapping[str, Any] = _NO_OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Those of one registry."""
+
+    scores: Histogram
+    turns: Histogram
+    scored: Counter
+    unscored: Counter
+    penalties: Counter
+    underflow: Histogram
+    ceilings: Counter
+    coverage: Summary
+    clipped: Summary
+    started: Counter
+    ended: Counter
+    cost: Counter
+    hook_live: Gauge
+    engine_info: Gauge
+    dropped: Counter
+    hook_failures: Counter
+    info: Gauge
+
+
+_TABLE = {
+    "scores": _Metric(
+        Histogram,
+        "call_scores",
+        "Quality scores of finished calls, 0 to 100.",
+        _GROUP,
+        {"buckets": SCORE_BUCKETS},
+    ),
+    "turns": _Metric(
+        Histogram,
+        "call_turn_response_seconds",
+        "End of the caller's turn to first agent audio, of every kind of provider.",
+        _GROUP,
+        {"buckets": TURN_BUCKETS},
+    ),
+    "scored": _Metric(
+        Counter, "calls_scored_total", "Finished calls by quality band.", (*_GROUP, "band")
+    ),
+    "unscored": _Metric(
+        Counter, "calls_unscored_total", "Finished calls without a score, by reason.", ("reason",)
+    ),
+    "penalties": _Metric(
+        Counter,
+        "call_quality_penalty_points_total",
+        "Points that finished calls lost, by factor.",
+        (*_GROUP, "factor"),
+    ),
+    "underflow": _Metric(
+        Histogram,
+        "call_underflow_ratio",
+        "Effective underflow ratio of finished calls.",
+        _GROUP,
+        {"buckets": UNDERFLOW_BUCKETS},
+    ),
+    "ceilings": _Metric(
+        Counter,
+        "call_ceilings_total",
+        "Finished calls that a ceiling applied to, by rule.",
+        ("provider", "rule"),
+    ),
+    "coverage": _Metric(
+        Summary,
+        "call_coverage_ratio",
+        "Share of a finished call's score that was observed.",
+        ("provider",),
+    ),
+    "clipped": _Metric(
+        Summary,
+        "call_clipped_ratio",
+        "Share of the agent's samples that are at full scale.",
+        ("provider",),
+    ),
+    "started": _Metric(Counter, "calls_started_total", "Calls started.", ("provider",)),
+    "ended": _Metric(Counter, "calls_ended_total", "Calls ended.", ("provider", "outcome")),
+    "cost": _Metric(
+        Counter,
+        "call_cost_total",
+        "Call minutes times the configured rate.",
+        ("provider", "currency"),
+    ),
+    "hook_live": _Metric(
+        Gauge,
+        "quality_hook_live",
+        "1 where the engine delivers a factor's observations.",
+        ("factor",),
+        _LIVEMAX,
+    ),
+    "engine_info": _Metric(
+        Gauge,
+        "engine_info",
+        "The engine: its version and audio transport.",
+        ("version", "audio_transport"),
+        _LIVEMAX,
+    ),
+    "dropped": _Metric(
+        Counter,
+        "quality_dropped_total",
+        "Observations and calls not taken, by reason.",
+        ("reason",),
+    ),
+    "hook_failures": _Metric(
+        Counter,
+        "quality_hook_failures_total",
+        "Call-end hooks that raised or were slow.",
+        ("hook",),
+    ),
+    "info": _Metric(
+        Gauge,
+        "quality_info",
+        "This library: its version and scoring policy.",
+        ("version", "policy"),
+        _LIVEMAX,
+    ),
+}
+
+
+class Registration:
+    """What was registered on a registry, so that all of it can be unregistered."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._registered: list[Any] = []
+
+    def add(self, collector: Any) -> None:
+        """Register a collector.
+
+        Raises:
+            ValueError: the registry has a metric of one of its names already.
+        """
+        self._registry.register(collector)
+        self._registered.append(collector)
+
+    def metrics(self) -> Metrics:
+        """Register the whole table.
+
+        Raises:
+            ValueError: the registry has a metric of one of these names already.
+        """
+        return Metrics(**{key: self._make(metric) for key, metric in _TABLE.items()})
+
+    def _make(self, metric: _Metric) -> Any:
+        made = metric.kind(
+            f"{PREFIX}{metric.name}", metric.help, metric.labels, registry=None, **metric.options
+        )
+        self.add(made)
+        return made
+
+    def live_gauge(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
+        """Register a gauge that several processes add up.
+
+        Raises:
+            ValueError: the registry has a metric of this name already.
+        """
+        gauge = Gauge(f"{PREFIX}{name}", text, labels, registry=None, multiprocess_mode="livesum")
+        self.add(gauge)
+        return gauge
+
+    def undo(self) -> None:
+        """Unregister every metric; the registry is then as it was."""
+        while self._registered:
+            self._registry.unregister(self._registered.pop())

@@ -1,0 +1,182 @@
+"""What counts each call, and tells what the library knows of itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from threading import Lock
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from ai_engine_quality.core.observations import DropReason
+from ai_engine_quality.core.policy import Band
+from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.summary import CallSummary
+from ai_engine_quality.live.facts import CallCost, LiveCount, Retention, by_provider
+from ai_engine_quality.sinks.prometheus.collected import Collected, LiveGauges, RetainedScores
+from ai_engine_quality.sinks.prometheus.metrics import Registration
+from ai_engine_quality.sinks.prometheus.series import (
+    Group,
+    LabelValues,
+    Provider,
+    Series,
+    label_text,
+)
+
+MAX_EXEMPLAR_CALL_ID = 100
+"""An exemplar's labels may have 128 characters in all."""
+
+UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence")
+
+
+class PrometheusSink:
+    """Registers the metrics and keeps them; ``close()`` unregisters every one."""
+
+    def __init__(
+        self,
+        *,
+        registry: CollectorRegistry | None,
+        clock: Callable[[], float],
+        live_calls: Callable[[], LiveCount],
+        before_collect: Callable[[], None],
+        per_call_series: bool,
+        retention: Retention | None,
+        costs: Mapping[str, CallCost] | None,
+        version: str,
+        policy_version: str,
+    ) -> None:
+        """Register on a registry.
+
+        Args:
+            registry: None is prometheus_client's default one.
+            clock: Monotonic seconds.
+            live_calls: Counts the calls in progress.
+            before_collect: Brings them up to date, before each scrape.
+            per_call_series: Whether each finished call has a sample of its own.
+            retention: How long those stay; None is the usual retention.
+            costs: What a minute costs, by provider.
+            version: The library's.
+            policy_version: The scoring policy's.
+
+        Raises:
+            TypeError: retention or costs are none.
+            ValueError: the registry has metrics of these names already, or a cost can't be used.
+        """
+        kept = Retention() if retention is None else retention
+        if not isinstance(kept, Retention):
+            raise TypeError(f"retention must be a Retention(...), not {retention!r}")
+        rates = {} if costs is None else by_provider(costs)
+        self._clock = clock
+        self.multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self.per_call_series = per_call_series and not self.multiprocess
+        self._lock = Lock()
+        self._hooks = LabelValues()
+        self._retained = RetainedScores(kept, lambda: self.dropped(DropReason.SAMPLE_EVICTED))
+        self.collected = Collected(
+            self._retained, clock=clock, live_calls=live_calls, before_collect=before_collect
+        )
+        self._registration = Registration(REGISTRY if registry is None else registry)
+        try:
+            self._register(version, policy_version)
+        except ValueError as error:
+            self.close()
+            raise ValueError(
+                f"{error}. This registry has a QualityMonitor already: use that one, close() it "
+                "first, or pass registry=CollectorRegistry()"
+            ) from error
+        self._series = Series(self._metrics, rates)
+
+    def _register(self, version: str, policy_version: str) -> None:
+        # First of all: what collecting updates (expired calls, say) is then in the same scrape.
+        if self.multiprocess:
+            self._live = LiveGauges(self._registration)
+        else:
+            self._registration.add(self.collected)
+        self._metrics = self._registration.metrics()
+        self._metrics.info.labels(version, policy_version).set(1)
+        for reason in UNSCORED_REASONS:
+            self._metrics.unscored.labels(reason)
+        self._drops = {reason: self._metrics.dropped.labels(reason.value) for reason in DropReason}
+
+    def close(self) -> None:
+        """Unregister every metric; the registry is then as it was."""
+        self._registration.undo()
+
+    # What happens to calls.
+
+    def call_started(self, provider: str | None, pipeline: str | None) -> None:
+        """Count a call."""
+        with self._lock:
+            self._series.provider(provider).started.inc()
+            self._series.group(provider, pipeline)
+
+    def begin_series(self, provider: str | None, pipeline: str | None) -> None:
+        """Let every series of a call begin at zero, so that its end shows in a rate."""
+        with self._lock:
+            self._series.provider(provider)
+            self._series.group(provider, pipeline)
+
+    def turn_observer(self, provider: str | None, pipeline: str | None) -> Callable[[float], None]:
+        """Return what takes the latency of each turn, in seconds, as it comes."""
+        with self._lock:
+            return self._series.group(provider, pipeline).turns.observe
+
+    def __call__(self, score: CallScore) -> None:
+        """Count a call that has ended, and keep its sample for a while."""
+        summary = score.summary
+        with self._lock:
+            self._count_end(self._series.provider(summary.provider), summary)
+            group = self._series.group(summary.provider, summary.pipeline)
+            group.coverage.observe(score.coverage)
+            if (clipped := summary.agent_clipped) is not None:
+                group.clipped.observe(clipped)
+            underflow = score.factor("underflow")
+            if underflow.value is not None:
+                group.underflow.observe(underflow.value)
+            if score.score is None or score.band is None:
+                self._metrics.unscored.labels(score.unscored_reason).inc()
+                return
+            self._count_score(group, score.call_id, score.score, score.band)
+            for factor in score.factors:
+                if factor.penalty:
+                    group.penalties[factor.name].inc(factor.penalty)
+            for gate in score.gates:
+                group.ceilings[gate.rule].inc()
+
+    def _count_score(self, group: Group, call_id: str, score: int, band: Band) -> None:
+        group.by_band[band].inc()
+        exemplar = None
+        if self.per_call_series:
+            self._retained.add(call_id, score, self._clock())
+            exemplar = {"call_id": call_id} if len(call_id) <= MAX_EXEMPLAR_CALL_ID else None
+        group.scores.observe(score, exemplar)
+
+    def _count_end(self, provider: Provider, summary: CallSummary) -> None:
+        self._series.ended(provider, summary.outcome).inc()
+        if provider.cost is not None and summary.duration is not None:
+            provider.cost.inc(provider.per_minute * summary.duration / 60)
+
+    # What the library tells of itself.
+
+    def dropped(self, reason: DropReason, count: int = 1) -> None:
+        """Count what was not taken."""
+        self._drops[reason].inc(count)
+
+    def hook_failed(self, hook: str) -> None:
+        """Count a hook that raised or was slow."""
+        with self._lock:
+            self._metrics.hook_failures.labels(self._hooks(label_text(hook))).inc()
+
+    def hook_live(self, factor: str, live: bool) -> None:
+        """Tell whether the engine delivers a factor's observations."""
+        self._metrics.hook_live.labels(label_text(factor)).set(1 if live else 0)
+
+    def engine_info(self, version: str, audio_transport: str) -> None:
+        """Tell which engine this is, instead of what was told before."""
+        if not self.multiprocess:
+            self._metrics.engine_info.clear()
+        self._metrics.engine_info.labels(label_text(version), label_text(audio_transport)).set(1)
+
+    def publish_live(self, live: LiveCount) -> None:
+        """Set the gauges of live calls, where no collection can: with several processes."""
+        self._live.publish(live)
