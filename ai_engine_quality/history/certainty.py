@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine_quality.core.arithmetic import Knees, Steps
 from ai_engine_quality.core.distribution import Distribution
-from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Knees, Policy, Steps
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import floor_percent, plural
 
@@ -138,14 +139,14 @@ def _percentiles(values: Values, percentile: float) -> Values:
 def _scores(call: CallScore, policy: Policy, drawn: Mapping[str, Values]) -> Values:
     """Return the scores, as ``scoring`` makes them, with what was drawn in place of the call's."""
     fixed = sum(factor.penalty for factor in call.factors if factor.name not in drawn)
-    tops = [gate.ceiling for gate in call.gates if gate.rule not in drawn]
+    tops = [ceiling.ceiling for ceiling in call.ceilings if ceiling.rule not in drawn]
     raw = np.full(RESAMPLES, 100 - fixed)
     highest = np.full(RESAMPLES, float(min(tops, default=100)))
     for name, values in drawn.items():
         raw -= _ramp(getattr(policy.knees, name), values)
         highest = np.minimum(highest, _ceilings(getattr(policy.ceilings, name), values))
-    held = np.minimum(np.round(raw, 9), highest)
-    return np.asarray(np.clip(np.floor(held + 0.5), 0, 100), dtype=np.float64)
+    points = np.minimum(np.round(raw, 9), highest)
+    return np.asarray(np.clip(np.floor(points + 0.5), 0, 100), dtype=np.float64)
 
 
 def _ramp(knees: Knees, values: Values) -> Values:

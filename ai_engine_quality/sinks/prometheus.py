@@ -19,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
 from ai_engine_quality.core.observations import DropReason
-from ai_engine_quality.core.policy import FACTORS, Band, Ceilings
+from ai_engine_quality.core.policy import FACTORS, Band, CeilingRules
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.core.wording import printable
@@ -49,7 +49,7 @@ OTHER = "other"
 SEEN_SECONDS = 60.0
 """A sample that the bound evicts at a younger age may have been seen by nobody, and is counted."""
 
-CEILINGS = tuple(field.name for field in fields(Ceilings))
+CEILINGS = tuple(field.name for field in fields(CeilingRules))
 """The policy's rules, so that each provider's counts begin at zero."""
 
 UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence")
@@ -329,8 +329,8 @@ class PrometheusSink:
             for factor in score.factors:
                 if factor.penalty:
                     group.penalties[factor.name].inc(factor.penalty)
-            for gate in score.gates:
-                group.ceilings[gate.rule].inc()
+            for ceiling in score.ceilings:
+                group.ceilings[ceiling.rule].inc()
 
     def _count_score(self, group: _Group, call_id: str, score: int, band: Band) -> None:
         group.by_band[band].inc()
