@@ -203,7 +203,7 @@ class TestStage:
         ["provider_out", "transport_out", "transport_out:stream", "transport_out:file-2",
          "transport_in", "provider_in"],
     )  # fmt: skip
-    def test_the_stages_of_the_contract_are_known(self, value):
+    def test_the_stages_of_the_audios_way_are_known(self, value):
         """The agent's stages, with kinds of playback, and the caller's are taken as they are."""
         assert observations.stage(value) == value
 

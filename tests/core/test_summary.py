@@ -96,8 +96,8 @@ class TestAccumulator:
         assert call.turn_latencies == (0.9, 0.3, 2.0)
         assert (call.turn_count, call.unanswered) == (3, (5.9, 5.3, 7.0))
 
-    def test_more_runs_than_fillers_are_refused(self):
-        """One filler can't come in two runs: such a report is refused, and counts for nothing."""
+    def test_more_episodes_than_fillers_are_refused(self):
+        """One filler can't come in two episodes: such a report is refused and counts for nothing."""
         live = CallAccumulator("1.1")
         with pytest.raises(Rejected):
             live.underflow(1, 2)
@@ -209,8 +209,8 @@ class TestLevels:
 
 
 class TestSummary:
-    def test_the_contracts_fields_are_there(self):
-        """A summary has every field that the contract names."""
+    def test_every_field_is_there(self):
+        """A summary has every field that records and other engines rely on."""
         names = {field.name for field in fields(aeq.CallSummary)}
         assert names >= {
             "call_id", "provider", "pipeline", "outcome", "failed", "started_at", "duration",
@@ -375,8 +375,8 @@ class TestOrder:
         call = aeq.CallSummary(**CALL, turn_latencies=latencies, duration=600.0, frames_sent=900)
         straight = aeq.score(call)
         shuffled = aeq.score(replace(call, turn_latencies=tuple(sorted(latencies))))
-        assert (shuffled.score, shuffled.raw, shuffled.gates) == (
+        assert (shuffled.score, shuffled.raw, shuffled.ceilings) == (
             straight.score,
             straight.raw,
-            straight.gates,
+            straight.ceilings,
         )
