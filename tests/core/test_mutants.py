@@ -71,23 +71,27 @@ class TestWords:
             ({}, "latency", "not observed"),
             (
                 {"underflows": 5, "underflow_episodes": 2, "frames_sent": 995},
-                "underflow", "0.3 % effective: 5 fillers in 2 episodes to 995 agent frames",
+                "underflow",
+                "0.3 % effective: 5 fillers in 2 episodes to 995 agent frames",
             ),
             (
                 {"underflows": 5, "frames_sent": 995},
-                "underflow", "0.5 % effective: 5 fillers to 995 agent frames",
+                "underflow",
+                "0.5 % effective: 5 fillers to 995 agent frames",
             ),
             (
                 {"fallbacks": 2, "fallback_reasons": ("timeout", "pacing")},
-                "fallback", "2 fallbacks: pacing, timeout",
+                "fallback",
+                "2 fallbacks: pacing, timeout",
             ),
             ({"fallbacks": 1}, "fallback", "1 fallback"),
             (
                 {"turn_latencies": (4.0,), "unanswered": (4.0,)},
-                "latency", "p95 4 s over 2 turns; worst: turn 1, 4 s; 1 unanswered",
+                "latency",
+                "p95 4 s over 2 turns; worst: turn 1, 4 s; 1 unanswered",
             ),
         ],
-    )  # fmt: skip
+    )
     def test_evidence_is_said_exactly(self, fields, factor, words):
         """Each word and number of the evidence is as it should be."""
         assert aeq.score(call(**fields)).factor(factor).evidence == words

@@ -32,8 +32,13 @@ class TestVersionOne:
     def test_the_weights_are_the_products(self):
         """The weights of v1 are the six of docs/Scoring.md and add up to 100."""
         assert V1["weights"] == {
-            "latency": 30, "underflow": 20, "fallback": 15, "barge_in": 15, "codec": 10, "rms": 10,
-        }  # fmt: skip
+            "latency": 30,
+            "underflow": 20,
+            "fallback": 15,
+            "barge_in": 15,
+            "codec": 10,
+            "rms": 10,
+        }
 
     @pytest.mark.parametrize(
         ("ramp_name", "knees"),
@@ -160,9 +165,13 @@ class TestFewerFactors:
         policy = aeq.Policy.from_dict(FIVE)
         assert policy.factors == ("latency", "underflow", "fallback", "barge_in", "rms")
         call = aeq.CallSummary(
-            call_id="1", duration=60.0, turn_latencies=(0.4,), frames_sent=100,
-            codec_checks=5, codec_misaligned=5,
-        )  # fmt: skip
+            call_id="1",
+            duration=60.0,
+            turn_latencies=(0.4,),
+            frames_sent=100,
+            codec_checks=5,
+            codec_misaligned=5,
+        )
         result = aeq.score(call, policy)
         assert [factor.name for factor in result.factors] == list(policy.factors)
         assert (result.score, result.factor("codec").observed) == (100, False)
@@ -183,11 +192,20 @@ class TestFewerFactors:
 class TestWrongPolicies:
     @pytest.mark.parametrize(
         ("section", "key"),
-        [("weights", None), ("bands", None), ("knees", None), ("knees", "latency"),
-         ("ceilings", "noise"), ("noise", "rms"), ("underflow", "min_frames"),
-         ("speech_level", "low"), ("caller_ignored", "call_seconds"),
-         ("never_heard", "call_seconds"), ("not_scored", "min_weight")],
-    )  # fmt: skip
+        [
+            ("weights", None),
+            ("bands", None),
+            ("knees", None),
+            ("knees", "latency"),
+            ("ceilings", "noise"),
+            ("noise", "rms"),
+            ("underflow", "min_frames"),
+            ("speech_level", "low"),
+            ("caller_ignored", "call_seconds"),
+            ("never_heard", "call_seconds"),
+            ("not_scored", "min_weight"),
+        ],
+    )
     def test_a_missing_key_is_named_as_the_file_has_it(self, section, key):
         """A policy that lacks a key is refused by the name that its file would have."""
         name = section if key is None else rf"{section}\.{key}"
@@ -274,13 +292,15 @@ class TestWrongPolicies:
             ("knees", "latency", [[0, 0], [5, "x"]], r"^knees\.latency must be a number, not 'x'$"),
             ("knees", "latency", [[0, 1], [5, 30]], "first pair must cost 0 points, not 1$"),
             (
-                "knees", "latency", [[0, 0], [1, 10], [5, 29]],
+                "knees",
+                "latency",
+                [[0, 0], [1, 10], [5, 29]],
                 r"ends at 29 points, but weights\.latency is 30; make them equal$",
             ),
             ("speech_level", "low", 5_200, r"^speech_level\.low must be less than speech_level\.h"),
             ("underflow", "assumed_min", 601, r"^underflow\.assumed_min must not exceed underfl"),
         ],
-    )  # fmt: skip
+    )
     def test_the_message_says_what_is_wrong_and_what_would_be_right(
         self, section, key, value, words
     ):
@@ -337,13 +357,19 @@ class TestChanges:
 
     @pytest.mark.parametrize(
         ("changes", "named"),
-        [({"mood": 1}, "mood"), ({"noise": {"mood": 1}}, r"noise\.mood"),
-         ({"noise": 7}, "^noise must be a table"), ({"noise": {"rms": "loud"}}, r"noise\.rms"),
-         (None, "changes must be a table"), ([("noise", 7)], "changes must be a table"),
-         ({"noise": {1: 2}}, r"noise\.1"), ({1: 2}, "1 is unknown"),
-         ({"noise": {"rms": {7_000}}}, r"noise\.rms"),
-         ({"knees": {"latency": object()}}, r"knees\.latency")],
-    )  # fmt: skip
+        [
+            ({"mood": 1}, "mood"),
+            ({"noise": {"mood": 1}}, r"noise\.mood"),
+            ({"noise": 7}, "^noise must be a table"),
+            ({"noise": {"rms": "loud"}}, r"noise\.rms"),
+            (None, "changes must be a table"),
+            ([("noise", 7)], "changes must be a table"),
+            ({"noise": {1: 2}}, r"noise\.1"),
+            ({1: 2}, "1 is unknown"),
+            ({"noise": {"rms": {7_000}}}, r"noise\.rms"),
+            ({"knees": {"latency": object()}}, r"knees\.latency"),
+        ],
+    )
     def test_a_wrong_change_is_named(self, changes, named):
         """A change of something that isn't there, or to a wrong value, is refused by name."""
         with pytest.raises(aeq.PolicyError, match=named):

@@ -119,9 +119,19 @@ class TestInFull:
         """The full explanation names the call, its score, its policy and all six factors."""
         text = aeq.score(SLOW).explain(full=True)
         for words in (
-            "1761532874.2245", "70, fair", "v1", "deepgram", "9 turns", "65 %",
-            "latency", "underflow", "fallback", "barge_in", "codec", "rms",
-        ):  # fmt: skip
+            "1761532874.2245",
+            "70, fair",
+            "v1",
+            "deepgram",
+            "9 turns",
+            "65 %",
+            "latency",
+            "underflow",
+            "fallback",
+            "barge_in",
+            "codec",
+            "rms",
+        ):
             assert words in text, words
 
     def test_factors_come_in_order_of_cost(self):
@@ -183,9 +193,14 @@ class TestCounterfactuals:
     def test_without_its_only_answered_turn_a_call_is_what_it_would_be(self, facts):
         """The score without a turn is what the call without it scores, ceilings included."""
         summary = aeq.CallSummary(
-            **{"call_id": "1.1", "duration": 60.0, "turn_latencies": (2.0,),
-               "unanswered": (0.4,), **facts}
-        )  # fmt: skip
+            **{
+                "call_id": "1.1",
+                "duration": 60.0,
+                "turn_latencies": (2.0,),
+                "unanswered": (0.4,),
+                **facts,
+            }
+        )
         call = aeq.score(summary)
         again = aeq.score(replace(summary, turn_latencies=None, turn_count=None))
         named = call.score if call.without_slowest_turn is None else call.without_slowest_turn.score
@@ -283,9 +298,20 @@ class TestStoredScores:
 
     @pytest.mark.parametrize(
         "field",
-        ["call_id", "score", "raw", "band", "factors", "ceilings", "coverage", "turns",
-         "unscored_reason", "policy_version", "summary"],
-    )  # fmt: skip
+        [
+            "call_id",
+            "score",
+            "raw",
+            "band",
+            "factors",
+            "ceilings",
+            "coverage",
+            "turns",
+            "unscored_reason",
+            "policy_version",
+            "summary",
+        ],
+    )
     def test_a_missing_field_is_refused(self, field):
         """A stored score that lacks a field raises ValueError."""
         stored = aeq.score(SLOW).to_dict()
@@ -295,9 +321,18 @@ class TestStoredScores:
 
     @pytest.mark.parametrize(
         ("field", "value"),
-        [("score", "high"), ("raw", "99"), ("band", "splendid"), ("factors", 7), ("ceilings", [7]),
-         ("coverage", None), ("turns", "twenty"), ("summary", []), ("policy_version", 1)],
-    )  # fmt: skip
+        [
+            ("score", "high"),
+            ("raw", "99"),
+            ("band", "splendid"),
+            ("factors", 7),
+            ("ceilings", [7]),
+            ("coverage", None),
+            ("turns", "twenty"),
+            ("summary", []),
+            ("policy_version", 1),
+        ],
+    )
     def test_a_field_of_a_wrong_type_is_refused(self, field, value):
         """A stored score with a field that holds something else raises ValueError."""
         with pytest.raises(ValueError, match=r"\S"):

@@ -74,8 +74,13 @@ class TestWholeCall:
         """The six factors have the weights 30, 20, 15, 15, 10 and 10."""
         weights = {factor.name: factor.weight for factor in scored().factors}
         assert weights == {
-            "latency": 30, "underflow": 20, "fallback": 15, "barge_in": 15, "codec": 10, "rms": 10,
-        }  # fmt: skip
+            "latency": 30,
+            "underflow": 20,
+            "fallback": 15,
+            "barge_in": 15,
+            "codec": 10,
+            "rms": 10,
+        }
 
     def test_the_worst_call_has_no_points_left(self):
         """Every factor at its full penalty adds up to exactly 100 points."""
@@ -144,9 +149,17 @@ class TestRounding:
 
     @pytest.mark.parametrize(
         ("score", "band"),
-        [(100, "excellent"), (90, "excellent"), (89, "good"), (75, "good"), (74, "fair"),
-         (60, "fair"), (59, "poor"), (0, "poor")],
-    )  # fmt: skip
+        [
+            (100, "excellent"),
+            (90, "excellent"),
+            (89, "good"),
+            (75, "good"),
+            (74, "fair"),
+            (60, "fair"),
+            (59, "poor"),
+            (0, "poor"),
+        ],
+    )
     def test_the_bands_begin_at_90_75_60_and_0(self, score, band):
         """Each integer score has the band that docs/Scoring.md gives it."""
         assert aeq.DEFAULT_POLICY.band(score) == band
@@ -155,9 +168,22 @@ class TestRounding:
 class TestLatency:
     @pytest.mark.parametrize(
         ("seconds", "points"),
-        [(0.0, 0), (0.3, 0), (0.5, 0), (0.75, 5), (1.0, 10), (1.5, 15), (2.0, 20), (2.5, 23),
-         (3.0, 26), (4.0, 28), (5.0, 30), (20.0, 30), (300.0, 30)],
-    )  # fmt: skip
+        [
+            (0.0, 0),
+            (0.3, 0),
+            (0.5, 0),
+            (0.75, 5),
+            (1.0, 10),
+            (1.5, 15),
+            (2.0, 20),
+            (2.5, 23),
+            (3.0, 26),
+            (4.0, 28),
+            (5.0, 30),
+            (20.0, 30),
+            (300.0, 30),
+        ],
+    )
     def test_the_ramp_has_the_knees_of_the_text(self, seconds, points):
         """0.5, 1, 2, 3 and 5 s cost 0, 10, 20, 26 and 30 points, linear in between."""
         assert penalty("latency", turn_latencies=(seconds,) * 20) == pytest.approx(points, abs=1e-9)
@@ -189,9 +215,18 @@ class TestLatency:
 
     @pytest.mark.parametrize(
         ("seconds", "top"),
-        [(below(1.0), None), (1.0, 89), (above(1.0), 89), (below(2.0), 89), (2.0, 74),
-         (above(2.0), 74), (below(3.0), 74), (3.0, 59), (20.0, 59)],
-    )  # fmt: skip
+        [
+            (below(1.0), None),
+            (1.0, 89),
+            (above(1.0), 89),
+            (below(2.0), 89),
+            (2.0, 74),
+            (above(2.0), 74),
+            (below(3.0), 74),
+            (3.0, 59),
+            (20.0, 59),
+        ],
+    )
     def test_the_ceilings_begin_exactly_at_1_2_and_3_seconds(self, seconds, top):
         """A p95 of 1, 2 and 3 s or more holds the call to 89, 74 and 59."""
         call = scored(turn_latencies=(seconds,) * 20)
@@ -223,9 +258,19 @@ class TestLatency:
 class TestUnderflow:
     @pytest.mark.parametrize(
         ("fillers", "points"),
-        [(0, 0), (25, 2), (50, 4), (75, 6), (100, 8), (200, 11.5), (300, 15), (400, 17.5),
-         (500, 20), (5_000, 20)],
-    )  # fmt: skip
+        [
+            (0, 0),
+            (25, 2),
+            (50, 4),
+            (75, 6),
+            (100, 8),
+            (200, 11.5),
+            (300, 15),
+            (400, 17.5),
+            (500, 20),
+            (5_000, 20),
+        ],
+    )
     def test_the_ramp_has_the_knees_of_the_text(self, fillers, points):
         """0.5, 1, 3 and 5 % cost 4, 8, 15 and 20 points, linear in between."""
         facts = {"underflows": fillers, "frames_sent": 10_000 - fillers}
@@ -233,9 +278,18 @@ class TestUnderflow:
 
     @pytest.mark.parametrize(
         ("fillers", "frames", "top"),
-        [(5, 996, None), (5, 995, 89), (5, 994, 89), (125, 9_876, 89), (125, 9_875, 74),
-         (125, 9_874, 74), (25, 976, 74), (25, 975, 59), (25, 974, 59)],
-    )  # fmt: skip
+        [
+            (5, 996, None),
+            (5, 995, 89),
+            (5, 994, 89),
+            (125, 9_876, 89),
+            (125, 9_875, 74),
+            (125, 9_874, 74),
+            (25, 976, 74),
+            (25, 975, 59),
+            (25, 974, 59),
+        ],
+    )
     def test_the_ceilings_begin_exactly_at_their_ratios(self, fillers, frames, top):
         """An effective ratio of 0.5, 1.25 and 2.5 % or more holds the call to 89, 74 and 59."""
         call = scored(underflows=fillers, frames_sent=frames)
@@ -276,9 +330,16 @@ class TestUnderflow:
 
     @pytest.mark.parametrize(
         ("duration", "seconds"),
-        [(60.0, 20), (30.0, 10), (29.0, 10), (12.0, 10), (1_799.0, 1_799 / 3), (1_800.0, 600),
-         (9_000.0, 600)],
-    )  # fmt: skip
+        [
+            (60.0, 20),
+            (30.0, 10),
+            (29.0, 10),
+            (12.0, 10),
+            (1_799.0, 1_799 / 3),
+            (1_800.0, 600),
+            (9_000.0, 600),
+        ],
+    )
     def test_frames_nobody_counted_are_a_third_of_the_call(self, duration, seconds):
         """Unknown agent frames are estimated as a third of the call, 10 s to 10 min."""
         factor = scored(frames_sent=None, underflows=10, duration=duration).factor("underflow")
@@ -356,9 +417,18 @@ class TestFallback:
 class TestBargeIn:
     @pytest.mark.parametrize(
         ("seconds", "points"),
-        [(0.0, 0), (0.3, 0), (0.4, 2), (0.5, 4), (0.65, 6.5), (0.8, 9), (1.0, 12), (1.2, 15),
-         (300.0, 15)],
-    )  # fmt: skip
+        [
+            (0.0, 0),
+            (0.3, 0),
+            (0.4, 2),
+            (0.5, 4),
+            (0.65, 6.5),
+            (0.8, 9),
+            (1.0, 12),
+            (1.2, 15),
+            (300.0, 15),
+        ],
+    )
     def test_the_ramp_has_the_knees_of_the_text(self, seconds, points):
         """0.3, 0.5, 0.8 and 1.2 s cost 0, 4, 9 and 15 points, linear in between."""
         assert penalty("barge_in", barge_in_reactions=(seconds,)) == pytest.approx(points, abs=1e-9)
@@ -443,10 +513,16 @@ class TestNoise:
 
     @pytest.mark.parametrize(
         ("flatness", "rms", "noise"),
-        [(0.10, 6_000.0, True), (below(0.10), 6_000.0, False), (0.10, below(6_000.0), False),
-         (0.25, 2_600.0, False), (0.012, 20_000.0, False), (0.57, 15_000.0, True),
-         (None, 20_000.0, False)],
-    )  # fmt: skip
+        [
+            (0.10, 6_000.0, True),
+            (below(0.10), 6_000.0, False),
+            (0.10, below(6_000.0), False),
+            (0.25, 2_600.0, False),
+            (0.012, 20_000.0, False),
+            (0.57, 15_000.0, True),
+            (None, 20_000.0, False),
+        ],
+    )
     def test_it_must_be_both_flat_and_loud(self, flatness, rms, noise):
         """Noise is a median flatness of 0.10 or more and an RMS of 6000 or more, never one only."""
         track = Levels(frames=300, active=280, rms=rms, flatness=flatness)
@@ -783,31 +859,78 @@ class TestGates:
         ("facts", "rule", "ceiling", "reason", "factor"),
         [
             ({"turn_latencies": (2.0,) * 20}, "latency", 74, "p95 >= 2 s", "latency"),
-            ({"underflows": 25, "frames_sent": 975},
-             "underflow", 59, "underflow >= 2.5 %", "underflow"),
+            (
+                {"underflows": 25, "frames_sent": 975},
+                "underflow",
+                59,
+                "underflow >= 2.5 %",
+                "underflow",
+            ),
             ({"fallbacks": 5}, "fallback", 74, "5 fallbacks or more", "fallback"),
-            ({"barge_in_reactions": (1.2,)},
-             "barge_in", 89, "barge-in p95 >= 1.2 s", "barge_in"),
-            ({"turn_latencies": None, "turn_count": None},
-             "latency_unobserved", 89, "latency not being observed", "latency"),
-            ({"frames_sent": None, "underflows": None},
-             "underflow_unobserved", 89, "underflow not being observed", "underflow"),
-            ({"audio": {"provider_out": SILENT}},
-             "rms_full_penalty", 89, "rms at its full penalty", "rms"),
-            ({"unanswered": (5.0,)},
-             "unanswered", 59, "a turn unanswered for 5 s or more", "latency"),
-            ({"turn_latencies": None, "turn_count": None, "audio": {"transport_in": CALLER_SPOKE}},
-             "caller_ignored", 59, "a caller who spoke without one measured turn", "latency"),
-            ({"audio": {"provider_out": NOISE}},
-             "noise", 20, "noise instead of speech: flatness 0.51, RMS 18604", "codec"),
-            ({"audio": {"provider_out": clipped(0.031)}},
-             "clipping", 69, "3.1 % of the samples clipped", "rms"),
-            ({"failed": True},
-             "call_failed", 0, "the engine's report that the call failed", None),
-            ({"turn_latencies": None, "turn_count": None, "frames_sent": 0},
-             "never_heard", 0, "an agent that was never heard", None),
+            ({"barge_in_reactions": (1.2,)}, "barge_in", 89, "barge-in p95 >= 1.2 s", "barge_in"),
+            (
+                {"turn_latencies": None, "turn_count": None},
+                "latency_unobserved",
+                89,
+                "latency not being observed",
+                "latency",
+            ),
+            (
+                {"frames_sent": None, "underflows": None},
+                "underflow_unobserved",
+                89,
+                "underflow not being observed",
+                "underflow",
+            ),
+            (
+                {"audio": {"provider_out": SILENT}},
+                "rms_full_penalty",
+                89,
+                "rms at its full penalty",
+                "rms",
+            ),
+            (
+                {"unanswered": (5.0,)},
+                "unanswered",
+                59,
+                "a turn unanswered for 5 s or more",
+                "latency",
+            ),
+            (
+                {
+                    "turn_latencies": None,
+                    "turn_count": None,
+                    "audio": {"transport_in": CALLER_SPOKE},
+                },
+                "caller_ignored",
+                59,
+                "a caller who spoke without one measured turn",
+                "latency",
+            ),
+            (
+                {"audio": {"provider_out": NOISE}},
+                "noise",
+                20,
+                "noise instead of speech: flatness 0.51, RMS 18604",
+                "codec",
+            ),
+            (
+                {"audio": {"provider_out": clipped(0.031)}},
+                "clipping",
+                69,
+                "3.1 % of the samples clipped",
+                "rms",
+            ),
+            ({"failed": True}, "call_failed", 0, "the engine's report that the call failed", None),
+            (
+                {"turn_latencies": None, "turn_count": None, "frames_sent": 0},
+                "never_heard",
+                0,
+                "an agent that was never heard",
+                None,
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_each_ceiling_says_its_rule_its_reason_and_its_factor(
         self, facts, rule, ceiling, reason, factor
     ):
@@ -1022,10 +1145,13 @@ def oracle_reason(call, weight):
 def oracle(call):
     """Return (points by factor, lowest ceiling or 100, reason) by the text of docs/Scoring.md."""
     found = {
-        "latency": oracle_latency(call), "underflow": oracle_underflow(call),
-        "fallback": oracle_fallback(call), "barge_in": oracle_barge_in(call),
-        "codec": oracle_codec(call), "rms": oracle_rms(call),
-    }  # fmt: skip
+        "latency": oracle_latency(call),
+        "underflow": oracle_underflow(call),
+        "fallback": oracle_fallback(call),
+        "barge_in": oracle_barge_in(call),
+        "codec": oracle_codec(call),
+        "rms": oracle_rms(call),
+    }
     points = {name: cost for name, (cost, _) in found.items()}
     lowest = min([100, *(top for _, tops in found.values() for top in tops)])
     if oracle_zero(call):

@@ -57,9 +57,10 @@ def test_equal_sets_rarely_differ(make_calls):
     differ = [effects for effects in found if effects[0].verdict is not Verdict.NO_DIFFERENCE]
     assert 1 <= len(differ) <= 11
     other = [
-        effects for effects in found
+        effects
+        for effects in found
         if {effect.verdict for effect in effects[1:]} & {Verdict.BETTER, Verdict.WORSE}
-    ]  # fmt: skip
+    ]
     assert len(other) <= 11
 
 

@@ -112,7 +112,7 @@ _OBSERVATION = st.one_of(
     st.tuples(
         st.just("codec_alignment"), st.tuples(st.booleans(), st.sampled_from(["", "ulaw", "alaw"]))
     ),
-)  # fmt: skip
+)
 
 
 class TestOrder:
@@ -240,9 +240,7 @@ class TestMonotone:
         if known is not None:
             episodes = data.draw(st.integers(0, more) | st.just(more))
             known = known + max(episodes, 0 if summary.underflows else 1)
-        worse = replace(
-            summary, underflows=summary.underflows + more, underflow_episodes=known
-        )  # fmt: skip
+        worse = replace(summary, underflows=summary.underflows + more, underflow_episodes=known)
         assert points(aeq.score(worse)) <= points(aeq.score(summary))
 
     @given(data=st.data())
