@@ -59,7 +59,7 @@ def test_the_shares_add_up_and_the_interval_is_one(summaries, data):
 
 
 def test_it_is_the_same_each_time_and_in_any_order():
-    """The same turns in another order give the same certainty: chance comes from the call."""
+    """The same turns in another order give the same certainty: the call seeds it."""
     turns = [0.8, 1.1, 1.4, 0.9, 2.3, 1.2]
     first = aeq.how_certain(call(*turns))
     assert aeq.how_certain(call(*turns)) == first
