@@ -20,7 +20,7 @@ from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
 from ai_engine_quality.core.wording import printable
-from ai_engine_quality.history.comparison import MIN_CALLS, Effect, Side, Conclusion, compare
+from ai_engine_quality.history.comparison import MIN_CALLS, Conclusion, Effect, Side, compare
 from ai_engine_quality.history.selection import Selection, SelectionError, parse_selection
 
 WORSE = 3
