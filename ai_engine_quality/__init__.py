@@ -1,6 +1,6 @@
 """A quality score from 0 to 100 for every call of a voice agent, in the engine's own process.
 
-Nothing is registered, read or started at import::
+An import registers and starts nothing. It reads the default policy, a file of the package's::
 
     import ai_engine_quality as aeq
 
@@ -15,7 +15,7 @@ from ai_engine_quality.adapters import Attachment, FactorReport, attach
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy, PolicyError
 from ai_engine_quality.core.reading import SummaryError
-from ai_engine_quality.core.result import CallScore, FactorScore, Gate, Standing
+from ai_engine_quality.core.result import CallScore, Ceiling, FactorScore, Standing
 from ai_engine_quality.core.scoring import score
 from ai_engine_quality.core.summary import CallSummary, HeardSilence, LateClock, StageLevels
 from ai_engine_quality.history.certainty import Certainty, how_certain
@@ -36,11 +36,11 @@ __all__ = [
     "CallHandle",
     "CallScore",
     "CallSummary",
+    "Ceiling",
     "Certainty",
     "DropReason",
     "FactorReport",
     "FactorScore",
-    "Gate",
     "HeardSilence",
     "LateClock",
     "Policy",

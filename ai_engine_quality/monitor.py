@@ -288,7 +288,7 @@ class QualityMonitor(ObservationsById):
             self.drop(DropReason.INTERNAL_ERROR, error)
 
     def expire_calls(self) -> int:
-        """End some of the calls that never ended; return how many. Each start and scrape does so."""
+        """End some calls that never ended; return how many. Each start and scrape does so."""
         return self._upkeep.expire_calls()
 
     def expire(self, handle: CallHandle) -> None:

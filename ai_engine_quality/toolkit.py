@@ -5,12 +5,13 @@ Nothing here is needed to score calls; an engine uses ``ai_engine_quality`` itse
 
 from ai_engine_quality import palette
 from ai_engine_quality.core import reading
+from ai_engine_quality.core.arithmetic import Knees, Steps
 from ai_engine_quality.core.call import ACTIVE_RMS
 from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.durations import parse_duration, prometheus_seconds
 from ai_engine_quality.core.observations import CALLER_STAGES
 from ai_engine_quality.core.observations import name as normalised_name
-from ai_engine_quality.core.policy import FACTORS, Knees, Steps, held, ramp, step, versions
+from ai_engine_quality.core.policy import FACTORS, versions
 from ai_engine_quality.core.wording import floor_percent, percent, plural, printable, seconds
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
 from ai_engine_quality.live.audio import decode
@@ -26,7 +27,6 @@ __all__ = [
     "Unreachable",
     "decode",
     "floor_percent",
-    "held",
     "normalised_name",
     "palette",
     "parse_duration",
@@ -34,9 +34,7 @@ __all__ = [
     "plural",
     "printable",
     "prometheus_seconds",
-    "ramp",
     "reading",
     "seconds",
-    "step",
     "versions",
 ]

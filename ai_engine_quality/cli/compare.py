@@ -20,7 +20,7 @@ from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
 from ai_engine_quality.core.wording import printable
-from ai_engine_quality.history.comparison import MIN_CALLS, Effect, Side, Verdict, compare
+from ai_engine_quality.history.comparison import MIN_CALLS, Conclusion, Effect, Side, compare
 from ai_engine_quality.history.selection import Selection, SelectionError, parse_selection
 
 WORSE = 3
@@ -98,9 +98,9 @@ def _only_policy(*sides: list[CallScore]) -> str:
 
 
 def _gate(effect: Effect, points: float) -> None:
-    if effect.verdict is Verdict.TOO_FEW:
+    if effect.verdict is Conclusion.TOO_FEW:
         raise click.exceptions.Exit(TOO_FEW)
-    if effect.verdict is Verdict.WORSE and -(effect.points or 0) >= points:
+    if effect.verdict is Conclusion.WORSE and -(effect.points or 0) >= points:
         raise click.exceptions.Exit(WORSE)
 
 
@@ -166,9 +166,9 @@ def _interval(effect: Effect) -> str:
 def _sentence(effect: Effect) -> str:
     of = f"{effect.b.calls:,} scored calls against {effect.a.calls:,}"
     match effect.verdict:
-        case Verdict.TOO_FEW:
+        case Conclusion.TOO_FEW:
             return f"Too few calls to say: {of}, and it takes {MIN_CALLS} on either side."
-        case Verdict.NO_DIFFERENCE:
+        case Conclusion.NO_DIFFERENCE:
             return f"No difference seen: {of}; it may lie anywhere in {_interval(effect)} points."
     return (
         f"B is {effect.verdict} than A by {abs(effect.points or 0):.1f} points "

@@ -7,6 +7,7 @@ see :mod:`distribution`.
 from __future__ import annotations
 
 import math
+from dataclasses import KW_ONLY, dataclass, field
 from typing import NamedTuple
 
 from ai_engine_quality.core.distribution import BoundedValues, Distribution
@@ -62,41 +63,36 @@ class FrameFormat(NamedTuple):
         return self.samples / self.sample_rate
 
 
+@dataclass(slots=True, eq=False, repr=False, kw_only=True)
 class StageAccumulator:
     """Levels of one call at one stage, measured frame by frame."""
 
-    __slots__ = (
-        "_clipped", "_dc", "_energy", "_flatness", "_group_energy", "_group_n", "_groups",
-        "_noise_energy", "_noise_n", "active", "active_seconds", "agent", "encoding", "format",
-        "frames", "length", "sample_rate", "skip", "speech", "step",
-    )  # fmt: skip
-
-    def __init__(self, *, agent: bool) -> None:
-        self.agent = agent
-        self.encoding: object = None
-        """As given with the last raw frame that was found valid; so are its rate and length."""
-        self.sample_rate: object = None
-        self.length = -1
-        self.format: FrameFormat | None = None
-        """How that frame is read."""
-        self.skip = 0
-        """Raw frames that pass unmeasured before the next one that is."""
-        self.step = 0
-        """Where the stage is in the sampler's pattern."""
-        self.speech: Talkspurts | None = None
-        """When there was speech; kept where raw frames of both directions are seen."""
-        self.frames = 0
-        self.active = 0
-        self.active_seconds = 0.0
-        self._energy = 0.0
-        self._group_energy = 0.0
-        self._group_n = 0
-        self._groups = BoundedValues()
-        self._noise_n = 0
-        self._noise_energy = 0.0
-        self._clipped = 0.0
-        self._dc = 0.0
-        self._flatness: BoundedValues | None = None
+    agent: bool
+    """Whether the agent's own audio passes here."""
+    encoding: object = None
+    """As given with the last raw frame that was found valid; so are its rate and length."""
+    sample_rate: object = None
+    length: int = -1
+    format: FrameFormat | None = None
+    """How that frame is read."""
+    skip: int = 0
+    """Raw frames that pass unmeasured before the next one that is."""
+    step: int = 0
+    """Where the stage is in the sampler's pattern."""
+    speech: Talkspurts | None = None
+    """When there was speech; kept where raw frames of both directions are seen."""
+    frames: int = 0
+    active: int = 0
+    active_seconds: float = 0.0
+    _energy: float = 0.0
+    _group_energy: float = 0.0
+    _group_n: int = 0
+    _groups: BoundedValues = field(default_factory=BoundedValues)
+    _noise_n: int = 0
+    _noise_energy: float = 0.0
+    _clipped: float = 0.0
+    _dc: float = 0.0
+    _flatness: BoundedValues | None = None
 
     def add_level(self, rms: float, seconds: float, at: float | None = None) -> None:
         """Take a measured frame.
@@ -163,46 +159,33 @@ class StageAccumulator:
         return min(1.0, self._flatness.freeze().percentile(50))
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class CallAccumulator:
     """Everything observed of one call so far."""
 
-    __slots__ = (
-        "_fillers_of_known_runs", "_known_runs", "_worst_turns", "barge_ins", "call_id",
-        "codec_checks", "codec_details", "codec_misaligned", "fallback_reasons", "fallbacks",
-        "frames_sent", "pipeline", "provider", "reactions", "stages", "started", "started_at",
-        "turns", "underflows", "waits",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        call_id: str,
-        *,
-        started: float = 0.0,
-        started_at: float | None = None,
-        provider: str | None = None,
-        pipeline: str | None = None,
-    ) -> None:
-        self.call_id = call_id
-        self.started = started
-        """Monotonic seconds at the start."""
-        self.started_at = started_at
-        self.provider = provider
-        self.pipeline = pipeline
-        self.turns = BoundedValues()
-        self._worst_turns: list[tuple[int, float]] | None = None
-        self.frames_sent: int | None = None
-        self.underflows: int | None = None
-        self._known_runs: int | None = None
-        self._fillers_of_known_runs = 0
-        self.fallbacks: int | None = None
-        self.fallback_reasons: dict[str, int] | None = None
-        self.barge_ins: int | None = None
-        self.reactions: BoundedValues | None = None
-        self.waits: BoundedValues | None = None
-        self.codec_checks: int | None = None
-        self.codec_misaligned = 0
-        self.codec_details: dict[str, int] | None = None
-        self.stages: dict[str, StageAccumulator] | None = None
+    call_id: str
+    _: KW_ONLY
+    started: float = 0.0
+    """Monotonic seconds at the start."""
+    started_at: float | None = None
+    """Unix seconds at the start."""
+    provider: str | None = None
+    pipeline: str | None = None
+    turns: BoundedValues = field(default_factory=BoundedValues)
+    _worst_turns: list[tuple[int, float]] | None = None
+    frames_sent: int | None = None
+    underflows: int | None = None
+    _known_episodes: int | None = None
+    _fillers_of_known_episodes: int = 0
+    fallbacks: int | None = None
+    fallback_reasons: dict[str, int] | None = None
+    barge_ins: int | None = None
+    reactions: BoundedValues | None = None
+    waits: BoundedValues | None = None
+    codec_checks: int | None = None
+    codec_misaligned: int = 0
+    codec_details: dict[str, int] | None = None
+    stages: dict[str, StageAccumulator] | None = None
 
     def turn_response(self, seconds: float) -> None:
         """Take a turn's latency."""
@@ -225,13 +208,13 @@ class CallAccumulator:
         self.frames_sent = count + (self.frames_sent or 0)
 
     def underflow(self, count: int, episodes: int | None) -> None:
-        """Take fillers, in so many runs; fillers of unknown runs count as a run each."""
+        """Take fillers, in so many episodes; each filler of unknown ones counts as an episode."""
         if episodes is not None and episodes > count:
             raise Rejected(DropReason.OUT_OF_RANGE)
         self.underflows = count + (self.underflows or 0)
         if episodes is not None:
-            self._known_runs = episodes + (self._known_runs or 0)
-            self._fillers_of_known_runs += count
+            self._known_episodes = episodes + (self._known_episodes or 0)
+            self._fillers_of_known_episodes += count
 
     def fallback(self, reason: str) -> None:
         """Take a fall from streaming to playing a file."""
@@ -286,7 +269,7 @@ class CallAccumulator:
             self.waits.n if self.waits else 0,
             self.frames_sent,
             self.underflows,
-            self._known_runs,
+            self._known_episodes,
             self.fallbacks,
             self.barge_ins,
             self.codec_checks,
@@ -322,7 +305,7 @@ class CallAccumulator:
             turn_count=self.turns.n or None,
             frames_sent=self.frames_sent,
             underflows=self.underflows,
-            underflow_episodes=self._runs(),
+            underflow_episodes=self._episodes(),
             fallbacks=self.fallbacks,
             barge_ins=self.barge_ins,
             **exact,
@@ -350,11 +333,11 @@ class CallAccumulator:
         waits = Distribution(tuple(found[0]))
         return HeardSilence(round(waits.percentile(50), 3), waits.n, round(found[1], 3))
 
-    def _runs(self) -> int | None:
-        """Return in how many runs the fillers came; None where no report said so."""
-        if self._known_runs is None or self.underflows is None:
+    def _episodes(self) -> int | None:
+        """Return in how many episodes the fillers came; None where no report said so."""
+        if self._known_episodes is None or self.underflows is None:
             return None
-        return self._known_runs + self.underflows - self._fillers_of_known_runs
+        return self._known_episodes + self.underflows - self._fillers_of_known_episodes
 
 
 def _decibels(rms: float) -> float:

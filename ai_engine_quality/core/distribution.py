@@ -68,7 +68,7 @@ class Distribution(NamedTuple):
         """
         n = self.n
         if not n:
-            raise ValueError("no values have no percentile; check n first")
+            raise ValueError("there are no values, and so no percentile; check n first")
         rank = q / 100 * (n - 1)
         below = int(rank)
         low, high = self._order_statistics(below, min(below + 1, n - 1))

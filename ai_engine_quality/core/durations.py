@@ -13,7 +13,7 @@ def parse_duration(text: str) -> float:
     """Return the seconds of ``90``, ``90s``, ``3m``, ``1h`` or ``7d``.
 
     Raises:
-        ValueError: it is none, or not over 0.
+        ValueError: the text is no duration, or not over 0.
     """
     number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1.0)
     try:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from enum import StrEnum
 from functools import partial
@@ -20,13 +20,7 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from ai_engine_quality.core import reading
-
-Knees = tuple[tuple[float, float], ...]
-"""(value, points) pairs, ascending."""
-
-Steps = tuple[tuple[float, int], ...]
-"""(value at or over which it applies, highest score) pairs, ascending values."""
-
+from ai_engine_quality.core.arithmetic import Knees, Steps, ramp, step
 
 MAX_NUMBER = 1e9
 """No number of a policy is larger: what exceeds it is a slip of the pen."""
@@ -92,8 +86,8 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class Ceilings:
-    """The highest score that a call can have where something is so."""
+class CeilingRules:
+    """The highest score that a call can have, by the rule that applies to it."""
 
     latency: Steps
     underflow: Steps
@@ -146,7 +140,7 @@ class Policy:
     speech_level: SpeechLevel
     underflow: Underflow
     noise: Noise
-    ceilings: Ceilings
+    ceilings: CeilingRules
     caller_ignored: CallerIgnored
     never_heard: NeverHeard
     not_scored: NotScored
@@ -243,6 +237,24 @@ class Policy:
             }
         )
 
+    def points(self, knees: str, value: float) -> float:
+        """Return what a value costs.
+
+        Args:
+            knees: The ramp's name in :class:`RampKnees`: ``latency``, ``rms_level``.
+            value: In that ramp's unit.
+        """
+        return ramp(getattr(self.knees, knees), value)
+
+    def ceiling(self, rule: str, value: float) -> tuple[float, int] | None:
+        """Return the last (threshold, ceiling) that a value reaches; None where it reaches none.
+
+        Args:
+            rule: A rule of :class:`CeilingRules` that has steps: ``latency``, ``clipping``.
+            value: In that rule's unit.
+        """
+        return step(getattr(self.ceilings, rule), value)
+
     def band(self, score: int) -> Band:
         """Return the band that an integer score lies in."""
         return next(band for band in Band if score >= self.bands[band])
@@ -253,37 +265,6 @@ def versions() -> list[str]:
     folder = resources.files("ai_engine_quality") / "policies"
     names = [entry.name for entry in folder.iterdir() if entry.name.endswith(".toml")]
     return sorted((name.removesuffix(".toml") for name in names), key=lambda v: int(v[1:]))
-
-
-def ramp(knees: Knees, value: float) -> float:
-    """Return the points at a value: linear between knees, flat outside."""
-    x0, y0 = knees[0]
-    if value <= x0:
-        return y0
-    for x1, y1 in knees[1:]:
-        if value < x1:
-            return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
-        x0, y0 = x1, y1
-    return y0
-
-
-def step(steps: Steps, value: float) -> tuple[float, int] | None:
-    """Return the last (threshold, ceiling) that a value reaches, or None."""
-    reached = None
-    for threshold, ceiling in steps:
-        if value >= threshold:
-            reached = (threshold, ceiling)
-    return reached
-
-
-def raw_score(penalties: Iterable[float]) -> float:
-    """Return 100 less the penalties, without the dust of adding floats in one order or another."""
-    return round(100 - math.fsum(penalties), 9)
-
-
-def held(raw: float, ceilings: Iterable[int]) -> int:
-    """Return the integer score: the lowest of raw and the ceilings, half up, 0 to 100."""
-    return max(0, min(100, math.floor(min([raw, *ceilings]) + 0.5)))
 
 
 def _plain(value: Any) -> Any:
@@ -403,7 +384,7 @@ _SECTIONS: dict[str, reading.Reader] = {
     "speech_level": partial(_section, SpeechLevel, counts=("min_frames",)),
     "underflow": partial(_section, Underflow, counts=("min_frames",)),
     "noise": partial(_section, Noise),
-    "ceilings": partial(_section, Ceilings),
+    "ceilings": partial(_section, CeilingRules),
     "caller_ignored": partial(_section, CallerIgnored),
     "never_heard": partial(_section, NeverHeard),
     "not_scored": partial(_section, NotScored),

@@ -1,16 +1,20 @@
-"""What a scored call is: :class:`CallScore`, its factors, and the ceilings over it. Data only."""
+"""What a scored call is: :class:`CallScore`, its factors, its ceilings, and the words for them.
+
+First the data, then how a score explains itself, then how a stored one is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ai_engine_quality.core import explanation, reading
+from ai_engine_quality.core import reading
+from ai_engine_quality.core.arithmetic import points_under, raw_score
 from ai_engine_quality.core.policy import FACTORS, Band
 from ai_engine_quality.core.reading import SummaryError
-from ai_engine_quality.core.summary import CallSummary
-from ai_engine_quality.core.wording import floor_percent
+from ai_engine_quality.core.summary import CallSummary, LateClock
+from ai_engine_quality.core.wording import floor_percent, plural, seconds
 
 
 class FactorScore(NamedTuple):
@@ -40,7 +44,7 @@ class Counterfactual(NamedTuple):
     band: Band
 
 
-class Gate(NamedTuple):
+class Ceiling(NamedTuple):
     """A ceiling that applies to the call."""
 
     rule: str
@@ -87,7 +91,7 @@ class CallScore:
     """100 less the penalties, before ceilings and rounding. Means nothing where score is None."""
     band: Band | None
     factors: tuple[FactorScore, ...]
-    gates: tuple[Gate, ...]
+    ceilings: tuple[Ceiling, ...]
     """Every ceiling that applies, lowest first."""
     coverage: float
     """Share (0 to 1) of the 100 points of weight whose factor was observed."""
@@ -114,14 +118,25 @@ class CallScore:
         return FactorScore(name, 0.0, 0.0, None, 0, False, f"not in policy {self.policy_version}")
 
     @property
-    def held_by(self) -> Gate | None:
-        """The lowest ceiling, where it is what decides the score."""
-        lowest = self.gates[0] if self.gates else None
+    def deciding_ceiling(self) -> Ceiling | None:
+        """The lowest ceiling, where it is lower than the points that are left."""
+        lowest = self.ceilings[0] if self.ceilings else None
         return lowest if lowest and lowest.ceiling < self.raw else None
+
+    def without(self, *causes: str) -> int:
+        """Return the score as if some causes were gone.
+
+        Args:
+            causes: Factors, each gone with its points and with the ceilings that are its own; and
+                rules of ceilings over the whole call, such as ``call_failed``.
+        """
+        left = [factor.penalty for factor in self.factors if factor.name not in causes]
+        tops = [top.ceiling for top in self.ceilings if (top.factor or top.rule) not in causes]
+        return points_under(tops, raw_score(left))
 
     def explain(self, *, full: bool = False) -> str:
         """Return why the call has this score: in one line, or in full."""
-        return explanation.in_full(self) if full else explanation.in_one_line(self)
+        return "\n".join(_lines(self)) if full else _line(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; :meth:`from_dict` gives an equal score back."""
@@ -132,7 +147,7 @@ class CallScore:
             "raw": self.raw,
             "band": self.band.value if self.band else None,
             "factors": [factor._asdict() for factor in self.factors],
-            "gates": [gate._asdict() for gate in self.gates],
+            "ceilings": [ceiling._asdict() for ceiling in self.ceilings],
             "coverage": self.coverage,
             "turns": self.turns,
             "unscored_reason": self.unscored_reason,
@@ -145,19 +160,158 @@ class CallScore:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> CallScore:
-        """Read a stored score.
+        """Read a stored score, of this version or an earlier one.
 
         Raises:
             SummaryError: a field is missing, unknown or of a wrong type.
         """
         with reading.reported_as(SummaryError):
-            stored = cls(**reading.fields("", data, _READERS, optional=("standing",)))
+            fields = _as_stored_today(data)
+            stored = cls(**reading.fields("", fields, _READERS, optional=("standing",)))
         if (stored.score is None) != (stored.band is None):
             raise SummaryError(f"band must be there where score is, not {stored.band!r}")
         names = [factor.name for factor in stored.factors]
         if not names or names != [name for name in FACTORS if name in names]:
             raise SummaryError(f"factors must be of {', '.join(FACTORS)}, each once, in this order")
         return stored
+
+
+# How a score explains itself: one line for a log, and in full for a person.
+
+
+def _line(call: CallScore) -> str:
+    """Return the score, its band and its reasons in one line."""
+    if call.score is None:
+        return f"not scored: {_unscored(call)}"
+    parts = [
+        f"-{_points(factor.penalty)} {factor.name} ({factor.evidence})"
+        for factor in _by_cost(call)
+        if factor.penalty > 0
+    ]
+    latency = call.factor("latency")
+    if latency.observed and not latency.penalty:
+        parts.append(f"no points lost to latency ({latency.evidence})")
+    if decides := call.deciding_ceiling:
+        parts.append(f"held to {decides.ceiling} by {decides.reason}")
+    line = f"{call.score}, {call.band}: {', '.join(parts) or 'nothing lost'}."
+    for change in _changes(call)[:1]:
+        line += f" Without {change}."
+    if late := call.summary.late_clock():
+        line += f" The clock starts late: {_late(late)}."
+    return line
+
+
+def _late(clock: LateClock) -> str:
+    heard, reported = seconds(clock.heard), seconds(clock.reported)
+    return f"heard {heard}, reported {reported} (median of {plural(clock.turns, 'turn')})"
+
+
+def _changes(call: CallScore) -> list[str]:
+    """Return what would have changed the score: the slowest turn first, then whole factors."""
+    turn = call.without_slowest_turn
+    found = [f"{turn.without}: {turn.score}, {turn.band}"] if turn else []
+    observed = [factor.name for factor in call.factors if factor.observed]
+    factors = [(call.without(name), name) for name in observed]
+    better = [change for change in factors if change[0] > (call.score or 0)]
+    return found + [f"{name}: {points}" for points, name in sorted(better, reverse=True)]
+
+
+def _lines(call: CallScore) -> Iterator[str]:
+    """Yield everything that the score was made from, a line each."""
+    yield from _heading(call)
+    yield "  factors, by cost:"
+    for factor in _by_cost(call):
+        cost = f"-{_points(factor.penalty)} of {factor.weight:g}" if factor.observed else "unknown"
+        yield f"    {factor.name:<10} {cost:<12} {factor.evidence}"
+    yield from _waits(call.summary)
+    for ceiling in call.ceilings:
+        yield f"  at most {ceiling.ceiling}: {ceiling.reason}"
+    if call.score is not None:
+        yield from _sum(call)
+
+
+def _heading(call: CallScore) -> Iterator[str]:
+    """Yield which call it is, what it scored, and how much of it was observed."""
+    verdict = "not scored" if call.score is None else f"{call.score}, {call.band}"
+    yield f"Call {call.call_id}: {verdict}"
+    yield f"  {_who(call.summary)}"
+    if call.score is None:
+        yield f"  why: {_unscored(call)}"
+    observed = f"{call.coverage * 100:.0f} % of the weight observed"
+    yield f"  {observed}, {plural(call.turns, 'turn')}, policy {call.policy_version}"
+    if call.standing:
+        yield f"  {call.standing}"
+
+
+def _waits(summary: CallSummary) -> Iterator[str]:
+    """Yield how long the caller waited: turn by turn, and by ear."""
+    slowest = summary.slowest_turns()
+    if slowest:
+        turns = ", ".join(f"turn {number}: {value:.2f} s" for number, value in slowest)
+        yield f"  slowest turns: {turns}"
+    if late := summary.late_clock():
+        yield f"  the clock starts late: {_late(late)}"
+    elif heard := summary.silence_heard:
+        over = plural(heard.turns, "turn")
+        yield f"  silence heard before answers: {seconds(heard.median)} (median of {over})"
+
+
+def _sum(call: CallScore) -> Iterator[str]:
+    """Yield how the points add up, and what would have changed the score."""
+    decides = call.deciding_ceiling
+    ceiling = f", held to {decides.ceiling}" if decides else ""
+    yield f"  100 - {_points(100 - call.raw)} = {_points(call.raw)}{ceiling}"
+    for change in _changes(call):
+        yield f"  without {change}"
+
+
+def _who(summary: CallSummary) -> str:
+    parts = [
+        f"provider {summary.provider or 'unknown'}",
+        f"pipeline {summary.pipeline or 'unknown'}",
+    ]
+    if summary.duration is not None:
+        parts.append(f"{summary.duration:.1f} s")
+    if summary.outcome:
+        parts.append(f"outcome {summary.outcome}")
+    return ", ".join(parts)
+
+
+_UNSCORED = {
+    "abandoned": "the caller was gone before anything could be observed",
+    "no_conversation": "it ended before the caller and the agent exchanged a turn",
+    "too_little_evidence": "too few of the factors were observed",
+}
+
+
+def _unscored(call: CallScore) -> str:
+    observed = [factor.name for factor in call.factors if factor.observed]
+    reason = call.unscored_reason or ""
+    return (
+        f"{reason}, {_UNSCORED.get(reason, reason)} (observed: {', '.join(observed) or 'nothing'})"
+    )
+
+
+def _by_cost(call: CallScore) -> list[FactorScore]:
+    return sorted(call.factors, key=lambda factor: (-factor.penalty, not factor.observed))
+
+
+def _points(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+# How a stored score is read.
+
+
+def _as_stored_today(data: object) -> Mapping[str, Any]:
+    """Return a stored score's fields as they are today.
+
+    It may have no standing, and the ceilings of an earlier version's record are its ``gates``.
+    """
+    stored = {"standing": None, **reading.entries("a stored call", data)}
+    if "gates" in stored and "ceilings" not in stored:
+        stored["ceilings"] = stored.pop("gates")
+    return stored
 
 
 def _band(name: str, value: object) -> Band:
@@ -174,8 +328,8 @@ def _factor(name: str, value: object) -> FactorScore:
     return FactorScore(**reading.fields(name, value, _FACTOR_READERS, optional=False))
 
 
-def _gate(name: str, value: object) -> Gate:
-    return Gate(**reading.fields(name, value, _GATE_READERS, optional=False))
+def _ceiling(name: str, value: object) -> Ceiling:
+    return Ceiling(**reading.fields(name, value, _CEILING_READERS, optional=False))
 
 
 def _standing(name: str, value: object) -> Standing:
@@ -196,7 +350,7 @@ _FACTOR_READERS: dict[str, reading.Reader] = {
     "evidence": reading.text,
 }
 
-_GATE_READERS: dict[str, reading.Reader] = {
+_CEILING_READERS: dict[str, reading.Reader] = {
     "rule": reading.text,
     "ceiling": reading.points,
     "reason": reading.text,
@@ -222,7 +376,7 @@ _READERS: dict[str, reading.Reader] = {
     "raw": reading.real,
     "band": reading.optional(_band),
     "factors": reading.many(_factor),
-    "gates": reading.many(_gate),
+    "ceilings": reading.many(_ceiling),
     "coverage": reading.share,
     "turns": reading.count,
     "unscored_reason": reading.optional(reading.text),

@@ -2,8 +2,8 @@
 
 Rule: everything that decides a number is in the policy; this file only says which number meets
 which observation. Each factor has one function, which returns what it found; each ceiling has one
-line in :func:`_gates`. To add a factor, add a function, its name in :data:`_FACTORS` and its knees
-in the policy.
+line in :func:`_ceilings`. To add a factor, add a function, its name in :data:`_FACTORS`, and its
+knees in the policy.
 
 Numbers first, words after: the band of a call in progress, which is made often, needs no words.
 """
@@ -15,23 +15,15 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
+from ai_engine_quality.core.arithmetic import points_under, raw_score
 from ai_engine_quality.core.observations import (
     FRAME_SECONDS,
     PROVIDER_OUT,
     TRANSPORT_OUT,
     is_agent_stage,
 )
-from ai_engine_quality.core.policy import (
-    DEFAULT_POLICY,
-    Band,
-    Policy,
-    Steps,
-    held,
-    ramp,
-    raw_score,
-    step,
-)
-from ai_engine_quality.core.result import CallScore, Counterfactual, FactorScore, Gate
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy
+from ai_engine_quality.core.result import CallScore, Ceiling, Counterfactual, FactorScore
 from ai_engine_quality.core.summary import CallSummary, StageLevels
 from ai_engine_quality.core.wording import percent, plural, seconds
 
@@ -41,35 +33,33 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
 
     Pure: the same summary and policy give the same score, on any machine, at any time.
     """
-    verdict = _judge(summary, policy)
-    points = verdict.points
-    factors = tuple(_factor(name, policy, verdict.found.get(name)) for name in policy.factors)
+    decision = _decide(summary, policy)
+    points = decision.points
+    factors = tuple(_factor(name, policy, decision.costs.get(name)) for name in policy.factors)
     return CallScore(
         call_id=summary.call_id,
         score=points,
-        raw=verdict.raw,
+        raw=decision.raw,
         band=None if points is None else policy.band(points),
         factors=factors,
-        gates=verdict.gates,
-        coverage=verdict.weight / 100,
+        ceilings=decision.ceilings,
+        coverage=decision.weight / 100,
         turns=factors[0].n,
-        unscored_reason=verdict.unscored_reason,
+        unscored_reason=decision.unscored_reason,
         policy_version=policy.version,
         summary=summary,
-        without_slowest_turn=None
-        if points is None
-        else _without_slowest_turn(summary, policy, points, factors, verdict.gates),
+        without_slowest_turn=_without_slowest_turn(summary, policy, decision),
     )
 
 
 def provisional_band(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> Band | None:
     """Return the band of :func:`score`, None where there is none, without the words."""
-    points = _judge(summary, policy).points
+    points = _decide(summary, policy).points
     return None if points is None else policy.band(points)
 
 
-class _Finding(NamedTuple):
-    """What a factor's function found: its value and points, and how to say it."""
+class _Cost(NamedTuple):
+    """What a factor costs: its value and points, and how to say it."""
 
     value: float
     points: float
@@ -93,12 +83,12 @@ class _AgentAudio(NamedTuple):
 _NOT_MEASURED = _AgentAudio()
 
 
-class _Verdict(NamedTuple):
+class _Decision(NamedTuple):
     """Everything that decides a score."""
 
-    found: Mapping[str, _Finding]
+    costs: Mapping[str, _Cost]
     """By factor, where it was observed."""
-    gates: tuple[Gate, ...]
+    ceilings: tuple[Ceiling, ...]
     weight: float
     """Of the observed factors, in all."""
     raw: float
@@ -106,59 +96,50 @@ class _Verdict(NamedTuple):
     points: int | None
 
 
-def _judge(summary: CallSummary, policy: Policy) -> _Verdict:
+def _decide(summary: CallSummary, policy: Policy) -> _Decision:
     agent = _agent_audio(summary, policy) if summary.audio else _NOT_MEASURED
-    found = {}
+    costs = {}
     for name in policy.factors:
-        finding = _FACTORS[name](summary, policy, agent)
-        if finding is not None:
+        cost = _FACTORS[name](summary, policy, agent)
+        if cost is not None:
             most = policy.weights[name]
-            found[name] = finding if finding.points <= most else finding._replace(points=most)
-    gates = tuple(sorted(_gates(summary, policy, agent, found), key=_ceiling))
-    weight = sum(policy.weights[name] for name in found)
-    reason = _unscored_reason(summary, policy, weight, gates)
-    raw = raw_score([finding.points for finding in found.values()])
-    points = None if reason else held(raw, map(_ceiling, gates))
-    return _Verdict(found, gates, weight, raw, reason, points)
+            costs[name] = cost if cost.points <= most else cost._replace(points=most)
+    ceilings = tuple(sorted(_ceilings(summary, policy, agent, costs), key=_height))
+    weight = sum(policy.weights[name] for name in costs)
+    reason = _unscored_reason(summary, policy, weight, ceilings)
+    raw = raw_score([cost.points for cost in costs.values()])
+    points = None if reason else points_under(map(_height, ceilings), raw)
+    return _Decision(costs, ceilings, weight, raw, reason, points)
 
 
-_ceiling = attrgetter("ceiling")
+_height = attrgetter("ceiling")
 
 
-def _factor(name: str, policy: Policy, finding: _Finding | None) -> FactorScore:
+def _factor(name: str, policy: Policy, cost: _Cost | None) -> FactorScore:
     weight = policy.weights[name]
-    if finding is None:
+    if cost is None:
         return FactorScore(name, weight, 0.0, None, 0, False, "not observed")
-    value, points, n, words = finding
+    value, points, n, words = cost
     return FactorScore(name, weight, float(points), value, n, True, words())
 
 
 def _without_slowest_turn(
-    summary: CallSummary,
-    policy: Policy,
-    points: int,
-    factors: tuple[FactorScore, ...],
-    gates: tuple[Gate, ...],
+    summary: CallSummary, policy: Policy, decision: _Decision
 ) -> Counterfactual | None:
     """Return the score without the slowest measured turn, where that is higher."""
     worst = summary.slowest_turn()
-    if worst is None or factors[0].n < 2 or not factors[0].penalty:
+    latency = decision.costs.get("latency")
+    if decision.points is None or worst is None or latency is None:
         return None
-    if _measured_turns(summary) == 1:  # whether any turn was measured decides other ceilings too
-        better = score(summary.without_slowest_turn(), policy).score
-    else:
-        value = summary.waits().without(worst[1]).percentile(policy.percentile)
-        latency = ramp(policy.knees.latency, value)
-        penalties = [latency, *(factor.penalty for factor in factors[1:])]
-        tops = [gate.ceiling for gate in gates if gate.rule != "latency"]
-        reached = step(policy.ceilings.latency, value)
-        better = held(raw_score(penalties), [*tops, reached[1]] if reached else tops)
-    if better is None or better <= points:
+    if latency.n < 2 or not latency.points:
+        return None
+    better = _decide(summary.without_slowest_turn(), policy).points
+    if better is None or better <= decision.points:
         return None
     return Counterfactual(f"turn {worst[0]}", better, policy.band(better))
 
 
-def _latency(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Finding | None:
+def _latency(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Cost | None:
     turns = summary.waits()
     n = turns.n
     if not n:
@@ -172,7 +153,7 @@ def _latency(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Finding |
             evidence += f"; {summary.distribution('unanswered').n} unanswered"
         return evidence
 
-    return _Finding(value, ramp(policy.knees.latency, value), n, words)
+    return _Cost(value, policy.points("latency", value), n, words)
 
 
 def _worst_turn(summary: CallSummary) -> str:
@@ -184,25 +165,26 @@ def _worst_turn(summary: CallSummary) -> str:
     return f"an unanswered turn, {seconds(longest_wait)}"
 
 
-def _underflow(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Finding | None:
+def _underflow(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Cost | None:
     if summary.frames_sent is None and summary.underflows is None:
         return None
     rule = policy.underflow
     fillers = summary.underflows or 0
     frames = _agent_frames(summary, policy)
-    runs = fillers if summary.underflow_episodes is None else summary.underflow_episodes
+    known = summary.underflow_episodes
+    episodes = fillers if known is None else known
     everything = max(rule.min_frames, fillers + frames)
-    value = (fillers + rule.episode_weight * runs) / ((1 + rule.episode_weight) * everything)
+    value = (fillers + rule.episode_weight * episodes) / ((1 + rule.episode_weight) * everything)
 
     def words() -> str:
         evidence = f"{percent(value)} effective: {plural(fillers, 'filler')}"
-        evidence += "" if summary.underflow_episodes is None else f" in {plural(runs, 'run')}"
+        evidence += "" if known is None else f" in {plural(episodes, 'episode')}"
         evidence += f" to {plural(round(frames), 'agent frame')}"
         if summary.frames_sent is None:
             evidence += f", estimated as {seconds(frames * FRAME_SECONDS)} of agent speech"
         return evidence
 
-    return _Finding(value, ramp(policy.knees.underflow, value), fillers, words)
+    return _Cost(value, policy.points("underflow", value), fillers, words)
 
 
 def _agent_frames(summary: CallSummary, policy: Policy) -> float:
@@ -215,7 +197,7 @@ def _agent_frames(summary: CallSummary, policy: Policy) -> float:
     return spoken / FRAME_SECONDS
 
 
-def _fallback(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> _Finding | None:
+def _fallback(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> _Cost | None:
     count = summary.fallbacks or 0
     if not count and not summary.frames_sent and not agent.seen:
         return None
@@ -224,10 +206,10 @@ def _fallback(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> _Find
         why = ", ".join(sorted(summary.fallback_reasons))
         return f"{plural(count, 'fallback')}{f': {why}' if why else ''}"
 
-    return _Finding(count, ramp(policy.knees.fallback, count), count, words)
+    return _Cost(count, policy.points("fallback", count), count, words)
 
 
-def _barge_in(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Finding | None:
+def _barge_in(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Cost | None:
     reactions = summary.distribution("barge_in_reactions")
     n = reactions.n
     if not n:
@@ -239,13 +221,13 @@ def _barge_in(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Finding 
         barge_ins = "barge-in" if n == 1 and not of else "barge-ins"
         return f"p{policy.percentile:g} {seconds(value)} over {n}{of} {barge_ins}"
 
-    return _Finding(value, ramp(policy.knees.barge_in, value), n, words)
+    return _Cost(value, policy.points("barge_in", value), n, words)
 
 
-def _codec(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> _Finding | None:
+def _codec(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> _Cost | None:
     checks = summary.codec_checks or 0
     if noise := agent.noise:
-        return _Finding(1.0, ramp(policy.knees.codec, 1.0), max(1, checks), lambda: noise)
+        return _Cost(1.0, policy.points("codec", 1.0), max(1, checks), lambda: noise)
     if not checks:
         return None
     failed = summary.codec_misaligned or 0
@@ -255,7 +237,7 @@ def _codec(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> _Finding
         details = ", ".join(sorted(summary.codec_details))
         return f"{failed} of {plural(checks, 'check')} failed{f': {details}' if details else ''}"
 
-    return _Finding(value, ramp(policy.knees.codec, value), checks, words)
+    return _Cost(value, policy.points("codec", value), checks, words)
 
 
 def _agent_audio(summary: CallSummary, policy: Policy) -> _AgentAudio:
@@ -304,16 +286,16 @@ def _together(stages: list[StageLevels]) -> StageLevels:
     )
 
 
-def _rms(_: CallSummary, policy: Policy, agent: _AgentAudio) -> _Finding | None:
+def _rms(_: CallSummary, policy: Policy, agent: _AgentAudio) -> _Cost | None:
     track = agent.track
     if track is None:
         return None
     level, spread = track.rms, track.spread_db
     if level is None or track.active_share < policy.speech_level.nearly_never:
         silent = f"the agent is nearly never heard: {percent(track.active_share)} of its frames"
-        return _Finding(0.0, policy.weights["rms"], track.frames, lambda: silent)
+        return _Cost(0.0, policy.weights["rms"], track.frames, lambda: silent)
     value = _level_error_db(level, policy)
-    points = ramp(policy.knees.rms_level, value) + ramp(policy.knees.rms_spread, spread or 0.0)
+    points = policy.points("rms_level", value) + policy.points("rms_spread", spread or 0.0)
 
     def words() -> str:
         evidence = f"RMS {level:.0f}"
@@ -322,7 +304,7 @@ def _rms(_: CallSummary, policy: Policy, agent: _AgentAudio) -> _Finding | None:
             evidence += f", {value:.1f} dB too {which}"
         return evidence if spread is None else f"{evidence}, spread {spread:.1f} dB"
 
-    return _Finding(value, points, track.frames, words)
+    return _Cost(value, points, track.frames, words)
 
 
 def _level_error_db(level: float, policy: Policy) -> float:
@@ -334,7 +316,7 @@ def _level_error_db(level: float, policy: Policy) -> float:
     return abs(20 * math.log10(max(level, 1.0) / nearest))
 
 
-_FACTORS: Mapping[str, Callable[[CallSummary, Policy, _AgentAudio], _Finding | None]] = {
+_FACTORS: Mapping[str, Callable[[CallSummary, Policy, _AgentAudio], _Cost | None]] = {
     "latency": _latency,
     "underflow": _underflow,
     "fallback": _fallback,
@@ -344,48 +326,50 @@ _FACTORS: Mapping[str, Callable[[CallSummary, Policy, _AgentAudio], _Finding | N
 }
 
 
-def _gates(
-    summary: CallSummary, policy: Policy, agent: _AgentAudio, observed: Mapping[str, _Finding]
-) -> Iterator[Gate]:
+def _ceilings(
+    summary: CallSummary, policy: Policy, agent: _AgentAudio, costs: Mapping[str, _Cost]
+) -> Iterator[Ceiling]:
     """Yield every ceiling that applies: of what was measured, then of the whole call."""
-    tops = policy.ceilings
+    rules = policy.ceilings
     for name in ("latency", "underflow", "fallback", "barge_in"):
-        if name in observed:
-            yield from _step_gate(name, policy, observed[name].value, name)
-    for name, ceiling in (
-        ("latency", tops.latency_unobserved),
-        ("underflow", tops.underflow_unobserved),
+        if name in costs:
+            yield from _stepped(name, policy, costs[name].value, name)
+    for name, at_most in (
+        ("latency", rules.latency_unobserved),
+        ("underflow", rules.underflow_unobserved),
     ):
-        if name not in observed:
-            yield Gate(f"{name}_unobserved", ceiling, f"{name} not being observed", name)
-    if "rms" in observed and observed["rms"].points >= policy.weights["rms"]:
-        yield Gate("rms_full_penalty", tops.rms_full_penalty, "rms at its full penalty", "rms")
-    yield from _call_gates(summary, policy, agent)
+        if name not in costs:
+            yield Ceiling(f"{name}_unobserved", at_most, f"{name} not being observed", name)
+    if "rms" in costs and costs["rms"].points >= policy.weights["rms"]:
+        reason = "rms at its full penalty"
+        yield Ceiling("rms_full_penalty", rules.rms_full_penalty, reason, "rms")
+    yield from _call_ceilings(summary, policy, agent)
 
 
-def _call_gates(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> Iterator[Gate]:
+def _call_ceilings(summary: CallSummary, policy: Policy, agent: _AgentAudio) -> Iterator[Ceiling]:
     """Yield the ceilings that are read from the call as a whole."""
-    tops = policy.ceilings
-    waits = max(summary.unanswered or (), default=None)
-    yield from _step_gate("unanswered", policy, waits, "latency")
+    rules = policy.ceilings
+    waited = max(summary.unanswered or (), default=None)
+    yield from _stepped("unanswered", policy, waited, "latency")
     if _caller_ignored(summary, policy):
         reason = "a caller who spoke without one measured turn"
-        yield Gate("caller_ignored", tops.caller_ignored, reason, "latency")
+        yield Ceiling("caller_ignored", rules.caller_ignored, reason, "latency")
     if agent.noise:
-        yield Gate("noise", tops.noise, agent.noise, "codec")
-    yield from _step_gate("clipping", policy, agent.clipped, "rms")
+        yield Ceiling("noise", rules.noise, agent.noise, "codec")
+    yield from _stepped("clipping", policy, agent.clipped, "rms")
     if summary.failed:
         reason = "the engine's report that the call failed"
-        yield Gate("call_failed", tops.call_failed, reason, None)
+        yield Ceiling("call_failed", rules.call_failed, reason, None)
     if _never_heard(summary, policy, agent.track):
-        yield Gate("never_heard", tops.never_heard, "an agent that was never heard", None)
+        yield Ceiling("never_heard", rules.never_heard, "an agent that was never heard", None)
 
 
-def _step_gate(rule: str, policy: Policy, value: float | None, factor: str) -> Iterator[Gate]:
-    steps: Steps = getattr(policy.ceilings, rule)
-    reached = None if value is None else step(steps, value)
+def _stepped(rule: str, policy: Policy, value: float | None, factor: str) -> Iterator[Ceiling]:
+    """Yield the ceiling that a value reaches by a rule with steps, if it reaches any."""
+    reached = None if value is None else policy.ceiling(rule, value)
     if reached:
-        yield Gate(rule, reached[1], _REACHED[rule](reached[0], policy), factor)
+        threshold, ceiling = reached
+        yield Ceiling(rule, ceiling, _REACHED[rule](threshold, policy), factor)
 
 
 _REACHED: Mapping[str, Callable[[float, Policy], str]] = {
@@ -425,10 +409,10 @@ def _never_heard(summary: CallSummary, policy: Policy, track: StageLevels | None
 
 
 def _unscored_reason(
-    summary: CallSummary, policy: Policy, weight: float, gates: tuple[Gate, ...]
+    summary: CallSummary, policy: Policy, weight: float, ceilings: tuple[Ceiling, ...]
 ) -> str | None:
     """Return why the call has no score; no data must read neither as 100 nor as 0."""
-    if gates and gates[0].ceiling == 0:
+    if ceilings and ceilings[0].ceiling == 0:
         return None
     rule = policy.not_scored
     length = math.inf if summary.duration is None else summary.duration

@@ -113,7 +113,7 @@ class CallSummary:
     underflows: int | None = None
     """20 ms filler frames played because the buffer was empty."""
     underflow_episodes: int | None = None
-    """In how many runs; None: unknown."""
+    """In how many episodes, each of fillers in a row; None: unknown."""
     fallbacks: int | None = None
     """How often streaming fell back to playing a file."""
     barge_ins: int | None = None

@@ -1,16 +1,16 @@
 """How certain a score is: a bootstrap over the call's turns, computed on demand.
 
-A call has few turns, and its p95 of five is about its slowest one. The question here is which score
-a longer call under the same conditions would have. The turns, and the reactions to barge-ins, are
-drawn again a thousand times, each time with a little noise (a smoothed bootstrap; Silverman and
-Young, Biometrika 74, 1987): without it no draw could be slower than the slowest turn seen, and for
-a percentile so far out the interval would be far too short. What is counted over the whole call
-(fillers, fallbacks, checks, levels) isn't a sample of turns and stays as it is.
+A call has few turns: the p95 of five is nearly the slowest of them. The question is which score a
+longer call under the same conditions would have. So the turns, and the reactions to barge-ins, are
+drawn again a thousand times, each with a little noise (a smoothed bootstrap; Silverman and Young,
+Biometrika 74, 1987). Without the noise no draw could be slower than the slowest turn seen, and the
+interval would be far too short. What is counted over the whole call (fillers, fallbacks, checks,
+levels) isn't a sample of turns, and stays as it is.
 
-On simulated calls with log-normal latencies (medians of 0.6 to 1.5 s, log-deviations of 0.3 and
-0.5) the interval, meant to hold the score of an endless call in 90 of 100 cases, holds it in 83 to
-97 with 9 turns, in 72 to 92 with 5 and in 58 to 81 with 3: of few turns the doubt is greater than
-they can tell. ``tests/history/test_certainty.py`` measures these numbers.
+The interval is meant to hold the score of an endless call in 90 of 100 cases. On simulated calls
+with log-normal latencies (medians of 0.6 to 1.5 s, log-deviations of 0.3 and 0.5) it holds it in 83
+to 97 with 9 turns, in 72 to 92 with 5 and in 58 to 81 with 3: a few turns can't tell how much turns
+differ. ``tests/history/test_certainty.py`` measures these numbers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine_quality.core.arithmetic import Knees, Steps
 from ai_engine_quality.core.distribution import Distribution
-from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Knees, Policy, Steps
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import floor_percent, plural
 
@@ -83,8 +84,8 @@ class Certainty:
 def how_certain(call: CallScore, policy: Policy = DEFAULT_POLICY) -> Certainty | None:
     """Return how certain a call's score is; None where it has none, or fewer than 3 turns.
 
-    Deterministic: chance is seeded by the call's own values. Takes about a millisecond, and more
-    for calls of hundreds of turns, so it isn't for a call's end in the engine's loop.
+    Deterministic: the random numbers are seeded by the call's own values. It takes about a
+    millisecond, and more for calls of hundreds of turns: too long for the engine's loop.
 
     Args:
         call: A scored call, live or from a record.
@@ -126,26 +127,27 @@ def _flat(sample: Distribution) -> Values:
 
 def _percentiles(values: Values, percentile: float) -> Values:
     """Return the percentile of each resample."""
-    chance = np.random.default_rng(zlib.crc32(values.tobytes()))
+    generator = np.random.default_rng(zlib.crc32(values.tobytes()))
     logs = np.log(np.maximum(values, _SMALLEST_SECONDS))
     shape = RESAMPLES, min(values.size, MAX_DRAWN)
     # Silverman's rule of thumb for the width of a normal kernel.
     width = 1.06 * logs.std(ddof=1) * values.size**-0.2
-    drawn = logs[chance.integers(0, values.size, shape)] + chance.normal(0, width, shape)
+    drawn = logs[generator.integers(0, values.size, shape)]
+    drawn += generator.normal(0, width, shape)
     return np.asarray(np.percentile(np.exp(drawn), percentile, axis=1), dtype=np.float64)
 
 
 def _scores(call: CallScore, policy: Policy, drawn: Mapping[str, Values]) -> Values:
     """Return the scores, as ``scoring`` makes them, with what was drawn in place of the call's."""
     fixed = sum(factor.penalty for factor in call.factors if factor.name not in drawn)
-    tops = [gate.ceiling for gate in call.gates if gate.rule not in drawn]
+    tops = [ceiling.ceiling for ceiling in call.ceilings if ceiling.rule not in drawn]
     raw = np.full(RESAMPLES, 100 - fixed)
     highest = np.full(RESAMPLES, float(min(tops, default=100)))
     for name, values in drawn.items():
         raw -= _ramp(getattr(policy.knees, name), values)
         highest = np.minimum(highest, _ceilings(getattr(policy.ceilings, name), values))
-    held = np.minimum(np.round(raw, 9), highest)
-    return np.asarray(np.clip(np.floor(held + 0.5), 0, 100), dtype=np.float64)
+    points = np.minimum(np.round(raw, 9), highest)
+    return np.asarray(np.clip(np.floor(points + 0.5), 0, 100), dtype=np.float64)
 
 
 def _ramp(knees: Knees, values: Values) -> Values:

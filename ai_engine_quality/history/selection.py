@@ -26,7 +26,7 @@ KEYS = (*_NAMES, "since", "until")
 
 
 class SelectionError(ValueError):
-    """A selection that can't be read; the message names the mend."""
+    """A selection that can't be read; the message names the fix."""
 
 
 @dataclass(frozen=True, slots=True)

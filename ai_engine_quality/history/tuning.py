@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ai_engine_quality.core.policy import Band, Knees, Policy, Steps
+from ai_engine_quality.core.arithmetic import Knees, Steps
+from ai_engine_quality.core.policy import Band, Policy
 from ai_engine_quality.core.result import CallScore
 
 MIN_CALLS = 100

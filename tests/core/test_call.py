@@ -58,9 +58,14 @@ class TestNames:
             "1.1", started=5.0, started_at=7.0, provider="deepgram", pipeline="default"
         )
         assert live.freeze(duration=9.0, outcome="completed", failed=True) == aeq.CallSummary(
-            call_id="1.1", provider="deepgram", pipeline="default", outcome="completed",
-            failed=True, started_at=7.0, duration=9.0,
-        )  # fmt: skip
+            call_id="1.1",
+            provider="deepgram",
+            pipeline="default",
+            outcome="completed",
+            failed=True,
+            started_at=7.0,
+            duration=9.0,
+        )
         assert live.started == 5.0
 
     def test_a_call_starts_at_0_where_nobody_says_when(self):
@@ -112,8 +117,11 @@ class TestReasons:
         for number in (*range(9), 0, 6, 8):
             live.fallback(f"reason-{number}")
         assert live.freeze(duration=60.0).fallback_reasons == {
-            "reason-0": 2, **{f"reason-{n}": 1 for n in range(1, 6)}, "reason-6": 2, "other": 3,
-        }  # fmt: skip
+            "reason-0": 2,
+            **{f"reason-{n}": 1 for n in range(1, 6)},
+            "reason-6": 2,
+            "other": 3,
+        }
 
 
 class TestLevels:

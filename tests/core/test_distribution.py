@@ -75,7 +75,7 @@ class TestExact:
 
     def test_no_values_have_no_percentile(self):
         """A percentile of nothing is an error that says what to check."""
-        with pytest.raises(ValueError, match=r"^no values have no percentile; check n first$"):
+        with pytest.raises(ValueError, match="no percentile; check n first"):
             Distribution().percentile(95)
 
 

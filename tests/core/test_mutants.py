@@ -12,7 +12,6 @@ import pytest
 import ai_engine_quality as aeq
 from ai_engine_quality.core.call import CallAccumulator
 from ai_engine_quality.core.distribution import BIN_FLOOR, FINE_BINS, bin_edge, bin_of, coarser
-from ai_engine_quality.core.policy import held, raw_score
 from ai_engine_quality.core.scoring import provisional_band
 
 
@@ -72,23 +71,27 @@ class TestWords:
             ({}, "latency", "not observed"),
             (
                 {"underflows": 5, "underflow_episodes": 2, "frames_sent": 995},
-                "underflow", "0.3 % effective: 5 fillers in 2 runs to 995 agent frames",
+                "underflow",
+                "0.3 % effective: 5 fillers in 2 episodes to 995 agent frames",
             ),
             (
                 {"underflows": 5, "frames_sent": 995},
-                "underflow", "0.5 % effective: 5 fillers to 995 agent frames",
+                "underflow",
+                "0.5 % effective: 5 fillers to 995 agent frames",
             ),
             (
                 {"fallbacks": 2, "fallback_reasons": ("timeout", "pacing")},
-                "fallback", "2 fallbacks: pacing, timeout",
+                "fallback",
+                "2 fallbacks: pacing, timeout",
             ),
             ({"fallbacks": 1}, "fallback", "1 fallback"),
             (
                 {"turn_latencies": (4.0,), "unanswered": (4.0,)},
-                "latency", "p95 4 s over 2 turns; worst: turn 1, 4 s; 1 unanswered",
+                "latency",
+                "p95 4 s over 2 turns; worst: turn 1, 4 s; 1 unanswered",
             ),
         ],
-    )  # fmt: skip
+    )
     def test_evidence_is_said_exactly(self, fields, factor, words):
         """Each word and number of the evidence is as it should be."""
         assert aeq.score(call(**fields)).factor(factor).evidence == words
@@ -140,15 +143,6 @@ class TestEdges:
         good = call(turn_latencies=(1.5,), underflows=0)
         assert provisional_band(good, aeq.DEFAULT_POLICY) is aeq.score(good).band is not None
         assert provisional_band(call(), aeq.DEFAULT_POLICY) is None
-
-    def test_a_score_is_held_at_100(self):
-        """Whatever is given, 100 is the most and 0 the least."""
-        assert (held(120.0, []), held(100.9, [])) == (100, 100)
-        assert held(-5.0, []) == 0
-
-    def test_raw_scores_have_nine_digits(self):
-        """What lies beyond the ninth digit is dust of adding floats, and is rounded away."""
-        assert raw_score([0.12345678949]) == 99.876543211
 
     def test_the_faintest_level_is_an_rms_of_1(self):
         """Down to an RMS of 1 levels differ, and below that they are as far off as 1."""

@@ -87,9 +87,13 @@ class TestRms:
 
     @pytest.mark.parametrize(
         ("value", "why"),
-        [(32_768.1, DropReason.OUT_OF_RANGE), (-1, DropReason.NEGATIVE),
-         (math.nan, DropReason.NOT_FINITE), ("loud", DropReason.WRONG_TYPE)],
-    )  # fmt: skip
+        [
+            (32_768.1, DropReason.OUT_OF_RANGE),
+            (-1, DropReason.NEGATIVE),
+            (math.nan, DropReason.NOT_FINITE),
+            ("loud", DropReason.WRONG_TYPE),
+        ],
+    )
     def test_what_no_16_bit_audio_has_is_refused(self, value, why):
         """Beyond full scale, below zero, not finite and no number are told apart."""
         assert reason(observations.rms, value) == why
@@ -105,9 +109,12 @@ class TestCount:
 
     @pytest.mark.parametrize(
         ("value", "why"),
-        [(-1, DropReason.NEGATIVE), (1_000_000_001, DropReason.OUT_OF_RANGE),
-         pytest.param(10**400, DropReason.OUT_OF_RANGE, id="huge")],
-    )  # fmt: skip
+        [
+            (-1, DropReason.NEGATIVE),
+            (1_000_000_001, DropReason.OUT_OF_RANGE),
+            pytest.param(10**400, DropReason.OUT_OF_RANGE, id="huge"),
+        ],
+    )
     def test_what_no_report_can_hold_is_refused(self, value, why):
         """A negative count and one beyond 1e9 are refused."""
         assert reason(observations.count, value) == why
@@ -179,9 +186,14 @@ class TestName:
 class TestOutcome:
     @pytest.mark.parametrize(
         ("value", "outcome"),
-        [("completed", "completed"), ("Completed", "completed"), ("caller_hangup", "caller_hangup"),
-         ("sip-486", "sip-486"), (None, None)],
-    )  # fmt: skip
+        [
+            ("completed", "completed"),
+            ("Completed", "completed"),
+            ("caller_hangup", "caller_hangup"),
+            ("sip-486", "sip-486"),
+            (None, None),
+        ],
+    )
     def test_a_code_word_is_kept_in_lower_case(self, value, outcome):
         """What the engine calls a call's end is kept, and None where it doesn't say."""
         assert observations.outcome(value) == outcome
@@ -200,18 +212,33 @@ class TestOutcome:
 class TestStage:
     @pytest.mark.parametrize(
         "value",
-        ["provider_out", "transport_out", "transport_out:stream", "transport_out:file-2",
-         "transport_in", "provider_in"],
-    )  # fmt: skip
-    def test_the_stages_of_the_contract_are_known(self, value):
+        [
+            "provider_out",
+            "transport_out",
+            "transport_out:stream",
+            "transport_out:file-2",
+            "transport_in",
+            "provider_in",
+        ],
+    )
+    def test_the_stages_of_the_audios_way_are_known(self, value):
         """The agent's stages, with kinds of playback, and the caller's are taken as they are."""
         assert observations.stage(value) == value
 
     @pytest.mark.parametrize(
         "value",
-        ["", "nowhere", "provider_out:x", "transport_out:", "transport_out:A b", "Transport_Out",
-         "transport_out:" + "x" * 33, "transport_out\n", "transport_in:x"],
-    )  # fmt: skip
+        [
+            "",
+            "nowhere",
+            "provider_out:x",
+            "transport_out:",
+            "transport_out:A b",
+            "Transport_Out",
+            "transport_out:" + "x" * 33,
+            "transport_out\n",
+            "transport_in:x",
+        ],
+    )
     def test_any_other_text_is_an_unknown_stage(self, value):
         """Text that names no stage is refused as unknown."""
         assert reason(observations.stage, value) == DropReason.UNKNOWN_STAGE
@@ -231,27 +258,51 @@ class TestStage:
 class TestCodeWord:
     @pytest.mark.parametrize(
         "value",
-        ["transport-failure", "timeout", "ulaw@8000", "slin16->ulaw", "pcm16@24000!=slin16@8000",
-         "engine.playback.timeout", "a1"],
-    )  # fmt: skip
+        [
+            "transport-failure",
+            "timeout",
+            "ulaw@8000",
+            "slin16->ulaw",
+            "pcm16@24000!=slin16@8000",
+            "engine.playback.timeout",
+            "a1",
+        ],
+    )
     def test_what_a_program_chose_is_kept(self, value):
         """Code words and names of formats are kept as they came."""
         assert observations.code_word(value) == value
 
     @pytest.mark.parametrize(
         "value",
-        ["", "my name is John", "Hello", "order for Mr. Smith!", "x" * 49, "a--", "-a", "ä",
-         "caller said: no", "\n"],
-    )  # fmt: skip
+        [
+            "",
+            "my name is John",
+            "Hello",
+            "order for Mr. Smith!",
+            "x" * 49,
+            "a--",
+            "-a",
+            "ä",
+            "caller said: no",
+            "\n",
+        ],
+    )
     def test_free_text_is_not_kept(self, value):
         """Text that no program would choose becomes ``other``: it may be a caller's words."""
         assert observations.code_word(value) == "other"
 
     @pytest.mark.parametrize(
         "value",
-        ["491701234567", "tel:491701234567", "caller-4917012", "+49 170 1234567",
-         "tel:555-123-4567", "caller_030_1234_5678", "sip:0301234.5678@pbx"],
-    )  # fmt: skip
+        [
+            "491701234567",
+            "tel:491701234567",
+            "caller-4917012",
+            "+49 170 1234567",
+            "tel:555-123-4567",
+            "caller_030_1234_5678",
+            "sip:0301234.5678@pbx",
+        ],
+    )
     def test_a_telephone_number_is_not_kept(self, value):
         """However its digits are grouped, a caller's number becomes ``other``."""
         assert observations.code_word(value) == "other"

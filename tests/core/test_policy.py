@@ -1,4 +1,4 @@
-"""The policy: v1 is the contract's numbers, and a wrong policy is refused with the mend."""
+"""The policy: v1 has the numbers of docs/Scoring.md, and a wrong one is refused with the fix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 import ai_engine_quality as aeq
-from ai_engine_quality.core.policy import MAX_NUMBER, ramp, step, versions
+from ai_engine_quality.core.policy import MAX_NUMBER, versions
 
 V1 = aeq.Policy.load("v1").to_dict()
 
@@ -33,10 +33,15 @@ def without(section, key=None):
 
 class TestVersionOne:
     def test_the_weights_are_the_products(self):
-        """The weights of v1 are the six of the contract and add up to 100."""
+        """The weights of v1 are the six of docs/Scoring.md and add up to 100."""
         assert V1["weights"] == {
-            "latency": 30, "underflow": 20, "fallback": 15, "barge_in": 15, "codec": 10, "rms": 10,
-        }  # fmt: skip
+            "latency": 30,
+            "underflow": 20,
+            "fallback": 15,
+            "barge_in": 15,
+            "codec": 10,
+            "rms": 10,
+        }
 
     @pytest.mark.parametrize(
         ("ramp_name", "knees"),
@@ -50,12 +55,12 @@ class TestVersionOne:
             ("rms_spread", [[6, 0], [12, 5], [18, 10]]),
         ],
     )
-    def test_the_knees_are_the_contracts(self, ramp_name, knees):
-        """Each ramp of v1 goes through the contract's knees."""
+    def test_the_knees_are_the_texts(self, ramp_name, knees):
+        """Each ramp of v1 goes through the knees of docs/Scoring.md."""
         assert V1["knees"][ramp_name] == knees
 
-    def test_the_ceilings_are_the_contracts(self):
-        """Each ceiling of v1 begins where the contract says, and is as high as it says."""
+    def test_the_ceilings_are_the_texts(self):
+        """Each ceiling of v1 begins where docs/Scoring.md says, and is as high as it says."""
         assert V1["ceilings"] == {
             "latency": [[1, 89], [2, 74], [3, 59]],
             "underflow": [[0.005, 89], [0.0125, 74], [0.025, 59]],
@@ -71,7 +76,7 @@ class TestVersionOne:
             "never_heard": 0,
         }
 
-    def test_the_bands_are_the_contracts(self):
+    def test_the_bands_are_the_texts(self):
         """Excellent begins at 90, good at 75, fair at 60, and the rest is poor."""
         assert V1["bands"] == {"excellent": 90, "good": 75, "fair": 60, "poor": 0}
 
@@ -163,9 +168,13 @@ class TestFewerFactors:
         policy = aeq.Policy.from_dict(FIVE)
         assert policy.factors == ("latency", "underflow", "fallback", "barge_in", "rms")
         call = aeq.CallSummary(
-            call_id="1", duration=60.0, turn_latencies=(0.4,), frames_sent=100,
-            codec_checks=5, codec_misaligned=5,
-        )  # fmt: skip
+            call_id="1",
+            duration=60.0,
+            turn_latencies=(0.4,),
+            frames_sent=100,
+            codec_checks=5,
+            codec_misaligned=5,
+        )
         result = aeq.score(call, policy)
         assert [factor.name for factor in result.factors] == list(policy.factors)
         assert (result.score, result.factor("codec").observed) == (100, False)
@@ -186,11 +195,20 @@ class TestFewerFactors:
 class TestWrongPolicies:
     @pytest.mark.parametrize(
         ("section", "key"),
-        [("weights", None), ("bands", None), ("knees", None), ("knees", "latency"),
-         ("ceilings", "noise"), ("noise", "rms"), ("underflow", "min_frames"),
-         ("speech_level", "low"), ("caller_ignored", "call_seconds"),
-         ("never_heard", "call_seconds"), ("not_scored", "min_weight")],
-    )  # fmt: skip
+        [
+            ("weights", None),
+            ("bands", None),
+            ("knees", None),
+            ("knees", "latency"),
+            ("ceilings", "noise"),
+            ("noise", "rms"),
+            ("underflow", "min_frames"),
+            ("speech_level", "low"),
+            ("caller_ignored", "call_seconds"),
+            ("never_heard", "call_seconds"),
+            ("not_scored", "min_weight"),
+        ],
+    )
     def test_a_missing_key_is_named_as_the_file_has_it(self, section, key):
         """A policy that lacks a key is refused by the name that its file would have."""
         name = section if key is None else rf"{section}\.{key}"
@@ -205,7 +223,7 @@ class TestWrongPolicies:
 
     @pytest.mark.parametrize("section", ["weights", "bands"])
     def test_an_unknown_factor_or_band_is_refused(self, section):
-        """Weights and bands have exactly the names of the contract."""
+        """Weights and bands have exactly the names of docs/Scoring.md."""
         with pytest.raises(aeq.PolicyError, match=section):
             aeq.Policy.from_dict(changed(section, "mood", 1))
 
@@ -277,13 +295,15 @@ class TestWrongPolicies:
             ("knees", "latency", [[0, 0], [5, "x"]], r"^knees\.latency must be a number, not 'x'$"),
             ("knees", "latency", [[0, 1], [5, 30]], "first pair must cost 0 points, not 1$"),
             (
-                "knees", "latency", [[0, 0], [1, 10], [5, 29]],
+                "knees",
+                "latency",
+                [[0, 0], [1, 10], [5, 29]],
                 r"ends at 29 points, but weights\.latency is 30; make them equal$",
             ),
             ("speech_level", "low", 5_200, r"^speech_level\.low must be less than speech_level\.h"),
             ("underflow", "assumed_min", 601, r"^underflow\.assumed_min must not exceed underfl"),
         ],
-    )  # fmt: skip
+    )
     def test_the_message_says_what_is_wrong_and_what_would_be_right(
         self, section, key, value, words
     ):
@@ -340,13 +360,19 @@ class TestChanges:
 
     @pytest.mark.parametrize(
         ("changes", "named"),
-        [({"mood": 1}, "mood"), ({"noise": {"mood": 1}}, r"noise\.mood"),
-         ({"noise": 7}, "^noise must be a table"), ({"noise": {"rms": "loud"}}, r"noise\.rms"),
-         (None, "changes must be a table"), ([("noise", 7)], "changes must be a table"),
-         ({"noise": {1: 2}}, r"noise\.1"), ({1: 2}, "1 is unknown"),
-         ({"noise": {"rms": {7_000}}}, r"noise\.rms"),
-         ({"knees": {"latency": object()}}, r"knees\.latency")],
-    )  # fmt: skip
+        [
+            ({"mood": 1}, "mood"),
+            ({"noise": {"mood": 1}}, r"noise\.mood"),
+            ({"noise": 7}, "^noise must be a table"),
+            ({"noise": {"rms": "loud"}}, r"noise\.rms"),
+            (None, "changes must be a table"),
+            ([("noise", 7)], "changes must be a table"),
+            ({"noise": {1: 2}}, r"noise\.1"),
+            ({1: 2}, "1 is unknown"),
+            ({"noise": {"rms": {7_000}}}, r"noise\.rms"),
+            ({"knees": {"latency": object()}}, r"knees\.latency"),
+        ],
+    )
     def test_a_wrong_change_is_named(self, changes, named):
         """A change of something that isn't there, or to a wrong value, is refused by name."""
         with pytest.raises(aeq.PolicyError, match=named):
@@ -363,30 +389,27 @@ class TestChanges:
         )
 
 
-class TestRampsAndSteps:
+class TestPointsAndCeilings:
     @pytest.mark.parametrize(
-        ("value", "points"), [(-1, 0), (1, 0), (2, 5), (3, 10), (4, 10), (99, 10)]
+        ("knees", "value", "points"),
+        [("latency", 1.5, 15), ("fallback", 4, 13.5), ("rms_spread", 9.0, 2.5)],
     )
-    def test_a_ramp_is_linear_between_its_knees_and_flat_outside(self, value, points):
-        """Between two knees points rise evenly; before the first and after the last they stay."""
-        assert ramp(((1, 0), (3, 10)), value) == points
-
-    def test_a_ramp_goes_exactly_through_its_knees(self):
-        """At a knee points are the knee's to the last bit: a full penalty's ceiling asks for it."""
-        knees = [[5.95, 0], [16.14, 2.4], [17.74, 10]]
-        assert [ramp(knees, value) for value, _ in knees] == [0, 2.4, 10]
-        policy = aeq.DEFAULT_POLICY.with_changes({"knees": {"rms_spread": knees}})
-        levels = aeq.StageLevels(frames=300, active=280, rms=2_600.0, spread_db=17.74)
-        call = aeq.CallSummary(call_id="1", duration=60.0, audio={"provider_out": levels})
-        assert "rms_full_penalty" in {gate.rule for gate in aeq.score(call, policy).gates}
+    def test_it_says_what_a_value_costs(self, knees, value, points):
+        """The points are those of the ramp of that name, by its knees."""
+        assert aeq.DEFAULT_POLICY.points(knees, value) == points
 
     @pytest.mark.parametrize(
-        ("value", "reached"),
-        [(0.9, None), (1, (1, 89)), (1.9, (1, 89)), (2, (2, 74)), (9, (2, 74))],
+        ("rule", "value", "reached"),
+        [("latency", 2.5, (2, 74)), ("underflow", 0.004, None), ("unanswered", 5, (5, 59))],
     )
-    def test_a_step_applies_from_its_threshold_on(self, value, reached):
-        """The last threshold that a value reaches is the one that counts."""
-        assert step(((1, 89), (2, 74)), value) == reached
+    def test_it_says_which_ceiling_a_value_reaches(self, rule, value, reached):
+        """The ceiling is that of the last threshold which the value reaches, if it reaches any."""
+        assert aeq.DEFAULT_POLICY.ceiling(rule, value) == reached
+
+    def test_a_policy_without_a_rules_steps_has_no_ceiling_there(self):
+        """v1 knows no clipping: however much is clipped, it reaches nothing."""
+        assert aeq.Policy.load("v1").ceiling("clipping", 1.0) is None
+        assert aeq.Policy.load("v2").ceiling("clipping", 1.0) == (0.36, 24)
 
 
 class TestReadOnly:

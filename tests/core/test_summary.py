@@ -41,10 +41,21 @@ class TestUnreported:
         """A call without observations has None in every field of them, and never 0."""
         call = frozen()
         for name in (
-            "turn_latencies", "turn_count", "frames_sent", "underflows", "underflow_episodes",
-            "fallbacks", "barge_ins", "barge_in_reactions", "unanswered", "codec_checks",
-            "codec_misaligned", "provider", "pipeline", "outcome",
-        ):  # fmt: skip
+            "turn_latencies",
+            "turn_count",
+            "frames_sent",
+            "underflows",
+            "underflow_episodes",
+            "fallbacks",
+            "barge_ins",
+            "barge_in_reactions",
+            "unanswered",
+            "codec_checks",
+            "codec_misaligned",
+            "provider",
+            "pipeline",
+            "outcome",
+        ):
             assert getattr(call, name) is None, name
         assert call.audio == {}
         assert call.failed is False
@@ -96,8 +107,8 @@ class TestAccumulator:
         assert call.turn_latencies == (0.9, 0.3, 2.0)
         assert (call.turn_count, call.unanswered) == (3, (5.9, 5.3, 7.0))
 
-    def test_more_runs_than_fillers_are_refused(self):
-        """One filler can't come in two runs: such a report is refused, and counts for nothing."""
+    def test_more_episodes_than_fillers_are_refused(self):
+        """One filler can't come in two episodes: such a report is refused, and nothing counted."""
         live = CallAccumulator("1.1")
         with pytest.raises(Rejected):
             live.underflow(1, 2)
@@ -200,24 +211,41 @@ class TestLevels:
 
     @pytest.mark.parametrize(
         ("levels", "seconds"),
-        [(aeq.StageLevels(frames=200, active=150), 3.0),
-         (aeq.StageLevels(frames=50, active=38, active_seconds=3.04), 3.04)],
-    )  # fmt: skip
+        [
+            (aeq.StageLevels(frames=200, active=150), 3.0),
+            (aeq.StageLevels(frames=50, active=38, active_seconds=3.04), 3.04),
+        ],
+    )
     def test_speech_is_20_ms_a_frame_unless_told_otherwise(self, levels, seconds):
         """Active frames are 20 ms each; sampled ones say how much speech they stand for."""
         assert levels.speech_seconds == pytest.approx(seconds)
 
 
 class TestSummary:
-    def test_the_contracts_fields_are_there(self):
-        """A summary has every field that the contract names."""
+    def test_every_field_is_there(self):
+        """A summary has every field that records and other engines rely on."""
         names = {field.name for field in fields(aeq.CallSummary)}
         assert names >= {
-            "call_id", "provider", "pipeline", "outcome", "failed", "started_at", "duration",
-            "turn_latencies", "turn_count", "frames_sent", "underflows", "underflow_episodes",
-            "fallbacks", "barge_ins", "barge_in_reactions", "unanswered", "codec_checks",
-            "codec_misaligned", "audio",
-        }  # fmt: skip
+            "call_id",
+            "provider",
+            "pipeline",
+            "outcome",
+            "failed",
+            "started_at",
+            "duration",
+            "turn_latencies",
+            "turn_count",
+            "frames_sent",
+            "underflows",
+            "underflow_episodes",
+            "fallbacks",
+            "barge_ins",
+            "barge_in_reactions",
+            "unanswered",
+            "codec_checks",
+            "codec_misaligned",
+            "audio",
+        }
         levels = {field.name for field in fields(aeq.StageLevels)}
         assert levels >= {"frames", "active", "rms", "spread_db", "clipped", "dc", "flatness"}
 
@@ -313,21 +341,43 @@ class TestStored:
     @pytest.mark.parametrize(
         ("field", "value"),
         [
-            ("call_id", 7), ("call_id", ""), ("provider", 7), ("failed", "no"), ("failed", 0),
-            ("started_at", "now"), ("duration", -1), ("duration", math.inf),
-            ("duration", math.nan), ("turn_latencies", "0.5"), ("turn_latencies", 0.5),
-            ("turn_latencies", [-0.1]), ("turn_latencies", ["0.5"]), ("turn_latencies", [True]),
-            ("turn_latencies", [math.nan]), ("turn_count", -1), ("turn_count", 1.5),
-            ("frames_sent", True), ("frames_sent", -1), ("underflows", "3"),
-            ("fallbacks", -1), ("codec_checks", 0.5), ("unanswered", {"0": 6.0}),
-            ("audio", []), ("audio", {"provider_out": 7}), ("fallback_reasons", {"a": -1}),
-            ("audio", {"provider_out": {"mood": 1}}), ("audio", {"provider_out": {"frames": -1}}),
-            ("audio", {"provider_out": {"clipped": 1.1}}), ("binned", {"mood": []}),
+            ("call_id", 7),
+            ("call_id", ""),
+            ("provider", 7),
+            ("failed", "no"),
+            ("failed", 0),
+            ("started_at", "now"),
+            ("duration", -1),
+            ("duration", math.inf),
+            ("duration", math.nan),
+            ("turn_latencies", "0.5"),
+            ("turn_latencies", 0.5),
+            ("turn_latencies", [-0.1]),
+            ("turn_latencies", ["0.5"]),
+            ("turn_latencies", [True]),
+            ("turn_latencies", [math.nan]),
+            ("turn_count", -1),
+            ("turn_count", 1.5),
+            ("frames_sent", True),
+            ("frames_sent", -1),
+            ("underflows", "3"),
+            ("fallbacks", -1),
+            ("codec_checks", 0.5),
+            ("unanswered", {"0": 6.0}),
+            ("audio", []),
+            ("audio", {"provider_out": 7}),
+            ("fallback_reasons", {"a": -1}),
+            ("audio", {"provider_out": {"mood": 1}}),
+            ("audio", {"provider_out": {"frames": -1}}),
+            ("audio", {"provider_out": {"clipped": 1.1}}),
+            ("binned", {"mood": []}),
             ("audio", {"provider_out": {"flatness": "flat"}}),
-            ("binned", {"turn_latencies": [[1]]}), ("binned", {"turn_latencies": [[9_999, 1]]}),
-            ("worst_turns", [[1]]), ("worst_turns", [[1, -1]]),
+            ("binned", {"turn_latencies": [[1]]}),
+            ("binned", {"turn_latencies": [[9_999, 1]]}),
+            ("worst_turns", [[1]]),
+            ("worst_turns", [[1, -1]]),
         ],
-    )  # fmt: skip
+    )
     def test_a_wrong_value_is_named(self, field, value):
         """A field that holds something else than it should is refused by its name."""
         with pytest.raises(aeq.SummaryError, match=field):
@@ -375,8 +425,8 @@ class TestOrder:
         call = aeq.CallSummary(**CALL, turn_latencies=latencies, duration=600.0, frames_sent=900)
         straight = aeq.score(call)
         shuffled = aeq.score(replace(call, turn_latencies=tuple(sorted(latencies))))
-        assert (shuffled.score, shuffled.raw, shuffled.gates) == (
+        assert (shuffled.score, shuffled.raw, shuffled.ceilings) == (
             straight.score,
             straight.raw,
-            straight.gates,
+            straight.ceilings,
         )

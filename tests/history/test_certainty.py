@@ -59,7 +59,7 @@ def test_the_shares_add_up_and_the_interval_is_one(summaries, data):
 
 
 def test_it_is_the_same_each_time_and_in_any_order():
-    """The same turns in another order give the same certainty: chance comes from the call."""
+    """The same turns in another order give the same certainty: the call seeds it."""
     turns = [0.8, 1.1, 1.4, 0.9, 2.3, 1.2]
     first = aeq.how_certain(call(*turns))
     assert aeq.how_certain(call(*turns)) == first
@@ -116,7 +116,7 @@ def test_without_turns_there_is_none(score):
 
 
 def test_another_policy_is_refused():
-    """A call scored by another policy is an error that says the mend."""
+    """A call scored by another policy is an error that says the fix."""
     other = aeq.DEFAULT_POLICY.with_changes({"ceilings": {"noise": 10}})
     with pytest.raises(ValueError, match=f"{other.version}; pass that policy, or score"):
         aeq.how_certain(call(0.8, 0.9, 1.0), other)
@@ -154,12 +154,12 @@ def coverage(turns, median, deviation, calls=200):
     """Return how often the interval holds the score of an endless call of the same kind."""
     chance = np.random.default_rng(turns)
     endless = call(*[median * math.exp(1.6449 * deviation)] * 600).score
-    held = 0
+    inside = 0
     for _ in range(calls):
         latencies = [median * math.exp(chance.normal(0, deviation)) for _ in range(turns)]
         found = aeq.how_certain(call(*latencies))
-        held += found.low <= endless <= found.high
-    return held / calls
+        inside += found.low <= endless <= found.high
+    return inside / calls
 
 
 @pytest.mark.parametrize(("turns", "least", "most"), [(3, 58, 81), (5, 72, 92), (9, 83, 97)])

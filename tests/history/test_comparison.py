@@ -9,17 +9,17 @@ import pytest
 
 import ai_engine_quality as aeq
 from ai_engine_quality.core.policy import FACTORS
-from ai_engine_quality.history.comparison import MIN_CALLS, Verdict, compare
+from ai_engine_quality.history.comparison import MIN_CALLS, Conclusion, compare
 
 
 def test_slower_calls_are_worse_and_latency_is_why(make_calls):
     """Where only latency differs, the score and latency are worse, and no other factor is."""
     effects = {effect.name: effect for effect in compare(make_calls(60), make_calls(60, 1.2))}
     assert list(effects) == ["score", *FACTORS]
-    assert effects["score"].verdict is effects["latency"].verdict is Verdict.WORSE
+    assert effects["score"].verdict is effects["latency"].verdict is Conclusion.WORSE
     assert effects["score"].low <= effects["score"].points <= effects["score"].high < 0
-    assert effects["underflow"].verdict is Verdict.NO_DIFFERENCE
-    assert effects["barge_in"].verdict is Verdict.TOO_FEW
+    assert effects["underflow"].verdict is Conclusion.NO_DIFFERENCE
+    assert effects["barge_in"].verdict is Conclusion.TOO_FEW
     assert effects["latency"].a.median == pytest.approx(1.0, abs=0.1)
 
 
@@ -27,14 +27,14 @@ def test_the_other_way_round_is_the_opposite(make_calls):
     """What is worse one way is better the other way, by as much."""
     slow, fast = make_calls(60, 1.2), make_calls(60)
     there, back = compare(fast, slow)[0], compare(slow, fast)[0]
-    assert (there.verdict, back.verdict) == (Verdict.WORSE, Verdict.BETTER)
+    assert (there.verdict, back.verdict) == (Conclusion.WORSE, Conclusion.BETTER)
     assert there.points == -back.points
 
 
 def test_few_calls_allow_no_verdict(make_calls):
     """With fewer than 20 calls on a side the difference is shown, and nothing is concluded."""
     effect = compare(make_calls(MIN_CALLS - 1), make_calls(200, 3.0))[0]
-    assert effect.verdict is Verdict.TOO_FEW
+    assert effect.verdict is Conclusion.TOO_FEW
     assert effect.points < -20
     assert effect.low is None
 
@@ -45,7 +45,7 @@ def test_calls_without_a_score_are_left_out(make_calls):
     effect = compare(make_calls(30) + unscored, unscored)[0]
     assert (effect.a.calls, effect.b.calls) == (30, 0)
     assert effect.points is None
-    assert effect.verdict is Verdict.TOO_FEW
+    assert effect.verdict is Conclusion.TOO_FEW
 
 
 def test_equal_sets_rarely_differ(make_calls):
@@ -54,12 +54,13 @@ def test_equal_sets_rarely_differ(make_calls):
     sets = [everything[at : at + 30] for at in range(0, len(everything), 30)]
     found = [compare(*sets[at : at + 2]) for at in range(0, len(sets), 2)]
     assert len(found) == 100
-    differ = [effects for effects in found if effects[0].verdict is not Verdict.NO_DIFFERENCE]
+    differ = [effects for effects in found if effects[0].verdict is not Conclusion.NO_DIFFERENCE]
     assert 1 <= len(differ) <= 11
     other = [
-        effects for effects in found
-        if {effect.verdict for effect in effects[1:]} & {Verdict.BETTER, Verdict.WORSE}
-    ]  # fmt: skip
+        effects
+        for effects in found
+        if {effect.verdict for effect in effects[1:]} & {Conclusion.BETTER, Conclusion.WORSE}
+    ]
     assert len(other) <= 11
 
 

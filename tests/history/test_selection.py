@@ -59,7 +59,7 @@ def test_a_duration_is_before_now(make_calls):
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "fix"),
     [
         ("calls.jsonl?provder=x", "choose of provider, pipeline"),
         ("calls.jsonl?since=yesterday", "write 2026-11-01"),
@@ -68,7 +68,7 @@ def test_a_duration_is_before_now(make_calls):
         ("?provider=a", "names no file"),
     ],
 )
-def test_what_cannot_be_read_names_its_mend(text, mend):
+def test_what_cannot_be_read_names_its_fix(text, fix):
     """A selection that can't be read is an error that says what to write."""
-    with pytest.raises(SelectionError, match=mend):
+    with pytest.raises(SelectionError, match=fix):
         parse_selection(text)

@@ -308,7 +308,7 @@ SPEECH = {
 
 def is_noise(frames, **how):
     """Return whether frames, sampled by default, hold the call to 20 as noise."""
-    return 20 in [gate.ceiling for gate in heard(frames, sampling=None, **how).gates]
+    return 20 in [ceiling.ceiling for ceiling in heard(frames, sampling=None, **how).ceilings]
 
 
 @pytest.mark.parametrize("speech", SPEECH.values(), ids=SPEECH)
@@ -343,7 +343,7 @@ class TestNoiseOnSpeech:
         misread = [coded[at : at + 320] for at in range(0, len(coded), 320)]
         call = heard(misread, sampling=None)
         assert (call.factor("codec").penalty, call.factor("codec").value) == (10, 1)
-        assert min(gate.ceiling for gate in call.gates) == 20
+        assert min(ceiling.ceiling for ceiling in call.ceilings) == 20
         assert call.summary.audio["provider_out"].rms > 10_000
 
     def test_byte_swapped_speech_is_noise(self, speech):
@@ -351,7 +351,7 @@ class TestNoiseOnSpeech:
         swapped = [np.frombuffer(frame, dtype="<i2").byteswap().tobytes() for frame in speech]
         call = heard(swapped, sampling=None)
         assert (call.factor("codec").penalty, call.factor("codec").value) == (10, 1)
-        assert min(gate.ceiling for gate in call.gates) == 20
+        assert min(ceiling.ceiling for ceiling in call.ceilings) == 20
 
     def test_noise_of_the_caller_is_not_the_agents(self, speech):
         """Byte-swapped audio at the caller's stages costs nothing."""

@@ -21,7 +21,7 @@ LOWEST = {"excellent": 90, "good": 75, "fair": 60, "poor": 0}
 def verdict(call):
     """Return everything of a score that is no words, and so must not depend on any order."""
     numbers = [(f.name, f.penalty, f.value, f.n, f.observed) for f in call.factors]
-    tops = sorted((gate.rule, gate.ceiling) for gate in call.gates)
+    tops = sorted((ceiling.rule, ceiling.ceiling) for ceiling in call.ceilings)
     return call.score, call.raw, call.band, numbers, tops, call.coverage, call.turns
 
 
@@ -49,18 +49,18 @@ class TestAgreement:
         assert (call.score is None) == (call.band is None) == (call.unscored_reason is not None)
         if call.score is None:
             return
-        lowest = min([call.raw, *(gate.ceiling for gate in call.gates)])
+        lowest = min([call.raw, *(ceiling.ceiling for ceiling in call.ceilings)])
         assert call.score == max(0, math.floor(lowest + 0.5))
         assert call.band == next(band for band, low in LOWEST.items() if call.score >= low)
 
     @given(data=st.data())
     def test_ceilings_come_lowest_first(self, summaries, data):
-        """The first ceiling is the lowest, and is what held the call where it decided."""
+        """The first ceiling is the lowest, and is what the call scores where it decided."""
         call = aeq.score(data.draw(summaries))
-        tops = [gate.ceiling for gate in call.gates]
+        tops = [ceiling.ceiling for ceiling in call.ceilings]
         assert tops == sorted(tops)
-        if call.held_by is not None:
-            assert call.score in {call.held_by.ceiling, None}
+        if call.deciding_ceiling is not None:
+            assert call.score in {call.deciding_ceiling.ceiling, None}
 
     @given(data=st.data())
     def test_unknown_never_helps(self, summaries, data):
@@ -112,7 +112,7 @@ _OBSERVATION = st.one_of(
     st.tuples(
         st.just("codec_alignment"), st.tuples(st.booleans(), st.sampled_from(["", "ulaw", "alaw"]))
     ),
-)  # fmt: skip
+)
 
 
 class TestOrder:
@@ -233,16 +233,14 @@ class TestMonotone:
 
     @given(data=st.data())
     def test_more_fillers_never_raise_the_score(self, data):
-        """More fillers, in whatever runs, known or not, never make a call better."""
+        """More fillers, in whatever episodes, known or not, never make a call better."""
         summary = data.draw(_whole_calls())
         more = data.draw(st.integers(1, 30))
         known = summary.underflow_episodes
         if known is not None:
-            runs = data.draw(st.integers(0, more) | st.just(more))
-            known = known + max(runs, 0 if summary.underflows else 1)
-        worse = replace(
-            summary, underflows=summary.underflows + more, underflow_episodes=known
-        )  # fmt: skip
+            episodes = data.draw(st.integers(0, more) | st.just(more))
+            known = known + max(episodes, 0 if summary.underflows else 1)
+        worse = replace(summary, underflows=summary.underflows + more, underflow_episodes=known)
         assert points(aeq.score(worse)) <= points(aeq.score(summary))
 
     @given(data=st.data())
@@ -340,7 +338,7 @@ def _long_calls(draw):
 
 def twice(call):
     """Return the same call twice over; the episodes where none is known stay unknown."""
-    runs, checks = call.underflow_episodes, call.codec_checks
+    episodes, checks = call.underflow_episodes, call.codec_checks
     return replace(
         call,
         duration=2 * call.duration,
@@ -348,7 +346,7 @@ def twice(call):
         turn_count=2 * len(call.turn_latencies),
         frames_sent=2 * call.frames_sent,
         underflows=2 * call.underflows,
-        underflow_episodes=None if runs is None else 2 * runs,
+        underflow_episodes=None if episodes is None else 2 * episodes,
         barge_in_reactions=call.barge_in_reactions and call.barge_in_reactions * 2,
         codec_checks=checks and 2 * checks,
         codec_misaligned=checks and 2 * call.codec_misaligned,
@@ -360,7 +358,7 @@ class TestLength:
     def test_a_call_twice_over_differs_by_at_most_a_point(self, summary):
         """From 100 turns and 50 frames on length is neutral, but at a ceiling's own threshold."""
         once, doubled = aeq.score(summary), aeq.score(twice(summary))
-        assume([g.ceiling for g in once.gates] == [g.ceiling for g in doubled.gates])
+        assume([g.ceiling for g in once.ceilings] == [g.ceiling for g in doubled.ceilings])
         assert abs(once.score - doubled.score) <= 1
         assert once.raw == pytest.approx(doubled.raw, abs=1)
         assert once.coverage == doubled.coverage

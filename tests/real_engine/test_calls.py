@@ -126,7 +126,7 @@ def test_noise_that_the_caller_hears_is_told_from_speech(
 
     score = asyncio.run(main())
     assert score.score <= 20
-    assert "noise" in [gate.rule for gate in score.gates]
+    assert "noise" in [ceiling.rule for ceiling in score.ceilings]
 
 
 def test_a_call_is_scored_once_however_often_it_is_cleaned_up(

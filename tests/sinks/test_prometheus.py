@@ -539,14 +539,14 @@ class TestCounting:
         """Each ceiling that applies to a call counts once by its rule; the others stay 0."""
         score = have_call(quality, "slow", turn=3.5)
         after = scrape(registry)
-        assert {gate.rule for gate in score.gates} >= {"latency"}
+        assert {ceiling.rule for ceiling in score.ceilings} >= {"latency"}
         for rule in distinct(after, "ai_agent_call_ceilings_total", "rule"):
             assert value(
                 after, "ai_agent_call_ceilings_total", provider="deepgram", rule=rule
-            ) == sum(gate.rule == rule for gate in score.gates)
+            ) == sum(ceiling.rule == rule for ceiling in score.ceilings)
 
     def test_every_rule_that_a_score_can_name_is_a_ceiling_of_the_policy(self):
-        """The rules that begin at zero are those of all policies, so no gate is unknown."""
+        """The rules that begin at zero are those of all policies, so no ceiling is unknown."""
         policies = [aeq.Policy.load(version).to_dict() for version in ("v1", "v2")]
         named = {name for policy in policies for name in policy["ceilings"]}
         assert set(CEILINGS) == named

@@ -177,7 +177,7 @@ def unreadable(path):
 def agrees(stored, score):
     """Assert that a stored score is that score; floats may be stored with fewer digits."""
     assert (stored.call_id, stored.score, stored.band) == (score.call_id, score.score, score.band)
-    assert stored.gates == score.gates
+    assert stored.ceilings == score.ceilings
     assert (stored.turns, stored.unscored_reason) == (score.turns, score.unscored_reason)
     assert stored.policy_version == score.policy_version
     assert stored.coverage == pytest.approx(score.coverage)

@@ -150,7 +150,7 @@ def _constants(policy: Policy) -> str:
         ("percentile that is scored", f"{policy.percentile:g}"),
         ("speech level that costs nothing, 16-bit RMS", f"{level.low:g} to {level.high:g}"),
         ("measured frames below which a level isn't scored", level.min_frames),
-        ("weight of a run of fillers beside its frames", f"{fillers.episode_weight:g}"),
+        ("weight of an episode of fillers beside its frames", f"{fillers.episode_weight:g}"),
         ("frames below which a ratio is taken of as many", fillers.min_frames),
         ("agent's share of a call whose frames nobody counted", percent(fillers.assumed_share)),
         ("such a share in seconds", f"{fillers.assumed_min:g} to {fillers.assumed_max:g}"),

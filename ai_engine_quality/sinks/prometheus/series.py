@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from prometheus_client import Counter, Histogram, Summary
 
-from ai_engine_quality.core.policy import FACTORS, Band, Ceilings
+from ai_engine_quality.core.policy import FACTORS, Band, CeilingRules
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.live.facts import CallCost
 from ai_engine_quality.sinks.prometheus.metrics import Metrics
@@ -21,7 +21,7 @@ MAX_LABEL_LENGTH = 200
 UNKNOWN = "unknown"
 OTHER = "other"
 
-CEILINGS = tuple(field.name for field in fields(Ceilings))
+CEILINGS = tuple(field.name for field in fields(CeilingRules))
 """The policy's rules, so that each provider's counts begin at zero."""
 
 OUTCOMES = (

@@ -140,8 +140,8 @@ class PrometheusSink:
             for factor in score.factors:
                 if factor.penalty:
                     group.penalties[factor.name].inc(factor.penalty)
-            for gate in score.gates:
-                group.ceilings[gate.rule].inc()
+            for ceiling in score.ceilings:
+                group.ceilings[ceiling.rule].inc()
 
     def _count_score(self, group: Group, call_id: str, score: int, band: Band) -> None:
         group.by_band[band].inc()

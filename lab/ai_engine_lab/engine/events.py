@@ -60,7 +60,7 @@ class SegmentEnded:
     frames_sent: int
     """Frames of speech on the wire, fillers not included."""
     fillers: int
-    filler_runs: int
+    filler_episodes: int
     seconds: float
     end_reason: EndReason
 

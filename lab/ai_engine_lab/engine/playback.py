@@ -94,7 +94,7 @@ class Segment:
         self.buffer = JitterBuffer()
         self.frames_sent = 0
         self.fillers = 0
-        self.filler_runs = 0
+        self.filler_episodes = 0
         self._settings = settings
         self.opened_at = now
         self._fed_at = now
@@ -127,13 +127,13 @@ class Segment:
             return
         self.fillers += 1
         self._run += 1
-        self.filler_runs += self._run == 1
+        self.filler_episodes += self._run == 1
 
     def report(self, end_reason: EndReason, now: float) -> SegmentEnded:
         """What became of it, at `now`."""
         lasted = now - self.opened_at
         return SegmentEnded(
-            self.kind, self.frames_sent, self.fillers, self.filler_runs, lasted, end_reason
+            self.kind, self.frames_sent, self.fillers, self.filler_episodes, lasted, end_reason
         )
 
     def chunk_age(self, now: float) -> float:

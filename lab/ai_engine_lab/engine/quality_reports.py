@@ -37,7 +37,7 @@ class QualityReports:
                 self._call.audio(stage, frame, encoding=kind.encoding, sample_rate=kind.sample_rate)
             case SegmentEnded():
                 self._call.frames_sent(event.frames_sent)
-                self._call.underflow(event.fillers, episodes=event.filler_runs)
+                self._call.underflow(event.fillers, episodes=event.filler_episodes)
             case TurnAnswered(seconds):
                 self._call.turn_response(seconds)
             case TurnUnanswered(waited):

@@ -32,7 +32,7 @@ class CallTally:
     frames_sent: int
     """Frames of the agent's speech, fillers not included."""
     fillers: int
-    filler_runs: int
+    filler_episodes: int
     fallbacks: tuple[str, ...]
     barge_in_reactions: tuple[float, ...]
     codec_aligned: bool
@@ -83,7 +83,7 @@ class TallyKeeper:
             unanswered=tuple(self.unanswered),
             frames_sent=sum(segment.frames_sent for segment in self.segments),
             fillers=sum(segment.fillers for segment in self.segments),
-            filler_runs=sum(segment.filler_runs for segment in self.segments),
+            filler_episodes=sum(segment.filler_episodes for segment in self.segments),
             fallbacks=tuple(self.fallbacks),
             barge_in_reactions=tuple(self.barge_in_reactions),
             codec_aligned=self.codec_aligned,

@@ -45,7 +45,7 @@ def _report(call: CallHandle, event: CallEvent) -> None:
             call.audio(STAGE, event.frame, encoding="slin16", sample_rate=LINEAR.sample_rate)
         case SegmentEnded():
             call.frames_sent(event.frames_sent)
-            call.underflow(event.fillers, episodes=event.filler_runs)
+            call.underflow(event.fillers, episodes=event.filler_episodes)
         case FellBack():
             call.fallback(event.reason)
         case _:

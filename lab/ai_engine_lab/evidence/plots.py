@@ -16,7 +16,6 @@ from ai_engine_lab.evidence.samples import Sample
 from ai_engine_lab.evidence.tables import MEASURES
 from ai_engine_quality import Policy
 from ai_engine_quality.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
-from ai_engine_quality.toolkit import step
 
 # Each kind has a mark as well as a colour.
 _STYLES: Final = dict(
@@ -78,7 +77,7 @@ def _fillers(samples: Sequence[Sample], policies: Sequence[Policy]) -> Figure:
     )  # fmt: skip
     grid = [n / 2_000 for n in range(601)]
     for policy, line, colour in zip(policies, ("--", "-"), (ORANGE, VERMILLION), strict=False):
-        tops = [(step(policy.ceilings.underflow, x) or (0, 100))[1] for x in grid]
+        tops = [(policy.ceiling("underflow", x) or (0, 100))[1] for x in grid]
         panel.plot(
             [100 * x for x in grid], tops, line, c=colour, label=f"ceiling, {policy.version}"
         )

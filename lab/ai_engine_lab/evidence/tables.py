@@ -30,7 +30,7 @@ from ai_engine_lab.evidence.real_calls import (
 )
 from ai_engine_lab.evidence.samples import Sample
 from ai_engine_quality import Policy
-from ai_engine_quality.toolkit import Steps, percent, ramp, step
+from ai_engine_quality.toolkit import percent
 
 MEASURES: Final = {"PESQ": "pesq", "ViSQOL": "visqol"}
 """Each measure's title and the sample's field."""
@@ -166,7 +166,7 @@ def escaped(samples: Sequence[Sample], policy: Policy) -> str:
 
 
 def _heard_as_noise(sample: Sample, policy: Policy) -> bool:
-    return any(gate.rule == "noise" for gate in sample.scored(policy).gates)
+    return any(ceiling.rule == "noise" for ceiling in sample.scored(policy).ceilings)
 
 
 def _binned(
@@ -280,9 +280,10 @@ def real_disagreements(policy: Policy) -> str:
 
 
 def _cause(call: JudgedCall) -> str:
-    gates = [gate.reason for gate in call.score.gates[:1]]
     dearest = max(call.score.factors, key=lambda factor: factor.penalty)
-    return f"{dearest.name}: {dearest.evidence}; held by {gates[0]}" if gates else dearest.evidence
+    for lowest in call.score.ceilings[:1]:
+        return f"{dearest.name}: {dearest.evidence}; at most {lowest.ceiling} for {lowest.reason}"
+    return dearest.evidence
 
 
 def published(policy: Policy) -> str:
@@ -294,11 +295,9 @@ def published(policy: Policy) -> str:
 
 def _judged(finding: Finding, policy: Policy) -> str:
     """Return points and ceiling at each of a finding's durations."""
-    knees = getattr(policy.knees, finding.factor)
-    ceilings: Steps = getattr(policy.ceilings, finding.factor)
     texts = []
     for seconds in finding.seconds:
-        held = step(ceilings, seconds)
-        top = f", at most {held[1]}" if held else ""
-        texts.append(f"{seconds:g} s: {ramp(knees, seconds):.3g}{top}")
+        reached = policy.ceiling(finding.factor, seconds)
+        top = f", at most {reached[1]}" if reached else ""
+        texts.append(f"{seconds:g} s: {policy.points(finding.factor, seconds):.3g}{top}")
     return "; ".join(texts)

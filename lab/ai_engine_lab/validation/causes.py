@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from ai_engine_quality import CallScore, FactorScore, Gate
-from ai_engine_quality.toolkit import held
+from ai_engine_quality import CallScore, Ceiling, FactorScore
 
 
 class Cause(NamedTuple):
@@ -27,8 +26,8 @@ def causes_of_score(score: CallScore, expected_above: int) -> list[Cause]:
     """
     gone: list[str] = []
     left = [name for name, _ in _candidates(score)]
-    while left and _without(score, gone) <= expected_above:
-        worst = max(left, key=lambda name: (_without(score, [*gone, name]), _cost(score, name)))
+    while left and score.without(*gone) <= expected_above:
+        worst = max(left, key=lambda name: (score.without(*gone, name), _cost(score, name)))
         left.remove(worst)
         gone.append(worst)
     texts = dict(_candidates(score))
@@ -38,26 +37,21 @@ def causes_of_score(score: CallScore, expected_above: int) -> list[Cause]:
 def _candidates(score: CallScore) -> Iterable[tuple[str, str]]:
     """Yield each cause that the call has, with its evidence."""
     for factor in score.factors:
-        own = [gate for gate in score.gates if gate.factor == factor.name]
+        own = [ceiling for ceiling in score.ceilings if ceiling.factor == factor.name]
         if factor.penalty or own:
             yield factor.name, _evidence(factor, own)
-    for gate in score.gates:
-        if gate.factor is None:
-            yield gate.rule, gate.reason
+    for ceiling in score.ceilings:
+        if ceiling.factor is None:
+            yield ceiling.rule, ceiling.reason
 
 
-def _evidence(factor: FactorScore, gates: list[Gate]) -> str:
+def _evidence(factor: FactorScore, ceilings: list[Ceiling]) -> str:
     """Return a factor's evidence, with the lowest of its ceilings that adds something to it."""
-    if not gates:
+    if not ceilings:
         return factor.evidence
-    why = "" if gates[0].reason in factor.evidence else f" for {gates[0].reason}"
-    return f"{factor.evidence}; at most {gates[0].ceiling}{why}"
-
-
-def _without(score: CallScore, gone: Collection[str]) -> int:
-    """Return the score without some causes."""
-    raw = score.raw + sum(factor.penalty for factor in score.factors if factor.name in gone)
-    return held(raw, (g.ceiling for g in score.gates if (g.factor or g.rule) not in gone))
+    lowest = ceilings[0]
+    why = "" if lowest.reason in factor.evidence else f" for {lowest.reason}"
+    return f"{factor.evidence}; at most {lowest.ceiling}{why}"
 
 
 def _cost(score: CallScore, name: str) -> float:

@@ -101,7 +101,7 @@ def mean_points(calls: Iterable[JudgedCall]) -> dict[str, float]:
 
 
 def _episodes(summary: CallSummary) -> int | None:
-    """Return how many runs of fillers a call had; none where it had no filler."""
+    """Return how many episodes of fillers a call had; none where it had no filler."""
     return summary.underflow_episodes if summary.underflows else 0
 
 

@@ -157,11 +157,11 @@ def test_a_provider_that_is_too_late_is_given_up(bench):
 
 
 def test_starving_bursts_reach_the_caller_as_gaps(bench):
-    """Audio at 65 % of its speed leaves about 35 % fillers on the wire, a run after each burst."""
+    """Audio at 65 % of its speed leaves about 35 % fillers on the wire, one episode a burst."""
     tally = bench.call(profile=bench.fixed(arrives=Delivery(pace=0.65))).tally
     assert tally.fillers / (tally.fillers + tally.frames_sent) == pytest.approx(0.35, abs=0.02)
     bursts = tally.frames_sent / 5
-    assert 0.8 * bursts <= tally.filler_runs <= bursts + len(tally.segments)
+    assert 0.8 * bursts <= tally.filler_episodes <= bursts + len(tally.segments)
     assert max(tally.turn_latencies) < 0.6
 
 

@@ -100,7 +100,7 @@ def test_starvation_is_as_recorded(bench, call_id, share):
 
 
 def test_a_mixed_call_stalls_now_and_then(bench):
-    """A call that takes after the one with 48 underflows has a few dozen, in short runs."""
+    """A call that takes after the one with 48 underflows has a few dozen, in short episodes."""
     drawn = MEASURED.behaviour(bench.plan(), chance(1))
     drawn.delivery_source = record("1761536451.2249")
     profile = bench.fixed()
@@ -109,5 +109,5 @@ def test_a_mixed_call_stalls_now_and_then(bench):
     for seed in range(6):
         tally = bench.call(bench.plan("simple_qa", duration=45.0), profile=profile, seed=seed).tally
         counts.append(tally.fillers)
-        assert tally.fillers <= 8 * tally.filler_runs
+        assert tally.fillers <= 8 * tally.filler_episodes
     assert 15 < mean(counts) < 90

@@ -1,4 +1,4 @@
-"""The jitter buffer and the pacer: where fillers, their runs and fallbacks come from."""
+"""The jitter buffer and the pacer: where fillers, their episodes and fallbacks come from."""
 
 import asyncio
 from itertools import groupby
@@ -57,17 +57,17 @@ def test_ample_bursts_make_no_fillers():
     """Audio that comes faster than it is spoken is heard whole, in order, without a filler."""
     told, heard = play([(0.03, 5)] * 40)
     end = ended(told)
-    assert (end.frames_sent, end.fillers, end.filler_runs) == (200, 0, 0)
+    assert (end.frames_sent, end.fillers, end.filler_episodes) == (200, 0, 0)
     assert b"".join(heard) == b"".join(speech(5, first=1 + 5 * n) for n in range(40))
     assert end.end_reason == "end-of-stream"
 
 
-def test_starving_bursts_make_fillers_in_as_many_runs_as_gaps():
-    """Five frames every 160 ms leave a gap of three fillers after each burst: a run each."""
+def test_starving_bursts_make_fillers_in_as_many_episodes_as_gaps():
+    """Five frames every 160 ms leave a gap of three fillers after each burst: an episode each."""
     told, _ = play([(0.0, 5)] + [(0.161, 5)] * 9)
     end = ended(told)
     assert end.frames_sent == 50
-    assert end.filler_runs == 9
+    assert end.filler_episodes == 9
     assert end.fillers == pytest.approx(9 * 3, abs=2)
 
 
@@ -76,7 +76,7 @@ def test_a_reserve_hides_a_stall():
     hidden, _ = play([(0.0, 50), (0.9, 10)])
     heard, _ = play([(0.0, 50), (1.1, 10)])
     assert ended(hidden).fillers == 0
-    assert (ended(heard).fillers, ended(heard).filler_runs) == (pytest.approx(5, abs=1), 1)
+    assert (ended(heard).fillers, ended(heard).filler_episodes) == (pytest.approx(5, abs=1), 1)
 
 
 def test_a_segment_waits_for_its_warm_up():
@@ -96,7 +96,7 @@ def test_a_short_segment_is_not_lost_in_the_warm_up():
 def test_fillers_in_a_row_are_limited():
     """A long gap gets fillers for its first 400 ms only; the line is left silent after that."""
     told, _ = play([(0.0, 5), (3.0, 5)])
-    assert (ended(told).fillers, ended(told).filler_runs) == (20, 1)
+    assert (ended(told).fillers, ended(told).filler_episodes) == (20, 1)
 
 
 def test_between_segments_nothing_is_sent():
@@ -176,14 +176,14 @@ bursts = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(bursts)
 def test_the_counts_are_what_went_over_the_wire(given_bursts):
-    """Frames, fillers and runs of a segment are those of its frames on the wire, one by one."""
+    """Frames, fillers and episodes of a segment are those of its frames on the wire, one by one."""
     told, _ = play(given_bursts)
     fillers = [event.filler for event in told if isinstance(event, FrameSent)]
     end = ended(told)
     assert end.frames_sent == fillers.count(False) == sum(frames for _, frames in given_bursts)
     assert end.fillers == fillers.count(True)
-    # A gap beyond the filler limit has one run only: silence is no new filler.
-    assert end.filler_runs == sum(filler for filler, _ in groupby(fillers))
+    # A gap beyond the filler limit has one episode only: silence is no new filler.
+    assert end.filler_episodes == sum(filler for filler, _ in groupby(fillers))
 
 
 @settings(max_examples=60, deadline=None)

@@ -139,7 +139,7 @@ class TestTheLine:
         summary = observe("combined", combined, played)
         ended = [event for event in played.events if isinstance(event, SegmentEnded)]
         assert summary.underflows == sum(event.fillers for event in ended)
-        assert summary.underflow_episodes == sum(event.filler_runs for event in ended)
+        assert summary.underflow_episodes == sum(event.filler_episodes for event in ended)
         assert summary.frames_sent == sum(event.frames_sent for event in ended)
         assert len(ended) == len(spoken[1].prompts)
 

@@ -88,7 +88,7 @@ class TestPolicyV2:
     def test_v1_knows_no_clipping(self, samples):
         """By v1 no sample is held for clipping, and v1 in plain types has no such key."""
         assert "clipping" not in DEFAULT_POLICY.to_dict()["ceilings"]
-        rules = {gate.rule for s in samples for gate in s.scored(DEFAULT_POLICY).gates}
+        rules = {ceiling.rule for s in samples for ceiling in s.scored(DEFAULT_POLICY).ceilings}
         assert "noise" in rules
         assert "clipping" not in rules
 
@@ -104,7 +104,7 @@ class TestPolicyV2:
 
     @given(more=st.floats(0, 1), share=st.floats(0, 1))
     def test_more_clipping_never_helps(self, samples, share, more):
-        """A call that is clipped more has no better score by v2, and its gate says how much."""
+        """A call that is clipped more has no better score by v2, and its ceiling says how much."""
         sample = next(s for s in samples if s.kind == "clean")
 
         def scored(clipped):
@@ -114,11 +114,11 @@ class TestPolicyV2:
 
         less, worse = scored(share), scored(share + more * (1 - share))
         assert worse.score <= less.score
-        held = [gate for gate in worse.gates if gate.rule == "clipping"]
-        if held:
-            assert held[0].factor == "rms"
+        found = [ceiling for ceiling in worse.ceilings if ceiling.rule == "clipping"]
+        if found:
+            assert found[0].factor == "rms"
             assert "of the samples clipped" in worse.explain()
-            assert worse.score <= held[0].ceiling
+            assert worse.score <= found[0].ceiling
 
     @given(fillers=st.integers(0, 2_000), more=st.integers(0, 500))
     def test_more_fillers_never_help(self, samples, fillers, more):

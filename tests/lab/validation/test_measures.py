@@ -17,7 +17,7 @@ def test_percentiles_are_over_all_turns_of_all_calls(make_call):
 
 
 def test_underflows_are_episodes_where_these_are_known(make_call):
-    """A run of 30 fillers is one underflow; without a count of runs each filler is one."""
+    """30 fillers in a row are one underflow; where nobody counted episodes each filler is one."""
     known = make_call(underflows=30, underflow_episodes=1)
     unknown = make_call(underflows=5)
     assert (measure([known]).underflows, measure([known]).underflow_unit) == (1, "episodes")

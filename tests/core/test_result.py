@@ -1,9 +1,10 @@
-"""Every score explains itself: in one line, in full, and with what would have changed it."""
+"""What a score says of itself, what it would be without a cause, and how it is stored."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 import ai_engine_quality as aeq
 
+DATA = Path(__file__).parent / "data"
+
 # Nine turns of which the seventh is the slowest: p95 = 0.9 + 0.6 * 2.2 = 2.22 s, 21.32 points.
-# 12 fillers of unknown runs to 1,088 frames: 1.0909 %, 8.318 points. 100 - 29.638 = 70.362.
+# 12 fillers of unknown episodes to 1,088 frames: 1.0909 %, 8.318 points. 100 - 29.638 = 70.362.
 SLOW = aeq.CallSummary(
     call_id="1761532874.2245",
     provider="deepgram",
@@ -47,17 +50,17 @@ class TestOneLine:
         """Underflow comes with its effective ratio in percent."""
         assert re.search(r"underflow \(1\.09 %", aeq.score(SLOW).explain())
 
-    def test_it_says_what_held_the_score(self):
+    def test_it_names_the_ceiling_that_decided(self):
         """A ceiling that decided the score is named with its height and its reason."""
-        held = aeq.score(replace(SLOW, underflows=0))
-        assert (held.score, held.held_by.ceiling) == (74, 74)
-        assert "held to 74 by p95 >= 2 s" in held.explain()
+        call = aeq.score(replace(SLOW, underflows=0))
+        assert (call.score, call.deciding_ceiling.ceiling) == (74, 74)
+        assert "held to 74 by p95 >= 2 s" in call.explain()
 
     def test_a_ceiling_that_decided_nothing_is_not_named(self):
-        """Where the points alone brought the score below a ceiling, nothing held it."""
+        """Where the points alone brought the score below a ceiling, none decided."""
         call = aeq.score(SLOW)
-        assert [gate.ceiling for gate in call.gates] == [74, 89]
-        assert call.held_by is None
+        assert [ceiling.ceiling for ceiling in call.ceilings] == [74, 89]
+        assert call.deciding_ceiling is None
         assert "held to" not in call.explain()
 
     def test_it_says_what_the_score_would_be_without_the_worst_turn(self):
@@ -105,7 +108,7 @@ class TestOneLine:
         ],
     )
     def test_a_score_of_0_says_why(self, facts, words):
-        """A ceiling of 0 is named as what held the call."""
+        """A ceiling of 0 is named with its reason."""
         line = aeq.score(replace(SLOW, **facts)).explain()
         assert line.startswith("0, poor: ")
         assert re.search(f"held to 0 by .*{words}", line)
@@ -116,9 +119,19 @@ class TestInFull:
         """The full explanation names the call, its score, its policy and all six factors."""
         text = aeq.score(SLOW).explain(full=True)
         for words in (
-            "1761532874.2245", "70, fair", "v1", "deepgram", "9 turns", "65 %",
-            "latency", "underflow", "fallback", "barge_in", "codec", "rms",
-        ):  # fmt: skip
+            "1761532874.2245",
+            "70, fair",
+            "v1",
+            "deepgram",
+            "9 turns",
+            "65 %",
+            "latency",
+            "underflow",
+            "fallback",
+            "barge_in",
+            "codec",
+            "rms",
+        ):
             assert words in text, words
 
     def test_factors_come_in_order_of_cost(self):
@@ -134,10 +147,10 @@ class TestInFull:
         """Every ceiling that applies is listed with its reason, whether it decided or not."""
         call = aeq.score(SLOW)
         text = call.explain(full=True)
-        assert len(call.gates) == 2
-        for gate in call.gates:
-            assert str(gate.ceiling) in text
-            assert gate.reason in text
+        assert len(call.ceilings) == 2
+        for ceiling in call.ceilings:
+            assert str(ceiling.ceiling) in text
+            assert ceiling.reason in text
 
     def test_it_lists_the_slowest_turns(self):
         """The slowest turns are listed with their numbers."""
@@ -180,9 +193,14 @@ class TestCounterfactuals:
     def test_without_its_only_answered_turn_a_call_is_what_it_would_be(self, facts):
         """The score without a turn is what the call without it scores, ceilings included."""
         summary = aeq.CallSummary(
-            **{"call_id": "1.1", "duration": 60.0, "turn_latencies": (2.0,),
-               "unanswered": (0.4,), **facts}
-        )  # fmt: skip
+            **{
+                "call_id": "1.1",
+                "duration": 60.0,
+                "turn_latencies": (2.0,),
+                "unanswered": (0.4,),
+                **facts,
+            }
+        )
         call = aeq.score(summary)
         again = aeq.score(replace(summary, turn_latencies=None, turn_count=None))
         named = call.score if call.without_slowest_turn is None else call.without_slowest_turn.score
@@ -206,6 +224,34 @@ class TestCounterfactuals:
         assert stored == call
         assert stored.explain() == call.explain()
         assert stored.explain(full=True) == call.explain(full=True)
+
+
+class TestWithout:
+    def test_a_factor_goes_with_its_points_and_its_ceilings(self):
+        """Without latency's points and its ceiling of 74, underflow's ceiling of 89 is left."""
+        call = aeq.score(SLOW)
+        assert call.without("latency") == 89
+        assert call.without("latency", "underflow") == 100
+
+    def test_without_anything_it_is_the_score(self):
+        """Where no cause is gone the score is as it was, and so it is without one it hasn't."""
+        call = aeq.score(SLOW)
+        assert call.without() == call.without("codec") == call.score == 70
+
+    def test_a_ceiling_over_the_whole_call_goes_by_its_rule(self):
+        """A call that failed would have had its points; a factor's rule is no cause by itself."""
+        call = aeq.score(replace(SLOW, failed=True, unanswered=(6.0,)))
+        assert call.score == 0
+        assert call.without("call_failed") == 59
+        assert call.without("call_failed", "unanswered") == 59
+
+    def test_half_a_point_is_still_rounded_up(self):
+        """Penalties are added up as for a score: what is left doesn't lose its half to dust."""
+        facts = {"underflows": 0, "codec_checks": 100, "codec_misaligned": 5}
+        call = aeq.score(replace(FAULTLESS, **facts, fallbacks=1))
+        assert call.raw == 94.5
+        assert call.without("fallback") == 100
+        assert call.without("latency") == 95
 
 
 class TestAnyCall:
@@ -236,3 +282,76 @@ class TestAnyCall:
         assert (again.score, again.band) == (change.score, change.band)
         assert f"Without {change.without}: {again.score}, {again.band}." in call.explain()
         assert again.score > call.score
+
+
+class TestStoredScores:
+    @given(data=st.data())
+    def test_a_score_goes_through_plain_types_and_back(self, summaries, data):
+        """``CallScore.from_dict`` gives back an equal score from what ``to_dict`` returned."""
+        call = aeq.score(data.draw(summaries))
+        assert aeq.CallScore.from_dict(call.to_dict()) == call
+
+    def test_a_stored_score_is_explained_as_it_was(self):
+        """A score that was stored and read again explains itself in the same words."""
+        call = aeq.score(SLOW)
+        assert aeq.CallScore.from_dict(call.to_dict()).explain() == call.explain()
+
+    @pytest.mark.parametrize(
+        "field",
+        [
+            "call_id",
+            "score",
+            "raw",
+            "band",
+            "factors",
+            "ceilings",
+            "coverage",
+            "turns",
+            "unscored_reason",
+            "policy_version",
+            "summary",
+        ],
+    )
+    def test_a_missing_field_is_refused(self, field):
+        """A stored score that lacks a field raises ValueError."""
+        stored = aeq.score(SLOW).to_dict()
+        del stored[field]
+        with pytest.raises(ValueError, match=field):
+            aeq.CallScore.from_dict(stored)
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("score", "high"),
+            ("raw", "99"),
+            ("band", "splendid"),
+            ("factors", 7),
+            ("ceilings", [7]),
+            ("coverage", None),
+            ("turns", "twenty"),
+            ("summary", []),
+            ("policy_version", 1),
+        ],
+    )
+    def test_a_field_of_a_wrong_type_is_refused(self, field, value):
+        """A stored score with a field that holds something else raises ValueError."""
+        with pytest.raises(ValueError, match=r"\S"):
+            aeq.CallScore.from_dict({**aeq.score(SLOW).to_dict(), field: value})
+
+    def test_an_unknown_field_is_refused(self):
+        """A stored score with a field that no score has raises ValueError."""
+        with pytest.raises(ValueError, match="mood"):
+            aeq.CallScore.from_dict({**aeq.score(SLOW).to_dict(), "mood": 1})
+
+    def test_a_record_with_gates_is_read(self):
+        """A record written when ceilings were called gates reads as the same score today."""
+        (stored,) = aeq.read_records(DATA / "record-with-gates.jsonl")
+        assert stored == aeq.score(stored.summary, aeq.Policy.load("v1"))
+        assert [ceiling.rule for ceiling in stored.ceilings] == ["latency", "underflow", "fallback"]
+        assert "gates" not in stored.to_dict()
+
+    def test_ceilings_under_both_names_are_refused(self):
+        """No version wrote both, so such a record is wrong, and its unknown field is named."""
+        stored = aeq.score(SLOW).to_dict()
+        with pytest.raises(ValueError, match="gates is unknown"):
+            aeq.CallScore.from_dict({**stored, "gates": stored["ceilings"]})
