@@ -14,26 +14,24 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Never
+from typing import Final, Never
 
 from ai_engine_lab.audiosocket.audio import SUPPORTED, AgentAudio, CallerAudio
 from ai_engine_lab.audiosocket.protocol import (
     AUDIO_RATES,
     HANG_UP,
     Decoder,
-    Fault,
     Kind,
     Packet,
     ProtocolError,
+    ProtocolFault,
 )
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, FRAME_SECONDS
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, FRAME_SECONDS
 from ai_engine_lab.engine.events import Outcome
-from ai_engine_lab.engine.matrix import SIMPLE_QA, Scenario
+from ai_engine_lab.engine.plans import SIMPLE_QA, Scenario
 from ai_engine_lab.engine.provider import DEEPGRAM, ProviderModel
+from ai_engine_lab.engine.session import CallSession
 from ai_engine_lab.engine.transport import TransportError
-
-if TYPE_CHECKING:
-    from ai_engine_lab.engine.session import CallSession
 
 _log = logging.getLogger(__name__)
 
@@ -161,7 +159,7 @@ class Connection:
             self.end(refused.ending)
         return None
 
-    async def listen(self, session: CallSession) -> None:
+    async def relay(self, session: CallSession) -> None:
         """Let the session hear the caller until the connection ends, and tell it how that was."""
         limit = asyncio.get_running_loop().call_later(
             self._settings.max_call_seconds, session.hang_up, "agent_hangup"
@@ -236,7 +234,7 @@ class Connection:
         except TimeoutError:
             raise _Refused(late) from None
         except ProtocolError as error:
-            cut = error.fault is Fault.TRUNCATED
+            cut = error.fault is ProtocolFault.TRUNCATED
             raise _Refused(Ending.TRUNCATED if cut else Ending.MALFORMED) from None
         except OSError:
             raise _Refused(Ending.RESET) from None

@@ -5,22 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from ai_engine_lab.audiosocket.connection import READ_BYTES, AudioSocketSettings, Connection, Ending
-from ai_engine_lab.engine.matrix import PlannedCall
+from ai_engine_lab.engine.call_server import CallerSide
+from ai_engine_lab.engine.plans import PlannedCall
+from ai_engine_lab.engine.reference import ReferenceEngine
 from ai_engine_lab.engine.transport import Transport
-
-if TYPE_CHECKING:
-    from ai_engine_lab.engine.session import CallSession
 
 _log = logging.getLogger(__name__)
 
-CallerSide = Callable[["CallSession"], Coroutine[Any, Any, None]]
-"""The caller's end of a call: runs beside the session, and ends the call when it returns."""
 Answer = Callable[[PlannedCall, Transport, CallerSide], Awaitable[object]]
 """Has a call, from its start to its end."""
+
+
+async def take_calls(
+    engine: ReferenceEngine, settings: AudioSocketSettings | None = None
+) -> AudioSocketServer:
+    """Let an engine take calls over AudioSocket, from Asterisk or any client, until it stops.
+
+    Raises:
+        OSError: the port is taken.
+        RuntimeError: the engine has a server that takes calls already.
+    """
+    server = AudioSocketServer(engine.answer, engine.in_progress, settings or AudioSocketSettings())
+    await engine.take_calls_from(server)
+    return server
 
 
 class AudioSocketServer:
@@ -30,13 +41,15 @@ class AudioSocketServer:
     included that never became a call.
     """
 
+    audio_transport: Final = "audiosocket"
+
     def __init__(
         self,
         answer: Answer,
         in_progress: Callable[[str], bool],
         settings: AudioSocketSettings,
     ) -> None:
-        self.endings: Counter[Ending] = Counter()
+        self.endings: Counter[str] = Counter()
         self._answer = answer
         self._in_progress = in_progress
         self._settings = settings
@@ -113,7 +126,7 @@ class AudioSocketServer:
             settings.max_call_seconds,
             pipeline=settings.pipeline,
         )
-        await self._answer(plan, connection, connection.listen)
+        await self._answer(plan, connection, connection.relay)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         connection = self._open.pop(task)

@@ -232,8 +232,10 @@ class _Demo:
         pace = "real time" if self._speed == self._ref.REAL else f"time at speed {self._speed:g}"
         self._out.print(f"\nServing {self._engine.url}/metrics with calls in {pace}; Ctrl-C ends.")
         if self._options.audiosocket_port is not None:
-            settings = self._ref.AudioSocketSettings(port=self._options.audiosocket_port)
-            server = await self._engine.listen(settings)
+            from ai_engine_lab import audiosocket  # noqa: PLC0415  # needs the demo extra
+
+            settings = audiosocket.AudioSocketSettings(port=self._options.audiosocket_port)
+            server = await audiosocket.take_calls(self._engine, settings)
             self._out.print(f"AudioSocket on 127.0.0.1:{server.port}.")
         self._engine.faults.schedule(self._faults)
         calls = self._ref.endless_calls(seed=self._seed)

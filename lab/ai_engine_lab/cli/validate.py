@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ai_engine_lab.basics.matrix import load_matrix
 from ai_engine_lab.cli import validation_calls
 from ai_engine_lab.cli.validation_calls import Found, Window, fail, reference_engine
 from ai_engine_lab.validation.fault_findings import FaultFinding, find
@@ -27,7 +28,6 @@ from ai_engine_lab.validation.golden import (
     shipped,
 )
 from ai_engine_lab.validation.judging import Verdict, judge
-from ai_engine_lab.validation.matrix import load_matrix
 from ai_engine_lab.validation.ratings import agreement
 from ai_engine_lab.validation.recommendations import recommend
 from ai_engine_lab.validation.sheets import SheetError, read_ratings, read_sheet
@@ -232,7 +232,7 @@ class _Validation:
 
     def _fault_findings(self) -> Iterator[FaultFinding]:
         reference = reference_engine()
-        from ai_engine_lab.engine.virtual_run import fault_calls  # noqa: PLC0415
+        from ai_engine_lab.validation.placed import fault_calls  # noqa: PLC0415
 
         seed = reference.DEFAULT_SEED if self._options.seed is None else self._options.seed
         with progress(self._out, "injecting faults", len(reference.FAULTS)) as advance:

@@ -19,7 +19,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, LINEAR, LINEAR_RATE, SILENCE
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, LINEAR, LINEAR_RATE, SILENCE
 
 Source = Literal["debian-prompts", "synthesised"]
 Signal = NDArray[np.float64]

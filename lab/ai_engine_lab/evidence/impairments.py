@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from ai_engine_lab.engine.audio_formats import (
+from ai_engine_lab.basics.audio_formats import (
     LINEAR,
     AudioFormat,
     amplified,
@@ -19,7 +19,7 @@ from ai_engine_lab.engine.audio_formats import (
     encode,
     swapped,
 )
-from ai_engine_lab.engine.chance import chance
+from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine.provider import Delivery
 from ai_engine_lab.evidence.passages import Passage
 from ai_engine_quality import toolkit

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation.calls import JudgedCall
 from ai_engine_lab.validation.causes import Cause
 from ai_engine_lab.validation.golden import Golden, differences
 from ai_engine_lab.validation.judging import Verdict, judge
-from ai_engine_lab.validation.matrix import Matrix
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Golden:
     policy: str
     """The version of the policy that its calls were scored by."""
     rows: Mapping[str, GoldenRow]
-    """By :attr:`~ai_engine_lab.validation.matrix.Row.key`; rows without calls aren't there."""
+    """By :attr:`~ai_engine_lab.basics.matrix.Row.key`; rows without calls aren't there."""
 
     @classmethod
     def of(cls, judgement: Judgement) -> Self:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ai_engine_lab.basics.matrix import Baselines, Matrix, Row
 from ai_engine_lab.validation.calls import JudgedCall, ToldBy
 from ai_engine_lab.validation.causes import Cause, causes_of_score
-from ai_engine_lab.validation.matrix import Baselines, Matrix, Row
 from ai_engine_lab.validation.measures import Measures, measure
 from ai_engine_quality.toolkit import plural, seconds
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation.judging import Judgement, RowVerdict
-from ai_engine_lab.validation.matrix import Matrix
 from ai_engine_lab.validation.measures import mean_points
 from ai_engine_lab.validation.ratings import Agreement
 from ai_engine_quality import DEFAULT_POLICY, Band

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ai_engine_lab.basics.matrix import AlertThreshold, Matrix
 from ai_engine_lab.validation.calls import JudgedCall
 from ai_engine_lab.validation.judging import Judgement
-from ai_engine_lab.validation.matrix import AlertThreshold, Matrix
 from ai_engine_lab.validation.measures import Measures, measure
 from ai_engine_quality.toolkit import percent, seconds
 

@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation import plots
 from ai_engine_lab.validation.calls import JudgedCall
 from ai_engine_lab.validation.fault_findings import FaultFinding
 from ai_engine_lab.validation.golden import UNKNOWN_POLICY, Difference, policy_of
 from ai_engine_lab.validation.judging import Judgement, RowVerdict, Verdict, together
-from ai_engine_lab.validation.matrix import Matrix
 from ai_engine_lab.validation.measures import mean_points
 from ai_engine_lab.validation.ratings import FEW_RATINGS, Agreement
 from ai_engine_lab.validation.recommendations import Recommendation

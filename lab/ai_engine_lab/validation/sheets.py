@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from ai_engine_lab.validation.matrix import Matrix
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_quality.toolkit import normalised_name
 
 

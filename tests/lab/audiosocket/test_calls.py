@@ -7,9 +7,10 @@ import pytest
 from ai_engine_lab.audiosocket.client import AudioSocketClient, call_engine
 from ai_engine_lab.audiosocket.connection import AudioSocketSettings, Ending
 from ai_engine_lab.audiosocket.protocol import Kind, Packet
+from ai_engine_lab.audiosocket.server import take_calls
+from ai_engine_lab.basics.audio_formats import rms
 from ai_engine_lab.engine import VIRTUAL, EngineLoop, ReferenceEngine
-from ai_engine_lab.engine.audio_formats import rms
-from ai_engine_lab.engine.matrix import BARGE_IN
+from ai_engine_lab.engine.plans import BARGE_IN
 from ai_engine_lab.engine.provider import OPENAI_REALTIME
 from ai_engine_lab.engine.speech import ACTIVE_RMS
 from prometheus_client import CollectorRegistry
@@ -52,7 +53,7 @@ class Exchange:
 
     async def __aenter__(self):
         await self.engine.start()
-        self.server = await self.engine.listen(self.settings)
+        self.server = await take_calls(self.engine, self.settings)
         return self
 
     async def __aexit__(self, *_):
@@ -260,10 +261,10 @@ def test_a_port_in_use_is_said_so():
 
     async def main(exchange):
         with pytest.raises(RuntimeError, match="listened for already"):
-            await exchange.engine.listen()
+            await take_calls(exchange.engine)
         other = ReferenceEngine(quality=exchange.quality, registry=CollectorRegistry(), port=0)
         with pytest.raises(OSError, match="in use"):
-            await other.listen(AudioSocketSettings(port=exchange.server.port))
+            await take_calls(other, AudioSocketSettings(port=exchange.server.port))
         await other.stop()
 
     run(main)

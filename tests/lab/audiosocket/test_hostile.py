@@ -9,6 +9,7 @@ import pytest
 from ai_engine_lab.audiosocket.client import AudioSocketClient, call_engine
 from ai_engine_lab.audiosocket.connection import AudioSocketSettings, Ending
 from ai_engine_lab.audiosocket.protocol import HANG_UP, Kind, Packet, digit, greeting
+from ai_engine_lab.audiosocket.server import take_calls
 from ai_engine_lab.engine import VIRTUAL, EngineLoop, ReferenceEngine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ def beside_a_good_call(attack, *, duration=14.0, **options):
         )
         quality.add_hook(lambda score: scores.update({score.call_id: score}))
         engine = ReferenceEngine(quality=quality, registry=registry, port=0)
-        server = await engine.listen(AudioSocketSettings(**options))
+        server = await take_calls(engine, AudioSocketSettings(**options))
         good = asyncio.create_task(call_engine(HOST, server.port, call_id=GOOD, duration=duration))
         await asyncio.sleep(3)
         await attack(server.port)

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 
 import pytest
+from ai_engine_lab.basics.audio_formats import rms
 from ai_engine_lab.engine import (
     GENERATIONS,
     PROVIDERS,
@@ -13,7 +14,6 @@ from ai_engine_lab.engine import (
     endless_calls,
     offer,
 )
-from ai_engine_lab.engine.audio_formats import rms
 from ai_engine_lab.engine.inventory import inventory
 from prometheus_client import CollectorRegistry, generate_latest
 

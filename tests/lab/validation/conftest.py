@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 
 import pytest
+from ai_engine_lab.basics.matrix import load_matrix
 from ai_engine_lab.engine import FAULTS, PROFILES
-from ai_engine_lab.engine.virtual_run import fault_calls, place_matrix
 from ai_engine_lab.validation.calls import JudgedCall, ToldBy
-from ai_engine_lab.validation.matrix import load_matrix
+from ai_engine_lab.validation.placed import fault_calls, place_matrix
 
 import ai_engine_quality as aeq
 
