@@ -109,9 +109,14 @@ class Live:
         With ``seconds``, over so many of them up to now, unless the query is instant.
         """
         text = target.expanded(
-            age=round(self.age), factor=FACTOR, scrape=SCRAPE, job=".*ai[-_]engine.*",
-            instance=instance, provider=provider, call_id=call_id,
-        )  # fmt: skip
+            age=round(self.age),
+            factor=FACTOR,
+            scrape=SCRAPE,
+            job=".*ai[-_]engine.*",
+            instance=instance,
+            provider=provider,
+            call_id=call_id,
+        )
         text = text if zeros else without_zeros(text)
         if target.instant or not seconds:
             found = self.stack.query(text)
@@ -119,8 +124,11 @@ class Live:
         now = time.time()
         answer = get_json(
             f"{self.stack.url}/api/v1/query_range",
-            query=text, start=now - seconds, end=now, step="500ms",
-        )  # fmt: skip
+            query=text,
+            start=now - seconds,
+            end=now,
+            step="500ms",
+        )
         return {
             _legend(target, series): [float(value) for _, value in series["values"]]
             for series in answer["data"]["result"]

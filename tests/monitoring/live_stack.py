@@ -111,7 +111,7 @@ class Fleet:
         body = {"name": fault} if seconds is None else {"name": fault, "for": seconds}
         self._ask(name, "POST", "/faults", body)
 
-    def mend(self, name):
+    def recover(self, name):
         self._ask(name, "DELETE", "/faults", None)
 
     def _ask(self, name, method, path, body):
@@ -143,8 +143,8 @@ class Fleets:
     def fault(self, name, fault):
         self._of[name].fault(name, fault)
 
-    def mend(self, name):
-        self._of[name].mend(name)
+    def recover(self, name):
+        self._of[name].recover(name)
 
     def kill(self):
         for fleet in set(self._of.values()):

@@ -26,10 +26,19 @@ FIRST = "min_over_time(timestamp(ALERTS{%s})[3h:15s])"
 LAST = "max_over_time(timestamp(ALERTS{%s})[3h:15s])"
 FIRING = 'alertstate="firing",alertname!="Watchdog"'
 FAULTS = (
-    "slow_provider", "crawling provider", "jitter", "transport_fallbacks", "wrong_codec",
-    "byte_swapped", "quiet_agent", "dead_provider", "late_barge_in", "low_vad_confidence",
-    "audiosocket_loss", "engine_stop",
-)  # fmt: skip
+    "slow_provider",
+    "crawling provider",
+    "jitter",
+    "transport_fallbacks",
+    "wrong_codec",
+    "byte_swapped",
+    "quiet_agent",
+    "dead_provider",
+    "late_barge_in",
+    "low_vad_confidence",
+    "audiosocket_loss",
+    "engine_stop",
+)
 
 
 ONE_PROVIDER = ("slow_provider", "dead_provider")

@@ -40,9 +40,14 @@ LOADS = ((0, "2026-08"), (10, "2026-08"), (100, "2026-08"), (1_000, "2026-08"), 
 """Calls an hour, all day; and the engine's generation."""
 EPOCH = 1_761_532_800
 HEADER = (
-    "calls an hour", "engine", "samples per scrape, at first and at last", "kB per scrape",
-    "ms to render", "bytes per sample", f"GB in {DAYS} days",
-)  # fmt: skip
+    "calls an hour",
+    "engine",
+    "samples per scrape, at first and at last",
+    "kB per scrape",
+    "ms to render",
+    "bytes per sample",
+    f"GB in {DAYS} days",
+)
 
 
 @dataclass
@@ -94,8 +99,9 @@ def _measure(calls_per_hour: int, generation: str, folder: Path) -> tuple[object
         scrapes = runner.run(_live(calls_per_hour, generation, out))
     subprocess.run(
         [program(), "tsdb", "create-blocks-from", "openmetrics", str(text), str(blocks)],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     size = sum(path.stat().st_size for path in blocks.rglob("*") if path.is_file())
     shutil.rmtree(blocks)
     stored = sum(scrapes.samples)

@@ -1,7 +1,7 @@
 """The table of docs/Alerts.md, live: real Prometheus, Alertmanager, webhook and durations.
 
 `python tests/monitoring/measure_live.py` takes about an hour. A fleet of reference engines gets all
-faults at once, each engine its own, three calls in progress on each; then all are mended. Seconds
+faults at once, each engine its own, three calls in progress on each; then all recover. Seconds
 count from the fault's begin (its end) to the webhook's being told.
 """
 
@@ -43,9 +43,9 @@ def main() -> None:
                 fleet.fault(name, FAULTS[name][0])
             victim.fault("victim", "engine_stop", FAULTY_SECONDS)
             time.sleep(FAULTY_SECONDS)
-            mended = time.monotonic()
+            recovered = time.monotonic()
             for name in names:
-                fleet.mend(name)
+                fleet.recover(name)
             time.sleep(MENDED_SECONDS)
         finally:
             stack.stop()
@@ -53,10 +53,10 @@ def main() -> None:
             victim.kill()
     instances = {fleet.instance(name): FAULTS[name][0] for name in names}
     instances[victim.instance("victim")] = "engine_stop"
-    _print(webhook, instances, faulty, mended)
+    _print(webhook, instances, faulty, recovered)
 
 
-def _print(webhook: Webhook, instances: dict[str, str], faulty: float, mended: float) -> None:
+def _print(webhook: Webhook, instances: dict[str, str], faulty: float, recovered: float) -> None:
     fired: dict[tuple[str, str], float] = {}
     cleared: dict[tuple[str, str], float] = {}
     for at, body in webhook.notifications:
@@ -66,7 +66,7 @@ def _print(webhook: Webhook, instances: dict[str, str], faulty: float, mended: f
             if alert["status"] == "firing":
                 fired.setdefault(key, at - faulty)
             else:
-                cleared[key] = at - mended
+                cleared[key] = at - recovered
     sys.stdout.write("| fault | alert | fires after, s | clears after, s |\n|---|---|---|---|\n")
     for key in sorted(fired):
         left = f"{cleared[key]:.0f}" if key in cleared else "not yet"

@@ -30,12 +30,15 @@ def prometheus(tmp_path, program):
         with (tmp_path / f"{folder.name}.log").open("w") as log:
             process = subprocess.Popen(
                 [
-                    program("prometheus"), f"--config.file={config}",
-                    f"--storage.tsdb.path={folder}", "--storage.tsdb.retention.time=30d",
+                    program("prometheus"),
+                    f"--config.file={config}",
+                    f"--storage.tsdb.path={folder}",
+                    "--storage.tsdb.retention.time=30d",
                     f"--web.listen-address=127.0.0.1:{port}",
                 ],
-                stdout=log, stderr=log,
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+            )
         running.append(process)
         return process, f"http://127.0.0.1:{port}"
 

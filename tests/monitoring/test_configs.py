@@ -118,9 +118,13 @@ class TestAlertmanager:
     def test_alerts_are_routed_by_severity(self, program, labels, receiver):
         """Amtool sends each kind where it belongs."""
         done = run(
-            program("amtool"), "config", "routes", "test",
-            f"--config.file={MONITORING / 'alertmanager.yml'}", *labels.split(),
-        )  # fmt: skip
+            program("amtool"),
+            "config",
+            "routes",
+            "test",
+            f"--config.file={MONITORING / 'alertmanager.yml'}",
+            *labels.split(),
+        )
         assert done.stdout.strip() == receiver, done.stderr
 
 
@@ -202,9 +206,10 @@ class TestMakeUp:
             }
             for _ in range(2):
                 done = run(
-                    "sh", project / "tools" / "monitoring-up",
+                    "sh",
+                    project / "tools" / "monitoring-up",
                     env={**environment, "MONITORING_DRY_RUN": "1"},
-                )  # fmt: skip
+                )
                 assert done.returncode == 0, done.stderr
                 assert ".secrets/grafana/admin-password" in done.stdout
                 found.add((project / ".secrets/grafana/admin-password").read_text())

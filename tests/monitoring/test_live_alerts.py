@@ -72,7 +72,7 @@ def stack(tmp_path_factory, webhook, fleet, victim, program):
 
 
 class TestAlertsOnARealStack:
-    """In this order: healthy, faulty, mended, killed."""
+    """In this order: healthy, faulty, recovered, killed."""
 
     def test_healthy_engines_raise_no_alert(self, stack, webhook):
         """With calls on every engine, and before any fault, nothing fires but the Watchdog."""
@@ -117,13 +117,16 @@ class TestAlertsOnARealStack:
         assert others == set()
 
     def test_every_alert_clears_when_its_fault_is_mended(self, stack, fleet, webhook):
-        """Once mended, every alert that was told as firing is told as resolved."""
+        """Once recovered, every alert that was told as firing is told as resolved."""
         for engine in FAULTS:
-            fleet.mend(engine)
+            fleet.recover(engine)
 
         def left():
-            return [a for a in webhook.told("firing") - webhook.told("resolved")
-                    if a[0] not in FLEETWIDE | {"Watchdog"}]  # fmt: skip
+            return [
+                a
+                for a in webhook.told("firing") - webhook.told("resolved")
+                if a[0] not in FLEETWIDE | {"Watchdog"}
+            ]
 
         def still():
             return {name for name, _ in stack.firing()} - FLEETWIDE

@@ -19,11 +19,14 @@ def store(tmp_path_factory, program):
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [
-                program("victoria-metrics"), f"-storageDataPath={folder}/data",
-                f"-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=1y",
+                program("victoria-metrics"),
+                f"-storageDataPath={folder}/data",
+                f"-httpListenAddr=127.0.0.1:{port}",
+                "-retentionPeriod=1y",
             ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
+            stdout=log,
+            stderr=log,
+        )
     yield f"http://127.0.0.1:{port}"
     process.terminate()
     process.wait(20)

@@ -19,10 +19,17 @@ HERE = Path(__file__).parent
 FORMER_STACK = HERE / "former_stack_test.yml"
 RULE_TESTS = sorted((MONITORING / "tests").glob("*.yml"))
 THE_USERS_TEN = {
-    "HighTurnResponseLatency", "CriticalTurnResponseLatency", "HighUnderflowRate",
-    "StreamingFallbacksFrequent", "AudioSocketConnectionLoss", "ProviderCodecMismatch",
-    "SlowBargeInReaction", "VADConfidenceLow", "JitterBufferUnderrun", "HealthEndpointDown",
-}  # fmt: skip
+    "HighTurnResponseLatency",
+    "CriticalTurnResponseLatency",
+    "HighUnderflowRate",
+    "StreamingFallbacksFrequent",
+    "AudioSocketConnectionLoss",
+    "ProviderCodecMismatch",
+    "SlowBargeInReaction",
+    "VADConfidenceLow",
+    "JitterBufferUnderrun",
+    "HealthEndpointDown",
+}
 
 
 def promtool(program, *arguments):

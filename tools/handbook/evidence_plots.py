@@ -57,9 +57,13 @@ def _scatters(samples: Sequence[Sample], judges: Sequence[Policy]) -> Iterator[t
                 panel.scatter(
                     [getattr(sample, field) for sample in these],
                     [sample.audio_part(policy) for sample in these],
-                    s=16, c=_STYLES[kind], marker=_MARKS[kind], alpha=0.6, linewidths=0.8,
+                    s=16,
+                    c=_STYLES[kind],
+                    marker=_MARKS[kind],
+                    alpha=0.6,
+                    linewidths=0.8,
                     label=kind,
-                )  # fmt: skip
+                )
             panel.set(title=f"policy {policy.version}", xlabel=f"{title}, MOS-LQO")
         panels[0].set(ylabel="audio part of the score", ylim=(0, 103))
         panels[0].legend(loc="lower right", fontsize=8, frameon=False)
@@ -73,9 +77,13 @@ def _fillers(samples: Sequence[Sample], judges: Sequence[Policy]) -> Figure:
     figure = Figure(figsize=(6.5, 4), layout="constrained")
     panel: Any = figure.subplots()
     panel.scatter(
-        ratios, [rating(heard(s)) for s in chosen], s=14, c=_STYLES[UNDERFLOW], alpha=0.6,
+        ratios,
+        [rating(heard(s)) for s in chosen],
+        s=14,
+        c=_STYLES[UNDERFLOW],
+        alpha=0.6,
         label="R of the mean of PESQ and ViSQOL",
-    )  # fmt: skip
+    )
     grid = [n / 2_000 for n in range(601)]
     for policy, line, colour in zip(judges, ("--", "-"), (ORANGE, VERMILLION), strict=False):
         tops = [(step(policy.ceilings.underflow, x) or (0, 100))[1] for x in grid]

@@ -158,9 +158,11 @@ def _row(name: str, samples: Sequence[Sample], policies: Sequence[Policy]) -> tu
     opinions = [median(getattr(s, field) for s in samples) for field in MEASURES.values()]
     scores = [median(s.audio_part(policy) for s in samples) for policy in policies]
     return (
-        name, len(samples), *(f"{value:.2f}" for value in opinions),
+        name,
+        len(samples),
+        *(f"{value:.2f}" for value in opinions),
         *(f"{value:.0f}" for value in scores),
-    )  # fmt: skip
+    )
 
 
 def _with_interval(found: Correlation) -> str:

@@ -5,7 +5,7 @@ nothing of this package: it is given the server.
 """
 
 from ai_engine_lab.audiosocket.client import AudioSocketClient, HeardCall, call_engine
-from ai_engine_lab.audiosocket.connection import AudioSocketSettings, Ending
+from ai_engine_lab.audiosocket.connection import AudioSocketSettings, ConnectionEnding
 from ai_engine_lab.audiosocket.protocol import Kind, Packet
 from ai_engine_lab.audiosocket.server import AudioSocketServer, take_calls
 
@@ -13,7 +13,7 @@ __all__ = [
     "AudioSocketClient",
     "AudioSocketServer",
     "AudioSocketSettings",
-    "Ending",
+    "ConnectionEnding",
     "HeardCall",
     "Kind",
     "Packet",

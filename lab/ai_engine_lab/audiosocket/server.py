@@ -8,7 +8,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from ai_engine_lab.audiosocket.connection import READ_BYTES, AudioSocketSettings, Connection, Ending
+from ai_engine_lab.audiosocket.connection import (
+    READ_BYTES,
+    AudioSocketSettings,
+    Connection,
+    ConnectionEnding,
+)
 from ai_engine_lab.engine.call_server import CallerSide
 from ai_engine_lab.engine.plans import PlannedCall
 from ai_engine_lab.engine.reference import ReferenceEngine
@@ -93,9 +98,9 @@ class AudioSocketServer:
         connection = Connection(reader, writer, self._settings)
         if len(self._open) >= self._settings.max_connections:
             # At the bound not even a goodbye is waited for.
-            connection.end(Ending.TOO_MANY)
+            connection.end(ConnectionEnding.TOO_MANY)
             writer.transport.abort()
-            self._count(Ending.TOO_MANY)
+            self._count(ConnectionEnding.TOO_MANY)
             return
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._open[task] = connection
@@ -105,7 +110,7 @@ class AudioSocketServer:
         try:
             await self._have_call(connection)
         except Exception:
-            connection.end(Ending.FAILED)
+            connection.end(ConnectionEnding.FAILED)
             _log.exception("an AudioSocket connection failed")
         finally:
             await connection.close()
@@ -117,7 +122,7 @@ class AudioSocketServer:
         settings = self._settings
         call_id = settings.call_id(number)
         if self._in_progress(call_id):
-            connection.end(Ending.DUPLICATE)
+            connection.end(ConnectionEnding.DUPLICATE)
             return
         plan = PlannedCall(
             call_id,
@@ -130,8 +135,8 @@ class AudioSocketServer:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         connection = self._open.pop(task)
-        self._count(connection.ending or Ending.FAILED)
+        self._count(connection.ending or ConnectionEnding.FAILED)
 
-    def _count(self, ending: Ending) -> None:
+    def _count(self, ending: ConnectionEnding) -> None:
         self.endings[ending] += 1
         _log.info("an AudioSocket connection ended: %s", ending)

@@ -18,6 +18,7 @@ from ai_engine_quality import QualityMonitor
 from ai_engine_quality.cli import (
     DEFAULT_RECORDS,
     WIDE,
+    band_text,
     console,
     described,
     json_option,
@@ -26,7 +27,6 @@ from ai_engine_quality.cli import (
     program,
     progress,
     records_option,
-    verdict,
 )
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ def _table(results: list[CallResult], *, with_reasons: bool) -> Table:
             result.plan.provider.name,
             f"{result.plan.duration:.0f} s {result.plan.scenario.title}",
             points_of(result),
-            Text("") if result.score is None else verdict(result.score),
+            Text("") if result.score is None else band_text(result.score),
             _expectation(result),
         ]
         table.add_row(*row, *([_reason(result)] if with_reasons else []))

@@ -34,8 +34,14 @@ COMBINED: Final = "combined"
 KINDS: Final = (CLEAN, UNDERFLOW, FALLBACK, CODEC, LEVEL, CLIPPING, COMBINED)
 
 SAMPLES_OF_KIND: Final = {
-    CLEAN: 1, UNDERFLOW: 7, FALLBACK: 4, CODEC: 4, LEVEL: 3, CLIPPING: 3, COMBINED: 6,
-}  # fmt: skip
+    CLEAN: 1,
+    UNDERFLOW: 7,
+    FALLBACK: 4,
+    CODEC: 4,
+    LEVEL: 3,
+    CLIPPING: 3,
+    COMBINED: 6,
+}
 """Samples of each kind per passage."""
 
 _ULAW: Final = AudioFormat("ulaw", LINEAR.sample_rate)

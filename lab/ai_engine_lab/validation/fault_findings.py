@@ -9,7 +9,7 @@ from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation.calls import JudgedCall
 from ai_engine_lab.validation.causes import Cause
 from ai_engine_lab.validation.golden import Golden, differences
-from ai_engine_lab.validation.judging import Verdict, judge
+from ai_engine_lab.validation.judging import Expectation, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def find(
     missed = {
         row.row.key: tuple(cause.cause for cause in row.causes)
         for row in after.rows
-        if row.verdict is Verdict.MISSED
+        if row.verdict is Expectation.MISSED
     }
     fell = {
         key: tuple(cause for cause in causes if cause.name != "mean_score")

@@ -15,7 +15,7 @@ from ai_engine_quality.toolkit import normalised_name
 
 
 class SheetError(ValueError):
-    """A CSV file can't be used; the message names the file, the line and the mend."""
+    """A CSV file can't be used; the message names the file, the line and the fix."""
 
 
 @dataclass(frozen=True, slots=True)

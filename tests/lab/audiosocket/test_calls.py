@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 from ai_engine_lab.audiosocket.client import AudioSocketClient, call_engine
-from ai_engine_lab.audiosocket.connection import AudioSocketSettings, Ending
+from ai_engine_lab.audiosocket.connection import AudioSocketSettings, ConnectionEnding
 from ai_engine_lab.audiosocket.protocol import Kind, Packet
 from ai_engine_lab.audiosocket.server import take_calls
 from ai_engine_lab.basics.audio_formats import rms
@@ -100,7 +100,7 @@ def test_a_call_over_tcp_is_scored_as_any_other(kind, frame_bytes, speed):
     assert heard.frames == summary.frames_sent + summary.underflows
     assert 2_000 < summary.audio["transport_in"].rms < 2_800
     assert 2_200 < summary.audio["transport_out"].rms < 3_000
-    assert exchange.server.endings == {Ending.CALLER: 1}
+    assert exchange.server.endings == {ConnectionEnding.CALLER: 1}
     assert exchange.counted["active_connections"] == 0
     assert exchange.counted["tx_bytes_total"] == heard.frames * frame_bytes
     assert exchange.counted["rx_bytes_total"] == exchange.heard_bytes * frame_bytes / 320 > 0
@@ -187,7 +187,7 @@ def test_keys_are_noted(monkeypatch):
 
     exchange = run(main)
     assert pressed == list("19*#")
-    assert exchange.server.endings == {Ending.CALLER: 1}
+    assert exchange.server.endings == {ConnectionEnding.CALLER: 1}
 
 
 def test_a_closed_socket_is_a_hang_up():
@@ -223,7 +223,7 @@ def test_the_agent_can_hang_up(kind):
     assert exchange.result.seconds == pytest.approx(15.0, abs=0.2)
     assert exchange.result.kinds == {kind, Kind.HANG_UP}
     assert exchange.scores[str(CALL)].summary.outcome == "agent_hangup"
-    assert exchange.server.endings == {Ending.ENGINE: 1}
+    assert exchange.server.endings == {ConnectionEnding.ENGINE: 1}
 
 
 def test_a_stopping_engine_hangs_up():
@@ -253,7 +253,7 @@ def test_a_peers_error_fails_the_call():
     exchange = run(main)
     summary = exchange.scores[str(CALL)].summary
     assert (summary.outcome, summary.failed) == ("connection_lost", True)
-    assert exchange.server.endings == {Ending.PEER_ERROR: 1}
+    assert exchange.server.endings == {ConnectionEnding.PEER_ERROR: 1}
 
 
 def test_a_port_in_use_is_said_so():

@@ -68,8 +68,11 @@ def test_explain_answers_the_question_that_the_demo_asks(healthy):
     assert asked is not None
     again = subprocess.run(
         [sys.executable, *asked[2].split()],
-        cwd=folder, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert re.match(rf"Call [\d.]+: {asked[1]}, ", again.stdout)
 
 

@@ -38,10 +38,26 @@ def test_a_wrong_option_is_an_error_with_its_mend(run, tmp_path, arguments, told
 def test_another_generation_faster_and_busier(tmp_path):
     """With its options the engine serves the metrics of 2025-10, and calls come in numbers."""
     command = [
-        sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve",
-        "--generation", "2025-10", "--speed", "10", "--calls-per-hour", "3600", "--daily",
-        "--concurrent", "6", "--seed", "7",
-    ]  # fmt: skip
+        sys.executable,
+        "-u",
+        "-m",
+        "ai_engine_quality",
+        "demo",
+        "--port",
+        "0",
+        "--serve",
+        "--generation",
+        "2025-10",
+        "--speed",
+        "10",
+        "--calls-per-hour",
+        "3600",
+        "--daily",
+        "--concurrent",
+        "6",
+        "--seed",
+        "7",
+    ]
     wide = {**os.environ, "COLUMNS": "220"}
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=wide

@@ -1,4 +1,4 @@
-"""``fault``: a running reference engine is broken, asked, and mended."""
+"""``fault``: a running reference engine is broken, asked, and healthy again."""
 
 from __future__ import annotations
 
@@ -16,9 +16,19 @@ import pytest
 def url(tmp_path_factory):
     """Run ``demo --serve`` with a fault from its start; return where it serves."""
     command = [
-        sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve",
-        "--fault", "quiet_agent:1h", "--fault", "jitter:1h@1h",
-    ]  # fmt: skip
+        sys.executable,
+        "-u",
+        "-m",
+        "ai_engine_quality",
+        "demo",
+        "--port",
+        "0",
+        "--serve",
+        "--fault",
+        "quiet_agent:1h",
+        "--fault",
+        "jitter:1h@1h",
+    ]
     with subprocess.Popen(
         command,
         cwd=tmp_path_factory.mktemp("engine"),

@@ -161,9 +161,15 @@ def test_gauges_of_calls_are_sums_and_end_at_zero(bench):
 
     bench.run(main)
     assert seen == set(states)
-    for name in ("tts_gating_active", "audio_capture_enabled", "streaming_active",
-                 "streaming_jitter_buffer_depth", "audiosocket_active_connections",
-                 "no_input_watchdogs_active", "google_live_active_sessions"):  # fmt: skip
+    for name in (
+        "tts_gating_active",
+        "audio_capture_enabled",
+        "streaming_active",
+        "streaming_jitter_buffer_depth",
+        "audiosocket_active_connections",
+        "no_input_watchdogs_active",
+        "google_live_active_sessions",
+    ):
         assert value(f"ai_agent_{name}") == 0, name
     assert all(value("ai_agent_conversation_state", {"state": state}) == 0 for state in states)
 

@@ -15,17 +15,30 @@ from prometheus_client import CollectorRegistry
 import ai_engine_quality as aeq
 
 ELEVEN = (
-    "slow_provider", "jitter", "transport_fallbacks", "wrong_codec", "byte_swapped", "quiet_agent",
-    "dead_provider", "late_barge_in", "low_vad_confidence", "audiosocket_loss", "engine_stop",
-)  # fmt: skip
+    "slow_provider",
+    "jitter",
+    "transport_fallbacks",
+    "wrong_codec",
+    "byte_swapped",
+    "quiet_agent",
+    "dead_provider",
+    "late_barge_in",
+    "low_vad_confidence",
+    "audiosocket_loss",
+    "engine_stop",
+)
 
 NOISE_POINTS = 2.5
 """A fault changes who speaks when: so many points of the other factors are noise."""
 
 COUNTERS_OF_QUALITY = (
-    "stream_underflow_events_total", "streaming_fallbacks_total", "codec_alignment",
-    "barge_in_reaction_seconds", "vad_adaptive_threshold", "turn_response_seconds",
-)  # fmt: skip
+    "stream_underflow_events_total",
+    "streaming_fallbacks_total",
+    "codec_alignment",
+    "barge_in_reaction_seconds",
+    "vad_adaptive_threshold",
+    "turn_response_seconds",
+)
 """What the engine itself says of quality; each fault moves its own of them, and no other."""
 
 
@@ -103,12 +116,14 @@ def test_a_fault_is_taken_back(bench, name):
         assert engine.faults.conditions == CLEAR
         return (await engine.place(after)).tally
 
-    mended, healthy = (bench.run(functools.partial(run, faulty=faulty)) for faulty in (True, False))
-    assert mended.turn_latencies == pytest.approx(healthy.turn_latencies)
-    assert mended.frames_sent == healthy.frames_sent
-    assert (mended.fillers, mended.fallbacks, mended.unanswered) == (0, (), ())
-    assert mended.barge_in_reactions == pytest.approx(healthy.barge_in_reactions)
-    assert mended.codec_aligned
+    recovered, healthy = (
+        bench.run(functools.partial(run, faulty=faulty)) for faulty in (True, False)
+    )
+    assert recovered.turn_latencies == pytest.approx(healthy.turn_latencies)
+    assert recovered.frames_sent == healthy.frames_sent
+    assert (recovered.fillers, recovered.fallbacks, recovered.unanswered) == (0, (), ())
+    assert recovered.barge_in_reactions == pytest.approx(healthy.barge_in_reactions)
+    assert recovered.codec_aligned
 
 
 def test_a_fault_comes_and_goes_while_a_call_runs(bench):
@@ -200,7 +215,7 @@ class TestTheBoard:
         ],
     )
     def test_a_fault_that_can_not_be_is_refused(self, text, told):
-        """A wrong name or time is an error that names the mend."""
+        """A wrong name or time is an error that names the fix."""
         if told is None:
             assert PlannedFault.parse(text) == PlannedFault("jitter")
             return

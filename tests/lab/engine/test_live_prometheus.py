@@ -50,9 +50,17 @@ def ended(process):
 def engine(tmp_path):
     """Run the engine with its traffic; return the address that it serves on."""
     command = [
-        sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve",
-        "--speed", str(SPEED),
-    ]  # fmt: skip
+        sys.executable,
+        "-u",
+        "-m",
+        "ai_engine_quality",
+        "demo",
+        "--port",
+        "0",
+        "--serve",
+        "--speed",
+        str(SPEED),
+    ]
     wide = {**os.environ, "COLUMNS": "220"}
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=wide

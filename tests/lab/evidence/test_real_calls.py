@@ -63,8 +63,10 @@ def test_every_disagreement_is_listed():
         (b.score.call_id, w.score.call_id)
         for b in calls
         for w in calls
-        if b.verdict and w.verdict and ORDER.index(b.verdict) > ORDER.index(w.verdict)
+        if b.verdict
+        and w.verdict
+        and ORDER.index(b.verdict) > ORDER.index(w.verdict)
         and b.points <= w.points
-    }  # fmt: skip
+    }
     assert listed == wanted
     assert len(wanted) == 21

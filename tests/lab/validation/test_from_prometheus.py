@@ -12,7 +12,7 @@ import time
 
 import pytest
 from ai_engine_lab.validation.from_prometheus import read_prometheus
-from ai_engine_lab.validation.judging import Verdict, judge
+from ai_engine_lab.validation.judging import Expectation, judge
 from ai_engine_lab.validation.measures import Measures
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 
@@ -47,9 +47,11 @@ def engine():
     )
     monitor.frames = Counter("ai_agent_stream_frames_sent_total", "Frames.", registry=registry)
     monitor.barge_ins = Histogram(
-        "ai_agent_barge_in_reaction_seconds", "Reactions.", registry=registry,
+        "ai_agent_barge_in_reaction_seconds",
+        "Reactions.",
+        registry=registry,
         buckets=(0.1, 0.2, 0.4, 0.6, 0.8, 1.2),
-    )  # fmt: skip
+    )
     server, thread = start_http_server(0, addr="127.0.0.1", registry=registry)
     monitor.port = server.server_port
     yield monitor
@@ -75,11 +77,15 @@ def prometheus(engine, tmp_path_factory):
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage",
+                program,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--enable-feature=exemplar-storage",
             ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
+            stdout=log,
+            stderr=log,
+        )
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -111,9 +117,12 @@ def told(engine, prometheus):
     engine.frames.inc(1_000)
     engine.barge_ins.observe(0.3)
     ended = "sum(increase(ai_agent_calls_ended_total[1m])) > 1.5"
-    eventually(lambda: answers(server, ended) and server.exemplars(
-        "ai_agent_call_scores_bucket", time.time() - 600, time.time() + 60
-    ))  # fmt: skip
+    eventually(
+        lambda: (
+            answers(server, ended)
+            and server.exemplars("ai_agent_call_scores_bucket", time.time() - 600, time.time() + 60)
+        )
+    )
     eventually(lambda: answers(server, "count(ai_agent_call_quality_score) == 2"))
     return read_prometheus(server, 600.0, time.time())
 
@@ -142,10 +151,13 @@ def test_baselines_are_judged_and_rows_are_not_guessed(told, matrix):
     """Scores without scenarios belong to no row: rows are undecided, the baselines are not."""
     judgement = judge(told.calls, matrix, told.measures)
     assert len(judgement.unmatched) == 2
-    assert {row.verdict for row in judgement.rows} == {Verdict.UNDECIDED}
+    assert {row.verdict for row in judgement.rows} == {Expectation.UNDECIDED}
     assert [(found.name, found.verdict.value) for found in judgement.baselines] == [
-        ("latency", "missed"), ("underflow", "missed"), ("barge_in", "met"), ("mean_score", "met"),
-    ]  # fmt: skip
+        ("latency", "missed"),
+        ("underflow", "missed"),
+        ("barge_in", "met"),
+        ("mean_score", "met"),
+    ]
 
 
 def test_before_there_were_calls_there_are_none(prometheus, told):
