@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import http.server
 import json
-import shutil
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "monitoring"))
-
-from live_stack import Fleet, Stack, Webhook, eventually, free_port  # from there
+from live_stack import Fleet, Stack, Webhook
+from services import eventually, free_port
 
 from ai_engine_quality.cli.doctor import doctor
 from ai_engine_quality.doctor.checks import check_metrics
@@ -31,15 +26,6 @@ def run(*arguments):
     return done.exit_code, {
         check["check"]: (check["verdict"], check["found"], check["fix"]) for check in checks
     }
-
-
-def find(name):
-    """Return the path of a program; without it these tests fail, never skip."""
-    found = shutil.which(name)
-    if found is None:
-        package = {"prometheus-alertmanager": name}.get(name, "prometheus")
-        pytest.fail(f"{name} is missing: apt-get install -y --no-install-recommends {package}")
-    return found
 
 
 class FakePrometheus:
@@ -119,11 +105,11 @@ def test_a_stack_that_is_well(tmp_path):
     )
     webhook, fleet = Webhook(), Fleet(20, "any")
     (tmp_path / "stack").mkdir()
-    stack = Stack(tmp_path / "stack", 20, webhook, find)
+    stack = Stack(tmp_path / "stack", 20, webhook)
     stack.watch(fleet.instance("any"))
     try:
         stack.start()
-        eventually(lambda: stack.query("ai_agent_calls_scored_total > 0"), 60, stack.log)
+        eventually(lambda: stack.query("ai_agent_calls_scored_total > 0"), what=stack.log)
         code, found = run(
             "--engine", fleet.urls["any"], "--prometheus", stack.url, "--dashboards", dashboards
         )

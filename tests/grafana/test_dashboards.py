@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from urllib.parse import parse_qs, urlparse
 
@@ -13,6 +12,7 @@ from ai_engine_dashboards.__main__ import files
 from ai_engine_dashboards.colours import BANDS
 from boards import DASHBOARDS, FOLDER, ROOT, panels, targets, without_zeros
 from rule_files import alerts, rules
+from services import program
 
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band
 
@@ -312,7 +312,7 @@ class TestQuery:
 
     def test_promtool_can_read_every_query(self, tmp_path):
         """Prometheus' own parser accepts each with its variables filled in."""
-        found = shutil.which("promtool") or pytest.fail("promtool is missing: install prometheus")
+        found = program("promtool")
         texts = [
             t.expanded(age=3_600, job=".+", instance=".+", provider=".+", call_id="1.2")
             for t in targets()

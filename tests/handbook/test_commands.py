@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import yaml
 from ai_engine_lab.engine.inventory import GENERATIONS, inventory
 from handbook.metrics_page import library_metrics
 from pages import ROOT, commands, everywhere, named
+from services import program
 
 from ai_engine_quality.cli import cli
 
@@ -177,7 +177,7 @@ def test_prometheus_understands_every_query(tmp_path, metrics):
     file = tmp_path / "queries.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "handbook", "rules": rules}]}))
     done = subprocess.run(
-        [shutil.which("promtool"), "check", "rules", str(file)],
+        [program("promtool"), "check", "rules", str(file)],
         capture_output=True,
         text=True,
         check=False,

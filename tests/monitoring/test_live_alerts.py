@@ -9,28 +9,12 @@ and no other, and that all of them clear.
 from __future__ import annotations
 
 import pytest
-from live_stack import Fleet, Fleets, Stack, Webhook, eventually
+from alert_faults import FAULTS
+from live_stack import Fleet, Fleets, Stack, Webhook
+from services import eventually
 
 FACTOR, SPEED = 20, 3
 
-# Engine -> its fault, the alerts that must come of it, and those that may come of it as well.
-FAULTS = {
-    "slow": ("slow_provider", {"HighTurnResponseLatency"}, set()),
-    "crawling": ("slow_provider", {"CriticalTurnResponseLatency"}, {"HighTurnResponseLatency"}),
-    "jittery": ("jitter", {"HighUnderflowRate", "JitterBufferUnderrun"}, set()),
-    "falling_back": ("transport_fallbacks", {"StreamingFallbacksFrequent"}, set()),
-    "misread": ("wrong_codec", {"ProviderCodecMismatch", "CallsFailing"}, {"AgentSpeechLevelOff"}),
-    "swapped": ("byte_swapped", {"ProviderCodecMismatch", "CallsFailing"}, {"AgentSpeechLevelOff"}),
-    "quiet": ("quiet_agent", {"AgentSpeechLevelOff"}, set()),
-    "dead": ("dead_provider", {"ProviderNotAnswering"}, set()),
-    "barging_in": ("late_barge_in", {"SlowBargeInReaction"}, set()),
-    "hissing": ("low_vad_confidence", {"VADConfidenceLow"}, set()),
-    "disconnected": (
-        "audiosocket_loss",
-        {"AudioSocketConnectionLoss"},
-        {"StreamingFallbacksFrequent", "ProviderNotAnswering", "CallsFailing"},
-    ),
-}
 FLEETWIDE = {"QualityBudgetBurn"}
 """May come of so many poor calls; it is about all engines together."""
 
@@ -60,9 +44,9 @@ def victim():
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory, webhook, fleet, victim, program):
+def stack(tmp_path_factory, webhook, fleet, victim):
     """Return the stack, watching all engines."""
-    running = Stack(tmp_path_factory.mktemp("stack"), FACTOR, webhook, program)
+    running = Stack(tmp_path_factory.mktemp("stack"), FACTOR, webhook)
     running.watch(*map(fleet.instance, FAULTS), victim.instance("victim"))
     try:
         running.start()
@@ -82,8 +66,7 @@ class TestAlertsOnARealStack:
                 and len(stack.query("job_instance:ai_agent_calls:active > 2")) == len(FAULTS) + 1
                 and stack.query("sum(ai_agent_calls_scored_total) > 30")
             ),
-            90,
-            stack.log,
+            what=stack.log,
         )
         assert stack.firing() == set()
         assert {name for name, _ in webhook.told("firing")} <= {"Watchdog"}
@@ -108,7 +91,7 @@ class TestAlertsOnARealStack:
         def missing():
             return [(a, names[i]) for a, i in wanted - webhook.told("firing")]
 
-        eventually(lambda: not missing(), 300, missing)
+        eventually(lambda: not missing(), what=missing)
         others = {
             (name, names.get(instance, instance))
             for name, instance in webhook.told("firing") - allowed
@@ -131,7 +114,7 @@ class TestAlertsOnARealStack:
         def still():
             return {name for name, _ in stack.firing()} - FLEETWIDE
 
-        eventually(lambda: not still() and not left(), 400, lambda: (still(), left()))
+        eventually(lambda: not still() and not left(), what=lambda: (still(), left()))
 
     def test_a_killed_engine_pages_once(self, stack, victim, webhook):
         """Killed amid calls with a fault, an engine is told of once, and only as down."""
@@ -139,13 +122,12 @@ class TestAlertsOnARealStack:
         victim.fault("victim", "audiosocket_loss")
         eventually(
             lambda: ("AudioSocketConnectionLoss", instance) in webhook.told("firing"),
-            60,
-            stack.firing,
+            what=stack.firing,
         )
         before = len(webhook.notifications)
         victim.kill()
         eventually(
-            lambda: ("HealthEndpointDown", instance) in webhook.told("firing"), 60, stack.firing
+            lambda: ("HealthEndpointDown", instance) in webhook.told("firing"), what=stack.firing
         )
         # What else has been said of it since, over all the windows that its last calls are in.
         eventually(
@@ -154,8 +136,7 @@ class TestAlertsOnARealStack:
                 and {name for name, at in stack.firing() if at == instance}
                 == {"HealthEndpointDown"}
             ),
-            90,
-            stack.firing,
+            what=stack.firing,
         )
         pages = {
             alert["labels"]["alertname"]

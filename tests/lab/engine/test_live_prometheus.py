@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,24 +14,11 @@ import urllib.request
 
 import pytest
 from ai_engine_lab.engine.inventory import inventory
+from services import running_prometheus
 
 SPEED = 2.0
 MINUTE = 60.0 / SPEED
 """A minute of traffic, in seconds of the machine's."""
-
-
-def program(name):
-    """Return the path of Prometheus; without it the test fails, it never skips."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.fail(f"{name} is missing: apt-get install -y --no-install-recommends prometheus")
-    return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def ended(process):
@@ -73,21 +58,8 @@ def engine(tmp_path):
 @pytest.fixture
 def prometheus(engine, tmp_path):
     """Run a Prometheus that scrapes the engine every second; return where its API is."""
-    config = tmp_path / "prometheus.yml"
-    target = {"job_name": "engine", "static_configs": [{"targets": [engine]}]}
-    config.write_text(  # JSON is YAML
-        json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]})
-    )
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        program("prometheus"),
-        f"--config.file={config}",
-        f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address={address}",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        yield f"http://{address}"
-        ended(running)
+    with running_prometheus(tmp_path, engine) as url:
+        yield url
 
 
 def names(prometheus):

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import json
-import shutil
-import socket
-import subprocess
 import threading
 import time
 
@@ -15,26 +11,10 @@ from ai_engine_lab.validation.from_prometheus import read_prometheus
 from ai_engine_lab.validation.judging import Expectation, judge
 from ai_engine_lab.validation.measures import Measures
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from services import eventually, free_port, running_prometheus
 
 import ai_engine_quality as aeq
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
-
-PATIENCE_SECONDS = 30.0
-
-
-def eventually(check):
-    """Return the first truthy result of ``check``, which is asked until it gives one."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := check()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:g} s"
-        time.sleep(0.2)
-    return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -64,33 +44,9 @@ def engine():
 @pytest.fixture(scope="module")
 def prometheus(engine, tmp_path_factory):
     """Run a Prometheus that scrapes the engine every second; return its address."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.fail("prometheus is missing: apt-get install -y --no-install-recommends prometheus")
-    folder = tmp_path_factory.mktemp("prometheus")
-    target = {"job_name": "engine", "static_configs": [{"targets": [f"127.0.0.1:{engine.port}"]}]}
-    config = folder / "prometheus.yml"
-    config.write_text(  # JSON is YAML
-        json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]})
-    )
-    port = free_port()
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                program,
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--enable-feature=exemplar-storage",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
+    address = f"127.0.0.1:{engine.port}"
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), address) as url:
+        yield url
 
 
 def answers(server, expression):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from pathlib import Path
 
-import pytest
 from ai_engine_lab.engine import FAULTS
 from boards import without_zeros
 from live_stack import Fleet, Stack, get_json
@@ -140,16 +138,6 @@ def _legend(target, series):
     labels = series["metric"]
     text = re.sub(r"\{\{(\w+)\}\}", lambda found: labels.get(found[1], ""), target.legend)
     return str(sorted(labels.items())) if text == "__auto" else text
-
-
-def program(name):
-    path = shutil.which(name)
-    if path is None:
-        pytest.fail(
-            f"{name} is missing: apt-get install -y --no-install-recommends prometheus "
-            "prometheus-alertmanager"
-        )
-    return path
 
 
 def seasoned(stack, fleet):
