@@ -169,8 +169,8 @@ def test_an_engine_that_came_back_is_marked(live, generation):
     began = time.time()
     live.stop(generation, "restarted", 3)
     up = f'up{{instance="{instance}"}}'
-    eventually(lambda: live.stack.query(f"{up} == 0"), 30, live.stack.log)
-    eventually(lambda: live.stack.query(f"{up} == 1"), 30, live.stack.log)
+    eventually(lambda: live.stack.query(f"{up} == 0"), what=live.stack.log)
+    eventually(lambda: live.stack.query(f"{up} == 1"), what=live.stack.log)
     expr = mark["expr"].replace("$job", ".+").replace("$instance", live.instances(generation))
     expr = expr.replace("[1m]", f"[{60 // FACTOR}s]")
 
@@ -180,7 +180,7 @@ def test_an_engine_that_came_back_is_marked(live, generation):
         )
         return {series["metric"]["instance"] for series in answer["data"]["result"]}
 
-    assert eventually(marked, 20, live.stack.log) == {instance}
+    assert eventually(marked, what=live.stack.log) == {instance}
 
 
 def test_firing_alerts_are_marked(live):
@@ -193,8 +193,7 @@ def test_firing_alerts_are_marked(live):
     expr = mark["expr"].replace("$job", ".+").replace("$instance", ".+")
     names = eventually(
         lambda: {series["metric"]["alertname"] for series in live.stack.query(expr)},
-        90,
-        live.stack.log,
+        what=live.stack.log,
     )
     assert "Watchdog" not in names
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -70,6 +73,26 @@ def ended(process):
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+@contextlib.contextmanager
+def serving_demo(folder, *options):
+    """Run ``demo --serve``; give the line that says where. Interrupted, it ends with 0."""
+    command = [sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve"]
+    with subprocess.Popen(
+        [*command, *options],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "220"},
+    ) as demo:
+        try:
+            lines = iter(demo.stdout.readline, "")
+            yield next(line for line in lines if line.startswith("Serving "))
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(60) == 0
+        finally:
+            demo.kill()
 
 
 @contextlib.contextmanager

@@ -43,18 +43,22 @@ class _Pace:
 
     def change(self, speed: float) -> None:
         checked = _checked(speed)
-        self.turn()
+        self._settle()
         self.speed = checked
 
     def turn(self) -> None:
         """A turn of the loop is over: what it took counts, up to the longest step."""
-        self._at, self._since = self.now(), time.monotonic()
+        if self._longest_step < math.inf:
+            self._settle()
 
     def waited(self, seconds: float) -> None:
         """The loop has waited for a timer so far away: what it overslept doesn't count."""
         if self._longest_step < math.inf:
             self._at += min(self._passed(), seconds)
             self._since = time.monotonic()
+
+    def _settle(self) -> None:
+        self._at, self._since = self.now(), time.monotonic()
 
     def _passed(self) -> float:
         return (time.monotonic() - self._since) * self.speed

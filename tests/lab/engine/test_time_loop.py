@@ -142,7 +142,7 @@ def test_time_that_waits_for_the_machine_does_not_count_a_stall():
     loop = EngineLoop(100.0, longest_step=0.01)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         stalled, slept = runner.run(main(loop))
-    assert stalled == pytest.approx(0.01)
+    assert 0 <= stalled <= 0.01 + 1e-9
     assert 1.0 <= slept <= 1.05  # the timer, and the steps of a few turns
 
 
