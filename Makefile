@@ -84,7 +84,9 @@ down: ## Stop the monitoring stack; its data stay
 
 # ARGS=--measure plays and measures every sample anew, for some minutes; else from those measured.
 evidence: $(VENV)/.installed $(if $(findstring --measure,$(ARGS)),speech measures) ## Does the score mean anything?
-	@$(BIN)/ai-engine-quality evidence --document docs/Evidence.md $(ARGS)
+	@$(BIN)/ai-engine-quality evidence $(ARGS)
+	@PYTHONPATH=tools:grafana/src $(BIN)/python -m handbook
+	@PYTHONPATH=tools:grafana/src $(BIN)/python -m handbook.evidence_plots docs/img
 
 lock: $(VENV)/.installed ## Resolve tools/requirements.lock anew; ARGS=--upgrade takes newer versions
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group lock

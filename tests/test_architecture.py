@@ -88,7 +88,11 @@ class TestContracts:
             ("sinks/log", "import prometheus_client"),
             ("sinks/records", f"from {PACKAGE}.live import handle"),
             ("monitor", f"from {PACKAGE}.adapters import attach"),
-            ("../lab/ai_engine_lab/ranks", f"from {PACKAGE}.core import scoring"),
+            ("../lab/ai_engine_lab/basics/ranks", f"from {PACKAGE}.core import scoring"),
+            ("../lab/ai_engine_lab/basics/ranks", "from ai_engine_lab.engine import load"),
+            ("../lab/ai_engine_lab/engine/reference", "import ai_engine_lab.audiosocket.server"),
+            ("../lab/ai_engine_lab/validation/ratings", "import ai_engine_lab.evidence.samples"),
+            ("../lab/ai_engine_lab/engine/voice", "import ai_engine_lab.engine.session"),
         ],
     )
     def test_a_breach_is_noticed(self, tmp_path, module, line):

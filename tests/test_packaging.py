@@ -56,11 +56,22 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     built = subprocess.run(
         [
-            sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
-            "--no-deps", "--wheel-dir", str(folder), str(ROOT),
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--wheel-dir",
+            str(folder),
+            str(ROOT),
         ],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert built.returncode == 0, built.stderr
     (path,) = folder.iterdir()
     return path
@@ -170,8 +181,11 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     (sdist,), (made,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return sdist, made
@@ -204,11 +218,23 @@ class TestTheSourceDistribution:
         """Installed where nothing else of the project is, it tells its version."""
         installed = subprocess.run(
             [
-                sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
-                "--disable-pip-version-check", "--target", str(tmp_path / "lib"), str(built[1]),
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--no-index",
+                "--disable-pip-version-check",
+                "--target",
+                str(tmp_path / "lib"),
+                str(built[1]),
             ],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         assert installed.returncode == 0, installed.stderr
         done = python(
             """
@@ -271,9 +297,15 @@ class TestImporting:
         assert len(aeq.__all__) == len(set(aeq.__all__))
         assert [name for name in aeq.__all__ if not hasattr(aeq, name)] == []
         promised = {
-            "QualityMonitor", "CallScore", "CallSummary", "Policy", "Band", "DEFAULT_POLICY",
-            "score", "__version__",
-        }  # fmt: skip
+            "QualityMonitor",
+            "CallScore",
+            "CallSummary",
+            "Policy",
+            "Band",
+            "DEFAULT_POLICY",
+            "score",
+            "__version__",
+        }
         assert promised <= set(aeq.__all__)
 
 
@@ -332,9 +364,19 @@ class TestTypes:
         """``mypy --strict`` accepts an engine's typical uses, and refuses the wrong ones."""
         checked = subprocess.run(
             [
-                sys.executable, "-m", "mypy", "--strict", "--config-file=",
-                "--warn-unused-ignores", "--no-error-summary", "tests/typing/api.py",
+                sys.executable,
+                "-m",
+                "mypy",
+                "--strict",
+                "--config-file=",
+                "--warn-unused-ignores",
+                "--no-error-summary",
+                "tests/typing/api.py",
             ],
-            capture_output=True, text=True, check=False, timeout=300, cwd=ROOT,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            cwd=ROOT,
+        )
         assert (checked.returncode, checked.stdout) == (0, ""), checked.stdout + checked.stderr

@@ -16,6 +16,7 @@ from ai_engine_quality._version import __version__
 from ai_engine_quality.cli.output import (
     DEFAULT_RECORDS,
     WIDE,
+    band_text,
     console,
     described,
     json_option,
@@ -26,7 +27,6 @@ from ai_engine_quality.cli.output import (
     read_policy,
     records_option,
     stored_scores,
-    verdict,
 )
 from ai_engine_quality.core.wording import printable
 
@@ -95,6 +95,7 @@ def cli() -> None:
 __all__ = [
     "DEFAULT_RECORDS",
     "WIDE",
+    "band_text",
     "cli",
     "console",
     "described",
@@ -106,5 +107,4 @@ __all__ = [
     "read_policy",
     "records_option",
     "stored_scores",
-    "verdict",
 ]

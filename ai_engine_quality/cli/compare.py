@@ -142,9 +142,13 @@ def _print(
     table = Table("", "A", "B", "effect", "interval", "B is", title=title)
     for effect in effects:
         table.add_row(
-            effect.name, _mean(effect.a), _mean(effect.b), _signed(effect.points),
-            _interval(effect), effect.verdict.value,
-        )  # fmt: skip
+            effect.name,
+            _mean(effect.a),
+            _mean(effect.b),
+            _signed(effect.points),
+            _interval(effect),
+            effect.verdict.value,
+        )
     out.print(table)
     out.print(_sentence(effects[0]))
 

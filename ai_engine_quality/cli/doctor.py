@@ -13,17 +13,17 @@ from rich.text import Text
 from ai_engine_quality.cli.output import console, json_option, print_json
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.doctor.checks import Stack, examine
-from ai_engine_quality.doctor.findings import Finding, Verdict
+from ai_engine_quality.doctor.results import CheckResult, CheckStatus
 from ai_engine_quality.palette import GREEN, ORANGE, VERMILLION
 
 BROKEN = 1
 """Exit code: a check failed. Warnings are no failures, unless --strict."""
 
 _STYLES = {
-    Verdict.OK: GREEN,
-    Verdict.WARNING: ORANGE,
-    Verdict.FAILED: f"bold {VERMILLION}",
-    Verdict.SKIPPED: "dim",
+    CheckStatus.OK: GREEN,
+    CheckStatus.WARNING: ORANGE,
+    CheckStatus.FAILED: f"bold {VERMILLION}",
+    CheckStatus.SKIPPED: "dim",
 }
 
 
@@ -40,12 +40,14 @@ _STYLES = {
 @click.option("--strict", is_flag=True, help="Warnings and skipped checks fail too.")
 @json_option
 def doctor(*, engine: str, prometheus: str, dashboards: Path, strict: bool, as_json: bool) -> None:
-    """Check a live monitoring stack, and say how to mend what isn't right.
+    """Check a live monitoring stack, and say how to fix what isn't right.
 
     Exit code 0: all is well, or worth a look at most. 1: something is broken.
     """
     findings = list(examine(Stack(engine, prometheus, dashboards)))
-    healthy = {Verdict.OK} if strict else {Verdict.OK, Verdict.WARNING, Verdict.SKIPPED}
+    healthy = {CheckStatus.OK}
+    if not strict:
+        healthy |= {CheckStatus.WARNING, CheckStatus.SKIPPED}
     well = all(finding.verdict in healthy for finding in findings)
     if as_json:
         print_json({"ok": well, "checks": [finding.to_dict() for finding in findings]})
@@ -55,17 +57,17 @@ def doctor(*, engine: str, prometheus: str, dashboards: Path, strict: bool, as_j
         raise click.exceptions.Exit(BROKEN)
 
 
-def _print(findings: Sequence[Finding]) -> None:
+def _print(findings: Sequence[CheckResult]) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("check", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("found")
-    table.add_column("mend")
+    table.add_column("fix")
     for finding in findings:
         table.add_row(
             finding.check,
             Text(finding.verdict.value, style=_STYLES[finding.verdict]),
             printable(finding.found),
-            printable(finding.mend),
+            printable(finding.fix),
         )
     console().print(table)

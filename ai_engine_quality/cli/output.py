@@ -89,7 +89,7 @@ def described(score: CallScore) -> dict[str, Any]:
     return {**to_record(score), "explanation": score.explain()}
 
 
-def verdict(score: CallScore) -> Text:
+def band_text(score: CallScore) -> Text:
     """Return the band, in its colour."""
     if score.band is None:
         return Text("not scored", style="dim")

@@ -13,13 +13,13 @@ from rich.table import Table
 from ai_engine_quality.cli.output import (
     DEFAULT_RECORDS,
     NOT_FOUND,
+    band_text,
     console,
     json_option,
     points,
     print_json,
     read_policy,
     stored_scores,
-    verdict,
 )
 from ai_engine_quality.core.policy import Band, Policy
 from ai_engine_quality.core.result import CallScore
@@ -133,7 +133,7 @@ def _print(
     calls = Table("call", "stored", "now", "", "why now", title=f"{len(changed):,} scores change")
     for old, new in changed[:show]:
         why = printable(new.explain())
-        calls.add_row(printable(old.call_id), points(old), points(new), verdict(new), why)
+        calls.add_row(printable(old.call_id), points(old), points(new), band_text(new), why)
     out.print(calls)
     if len(changed) > show:
         out.print(f"{len(changed) - show:,} more; --show {len(changed)} lists them all.")

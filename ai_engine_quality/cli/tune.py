@@ -77,7 +77,9 @@ def _write(path: Path, proposal: PolicyProposal, base: str, records: Selection, 
     except FileExistsError:
         raise click.ClickException(f"{path} is there already; name another file") from None
     except OSError as error:
-        raise click.ClickException(f"{path}: can't be written ({error}); mend the path") from error
+        raise click.ClickException(
+            f"{path} can't be written ({error}); name another file"
+        ) from error
 
 
 def settings_text(proposal: PolicyProposal, base: str, source: str) -> str:
@@ -165,7 +167,10 @@ def _alert_table(alerts: list[AlertProposal]) -> Table:
         unit = f" {alert.unit}" if alert.unit else ""
         proposed = few if alert.proposed is None else f"{alert.proposed:g}{unit}"
         table.add_row(
-            alert.name, f"{alert.present:g}{unit}", proposed,
-            f"{alert.windows:,}", f"{alert.over_present:,}",
-        )  # fmt: skip
+            alert.name,
+            f"{alert.present:g}{unit}",
+            proposed,
+            f"{alert.windows:,}",
+            f"{alert.over_present:,}",
+        )
     return table

@@ -1,1 +1,1 @@
-"""Checks of a live monitoring stack, each with what mends it: ``ai-engine-quality doctor``."""
+"""Checks of a live monitoring stack, each with what fixes it: ``ai-engine-quality doctor``."""

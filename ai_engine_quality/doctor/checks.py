@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
 from ai_engine_quality.core.durations import prometheus_seconds
 from ai_engine_quality.doctor.dashboards import check_dashboards
 from ai_engine_quality.doctor.expected import ENGINE, LIBRARY, PER_CALL
-from ai_engine_quality.doctor.exposition import Sample, families
-from ai_engine_quality.doctor.findings import Finding, failed, ok, skipped, warning
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable, get
+from ai_engine_quality.doctor.results import CheckResult, failed, ok, skipped, warning
 
 JOB = "ai-engine"
 RETENTION_DAYS = 30.0
@@ -34,7 +36,7 @@ class Stack:
     dashboards: Path
 
 
-def examine(stack: Stack) -> Iterator[Finding]:
+def examine(stack: Stack) -> Iterator[CheckResult]:
     """Yield every check's findings, in the order in which data flow."""
     yield from _guarded("engine", lambda: check_engine(stack.engine))
     prometheus = Prometheus(stack.prometheus)
@@ -55,14 +57,14 @@ def examine(stack: Stack) -> Iterator[Finding]:
     yield from _guarded("dashboards", lambda: check_dashboards(prometheus, stack.dashboards))
 
 
-def _guarded(check: str, run: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _guarded(check: str, run: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
     try:
         yield from run()
     except Unreachable as reason:
         yield failed(check, str(reason), "see whether that server is what you think it is")
 
 
-def check_engine(url: str) -> Iterator[Finding]:
+def check_engine(url: str) -> Iterator[CheckResult]:
     """Yield whether an engine answers, and whether it shows what it must."""
     base = url.rstrip("/")
     try:
@@ -78,53 +80,56 @@ def check_engine(url: str) -> Iterator[Finding]:
     yield from check_metrics(text)
 
 
-def check_metrics(text: str) -> Iterator[Finding]:
+def check_metrics(text: str) -> Iterator[CheckResult]:
     """Yield whether an exposition has every expected metric with its labels."""
     try:
-        found = families(text)
+        found = {family.name: family for family in text_string_to_metric_families(text)}
     except ValueError as error:
         yield failed("metrics", f"/metrics is no exposition: {error}", "is it the engine's port?")
         return
-    if not found.get("ai_agent_quality_info"):
-        mend = "attach it: ai-engine-quality run -- PROGRAM, or aeq.attach(engine)"
-        yield failed("metrics", "the quality library isn't in this engine", mend)
+    info = found.get("ai_agent_quality_info")
+    if info is None or not info.samples:
+        fix = "attach it: ai-engine-quality run -- PROGRAM, or aeq.attach(engine)"
+        yield failed("metrics", "the quality library isn't in this engine", fix)
     else:
         yield _compared("metrics", "the library's", LIBRARY, found, "update the library")
     yield _compared("engine metrics", "the engine's", ENGINE, found, "an engine this library knows")
-    yield from _hooks(found.get("ai_agent_quality_hook_live", []))
+    if hooks := found.get("ai_agent_quality_hook_live"):
+        yield from _hooks(hooks)
 
 
 def _compared(
     check: str,
     whose: str,
     expected: Mapping[str, frozenset[str]],
-    shown: Mapping[str, Sequence[Sample]],
-    mend: str,
-) -> Finding:
+    shown: Mapping[str, Metric],
+    fix: str,
+) -> CheckResult:
     missing = [name for name in expected if name not in shown]
     wrong = [
         f"{name} has {{{', '.join(sorted(labels))}}}"
         for name, wanted in expected.items()
-        for labels in {frozenset(labels) - INNER for labels, _ in shown.get(name, [])}
+        if name in shown
+        for labels in {frozenset(sample.labels) - INNER for sample in shown[name].samples}
         if labels - PER_CALL != wanted - PER_CALL
     ]
     if missing or wrong:
         found = "; ".join([*(f"{name} is missing" for name in missing), *wrong])
-        return failed(check, found, mend)
+        return failed(check, found, fix)
     return ok(check, f"all {len(expected)} of {whose} are there, with their labels")
 
 
-def _hooks(samples: Sequence[Sample]) -> Iterator[Finding]:
-    factors = {labels["factor"]: value for labels, value in samples}
+def _hooks(family: Metric) -> Iterator[CheckResult]:
+    factors = {sample.labels["factor"]: sample.value for sample in family.samples}
     blind = sorted(factor for factor, live in factors.items() if not live)
     if blind:
-        mend = "see attachment.report() in the engine's log for what each one misses"
-        yield warning("hooks", f"not delivered by this engine: {', '.join(blind)}", mend)
+        fix = "see attachment.report() in the engine's log for what each one misses"
+        yield warning("hooks", f"not delivered by this engine: {', '.join(blind)}", fix)
     elif factors:
         yield ok("hooks", f"all {len(factors)} observations are delivered")
 
 
-def check_targets(prometheus: Prometheus, now: datetime) -> Iterator[Finding]:
+def check_targets(prometheus: Prometheus, now: datetime) -> Iterator[CheckResult]:
     """Yield, for each engine, whether it is up and was scraped within its interval."""
     targets = [
         target
@@ -132,28 +137,28 @@ def check_targets(prometheus: Prometheus, now: datetime) -> Iterator[Finding]:
         if target["labels"].get("job") == JOB
     ]
     if not targets:
-        mend = "list the engines in monitoring/targets/engines.yml"
-        yield failed("target", f"Prometheus has no target of the job {JOB}", mend)
+        fix = "list the engines in monitoring/targets/engines.yml"
+        yield failed("target", f"Prometheus has no target of the job {JOB}", fix)
     for target in targets:
         yield _target(target, now)
 
 
-def _target(target: Mapping[str, Any], now: datetime) -> Finding:
+def _target(target: Mapping[str, Any], now: datetime) -> CheckResult:
     name = target["scrapeUrl"]
     if target["health"] != "up":
         error = target.get("lastError") or "not scraped yet"
-        mend = "is the engine running there, and within sample_limit and scrape_timeout?"
-        return failed("target", f"{name} is {target['health']}: {error}", mend)
+        fix = "is the engine running there, and within sample_limit and scrape_timeout?"
+        return failed("target", f"{name} is {target['health']}: {error}", fix)
     interval = prometheus_seconds(target.get("scrapeInterval", "1s"))
     age = (now - _moment(target["lastScrape"])).total_seconds()
     # One interval, one scrape under way, and a second for the clocks of two machines.
     if age > 2 * interval + 1:
-        mend = "Prometheus is overloaded, or this machine's clock is off"
-        return failed("target", f"{name} was last scraped {age:.0f} s ago", mend)
+        fix = "Prometheus is overloaded, or this machine's clock is off"
+        return failed("target", f"{name} was last scraped {age:.0f} s ago", fix)
     took = float(target.get("lastScrapeDuration", 0))
     if took > interval / 2:
-        mend = "rendering holds up the engine's audio: fewer series, or a longer interval"
-        return warning("target", f"{name} takes {took:.2f} s of every {interval:g} s", mend)
+        fix = "rendering holds up the engine's audio: fewer series, or a longer interval"
+        return warning("target", f"{name} takes {took:.2f} s of every {interval:g} s", fix)
     return ok("target", f"{name} is up, scraped every {interval:g} s in {took * 1000:.0f} ms")
 
 
@@ -162,15 +167,15 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.replace("Z", "+00:00")))
 
 
-def check_rules(prometheus: Prometheus) -> Iterator[Finding]:
+def check_rules(prometheus: Prometheus) -> Iterator[CheckResult]:
     """Yield whether the project's rules are loaded, and whether any can't be evaluated."""
     groups = prometheus.api("rules")["groups"]
     ours = [group for group in groups if group["name"].startswith(f"{JOB}-")]
     rules = [rule for group in ours for rule in group["rules"]]
     alerts = {rule["name"] for rule in rules if rule["type"] == "alerting"}
     if not {"HealthEndpointDown", "Watchdog"} <= alerts:
-        mend = "mount monitoring/ and name rules/*.yml and alerts/*.yml in prometheus.yml"
-        yield failed("rules", f"{len(alerts)} of the project's alerts are loaded", mend)
+        fix = "mount monitoring/ and name rules/*.yml and alerts/*.yml in prometheus.yml"
+        yield failed("rules", f"{len(alerts)} of the project's alerts are loaded", fix)
         return
     ill = [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] == "err"]
     if ill:
@@ -188,7 +193,7 @@ def check_rules(prometheus: Prometheus) -> Iterator[Finding]:
         yield ok("rules", f"{said}; none fires")
 
 
-def check_retention(prometheus: Prometheus) -> Iterator[Finding]:
+def check_retention(prometheus: Prometheus) -> Iterator[CheckResult]:
     """Yield whether 30 days are kept."""
     flags = prometheus.api("status/flags")
     # 15 days is what Prometheus keeps when told nothing, which it shows as 0s.
@@ -197,18 +202,18 @@ def check_retention(prometheus: Prometheus) -> Iterator[Finding]:
     size = flags.get("storage.tsdb.retention.size", "0B")
     said = f"{kept / DAY:g} days" + ("" if size in ("0", "0B", "") else f", at most {size}")
     if kept < RETENTION_DAYS * DAY:
-        mend = "start Prometheus with --storage.tsdb.retention.time=30d"
-        yield failed("retention", f"{said} are kept", mend)
+        fix = "start Prometheus with --storage.tsdb.retention.time=30d"
+        yield failed("retention", f"{said} are kept", fix)
     else:
         yield ok("retention", f"{said} are kept")
 
 
-def check_alertmanager(prometheus: Prometheus) -> Iterator[Finding]:
+def check_alertmanager(prometheus: Prometheus) -> Iterator[CheckResult]:
     """Yield whether alerts have somewhere to go, and whether they get there."""
     active = prometheus.api("alertmanagers")["activeAlertmanagers"]
     if not active:
-        mend = "list it in monitoring/targets/alertmanager.yml, and start it: make up"
-        yield failed("alertmanager", "Prometheus knows no Alertmanager", mend)
+        fix = "list it in monitoring/targets/alertmanager.yml, and start it: make up"
+        yield failed("alertmanager", "Prometheus knows no Alertmanager", fix)
     for entry in active:
         base = entry["url"].partition("/api/")[0]
         try:

@@ -8,20 +8,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ai_engine_quality.doctor.findings import Finding, failed, ok, skipped, warning
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
+from ai_engine_quality.doctor.results import CheckResult, failed, ok, skipped, warning
 
 # What stands for "all" in a variable's place, and for a panel's own window.
 _BUILT_IN = {
-    "__rate_interval": "5m", "__interval": "1m", "__range": "1h", "__interval_ms": "60000",
-    "__range_s": "3600", "__from": "0", "__to": "0",
-}  # fmt: skip
+    "__rate_interval": "5m",
+    "__interval": "1m",
+    "__range": "1h",
+    "__interval_ms": "60000",
+    "__range_s": "3600",
+    "__from": "0",
+    "__to": "0",
+}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)")
 _FALLBACK = re.compile(r"\s+or\s+(?:on\s*\(\s*\)\s*)?vector\(\s*0\s*\)", re.IGNORECASE)
 _METRIC = re.compile(r"\b(ai_agent_\w+|(?:[a-z]\w*:)+\w+)")
 
 
-def check_dashboards(prometheus: Prometheus, folder: Path) -> Iterator[Finding]:
+def check_dashboards(prometheus: Prometheus, folder: Path) -> Iterator[CheckResult]:
     """Yield, for each dashboard file, how many of its queries return data."""
     files = sorted(folder.glob("*.json"))
     if not files:
@@ -35,7 +40,7 @@ def check_dashboards(prometheus: Prometheus, folder: Path) -> Iterator[Finding]:
         yield _dashboard(prometheus, file.stem, dashboard)
 
 
-def _dashboard(prometheus: Prometheus, name: str, dashboard: Any) -> Finding:
+def _dashboard(prometheus: Prometheus, name: str, dashboard: Any) -> CheckResult:
     check = f"dashboard {name}"
     wrong, empty, full = [], [], 0
     for title, expression in queries(dashboard):

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import http.server
 import json
-import shutil
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "monitoring"))
-
-from live_stack import Fleet, Stack, Webhook, eventually, free_port  # from there
+from live_stack import Fleet, Stack, Webhook
+from services import eventually, free_port
 
 from ai_engine_quality.cli.doctor import doctor
 from ai_engine_quality.doctor.checks import check_metrics
@@ -24,22 +19,13 @@ from ai_engine_quality.doctor.dashboards import askable, queries
 
 
 def run(*arguments):
-    """Return the exit code and the findings, check -> (verdict, found, mend)."""
+    """Return the exit code and the findings, check -> (verdict, found, fix)."""
     done = CliRunner().invoke(doctor, ["--json", *map(str, arguments)])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     checks = json.loads(done.stdout)["checks"]
     return done.exit_code, {
-        check["check"]: (check["verdict"], check["found"], check["mend"]) for check in checks
+        check["check"]: (check["verdict"], check["found"], check["fix"]) for check in checks
     }
-
-
-def find(name):
-    """Return the path of a program; without it these tests fail, never skip."""
-    found = shutil.which(name)
-    if found is None:
-        package = {"prometheus-alertmanager": name}.get(name, "prometheus")
-        pytest.fail(f"{name} is missing: apt-get install -y --no-install-recommends {package}")
-    return found
 
 
 class FakePrometheus:
@@ -51,12 +37,20 @@ class FakePrometheus:
         self.answers = {
             "/api/v1/query": {"result": [{"metric": {}, "value": [0, "1"]}]},
             "/api/v1/targets": {"activeTargets": [self.target(now)]},
-            "/api/v1/rules": {"groups": [{"name": "ai-engine-x", "rules": [
-                {"name": name, "type": "alerting", "health": "ok", "state": "inactive"}
-                for name in ("HealthEndpointDown", "Watchdog")]}]},
+            "/api/v1/rules": {
+                "groups": [
+                    {
+                        "name": "ai-engine-x",
+                        "rules": [
+                            {"name": name, "type": "alerting", "health": "ok", "state": "inactive"}
+                            for name in ("HealthEndpointDown", "Watchdog")
+                        ],
+                    }
+                ]
+            },
             "/api/v1/status/flags": {"storage.tsdb.retention.time": "30d"},
             "/api/v1/alertmanagers": {"activeAlertmanagers": []},
-        }  # fmt: skip
+        }
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -111,11 +105,11 @@ def test_a_stack_that_is_well(tmp_path):
     )
     webhook, fleet = Webhook(), Fleet(20, "any")
     (tmp_path / "stack").mkdir()
-    stack = Stack(tmp_path / "stack", 20, webhook, find)
+    stack = Stack(tmp_path / "stack", 20, webhook)
     stack.watch(fleet.instance("any"))
     try:
         stack.start()
-        eventually(lambda: stack.query("ai_agent_calls_scored_total > 0"), 60, stack.log)
+        eventually(lambda: stack.query("ai_agent_calls_scored_total > 0"), what=stack.log)
         code, found = run(
             "--engine", fleet.urls["any"], "--prometheus", stack.url, "--dashboards", dashboards
         )
@@ -123,9 +117,18 @@ def test_a_stack_that_is_well(tmp_path):
         # A busy machine scrapes late: what doctor warns of then is no fault of the stack.
         assert verdicts.pop("target") in {"ok", "warning"}
         assert verdicts == dict.fromkeys(
-            ("engine", "metrics", "engine metrics", "prometheus", "rules", "retention",
-             "alertmanager", "dashboard calls"), "ok",
-        )  # fmt: skip
+            (
+                "engine",
+                "metrics",
+                "engine metrics",
+                "prometheus",
+                "rules",
+                "retention",
+                "alertmanager",
+                "dashboard calls",
+            ),
+            "ok",
+        )
         assert code == 0
         table = CliRunner().invoke(
             doctor, ["--engine", fleet.urls["any"], "--prometheus", stack.url]
@@ -138,7 +141,7 @@ def test_a_stack_that_is_well(tmp_path):
 
 
 def test_nobody_answers(tmp_path):
-    """Without engine and Prometheus both fail with their mends; the rest is skipped."""
+    """Without engine and Prometheus both fail with their fixes; the rest is skipped."""
     nobody = f"http://127.0.0.1:{free_port()}"
     code, found = run("--engine", nobody, "--prometheus", nobody, "--dashboards", tmp_path)
     assert code == 1
@@ -172,16 +175,16 @@ class TestAnIllPrometheus:
         """A target that is down, or was scraped long ago, fails."""
         target = fake.target(datetime.now(UTC), **changes)
         fake.answers["/api/v1/targets"] = {"activeTargets": [target]}
-        verdict, found, mend = self.diagnose(fake, "target")
-        assert (verdict, bool(mend)) == ("failed", True)
+        verdict, found, fix = self.diagnose(fake, "target")
+        assert (verdict, bool(fix)) == ("failed", True)
         assert said in found
 
     def test_no_target(self, fake):
-        """An empty list of engines fails, and the mend names the file."""
+        """An empty list of engines fails, and the fix names the file."""
         fake.answers["/api/v1/targets"] = {"activeTargets": []}
-        verdict, _, mend = self.diagnose(fake, "target")
+        verdict, _, fix = self.diagnose(fake, "target")
         assert verdict == "failed"
-        assert "targets/engines.yml" in mend
+        assert "targets/engines.yml" in fix
 
     def test_a_slow_scrape(self, fake):
         """A scrape that takes most of its interval is a warning: it holds up the audio."""
@@ -204,17 +207,17 @@ class TestAnIllPrometheus:
     def test_an_alert_that_fires(self, fake):
         """A firing alert is a warning, and is named."""
         fake.answers["/api/v1/rules"]["groups"][0]["rules"][0]["state"] = "firing"
-        verdict, found, mend = self.diagnose(fake, "rules")
+        verdict, found, fix = self.diagnose(fake, "rules")
         assert (verdict, "HealthEndpointDown" in found) == ("warning", True)
-        assert "Runbook" in mend
+        assert "Runbook" in fix
 
     @pytest.mark.parametrize("kept", ["0s", "15d", "1w2d"])
     def test_less_than_thirty_days(self, fake, kept):
         """Less than 30 days fail; told nothing, Prometheus keeps 15."""
         fake.answers["/api/v1/status/flags"] = {"storage.tsdb.retention.time": kept}
-        verdict, _, mend = self.diagnose(fake, "retention")
+        verdict, _, fix = self.diagnose(fake, "retention")
         assert verdict == "failed"
-        assert "30d" in mend
+        assert "30d" in fix
 
     def test_no_alertmanager(self, fake):
         """Alerts that nobody is told of are a failure."""
@@ -232,8 +235,8 @@ class TestDashboards:
         """A query without data is a warning that names the missing metric."""
         fake.answers["/api/v1/query"] = {"result": []}
         text = json.dumps({"panels": [{"title": "T", "targets": [{"expr": "ai_agent_nothing"}]}]})
-        verdict, found, mend = self.diagnose(fake, tmp_path, text)
-        assert (verdict, bool(mend)) == ("warning", True)
+        verdict, found, fix = self.diagnose(fake, tmp_path, text)
+        assert (verdict, bool(fix)) == ("warning", True)
         assert "no samples of ai_agent_nothing" in found
 
     def test_an_unreadable_file_fails(self, fake, tmp_path):
@@ -263,10 +266,10 @@ class TestDashboards:
 
 class TestMetrics:
     def test_an_engine_without_the_library(self):
-        """It fails, and the mend says how to attach it."""
+        """It fails, and the fix says how to attach it."""
         findings = {finding.check: finding for finding in check_metrics("# TYPE a gauge\na 1\n")}
         assert findings["metrics"].verdict == "failed"
-        assert "attach" in findings["metrics"].mend
+        assert "attach" in findings["metrics"].fix
         assert "is missing" in findings["engine metrics"].found
 
     def test_what_is_no_exposition_fails(self):

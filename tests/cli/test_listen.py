@@ -16,10 +16,14 @@ import pytest
 
 ALERT = {
     "status": "firing",
-    "labels": {"alertname": "HighTurnResponseLatency", "severity": "warning",
-               "provider": "deepgram", "instance": "127.0.0.1:15000"},
+    "labels": {
+        "alertname": "HighTurnResponseLatency",
+        "severity": "warning",
+        "provider": "deepgram",
+        "instance": "127.0.0.1:15000",
+    },
     "annotations": {"summary": "Answers are slow", "runbook_url": "docs/Runbook.md#x"},
-}  # fmt: skip
+}
 
 
 class Listener:
@@ -28,9 +32,11 @@ class Listener:
     def __init__(self, *arguments):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ai_engine_quality", "listen", "--port", "0", *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+        )
         self.url = re.search(r"http://\S+", self.process.stderr.readline())[0]
 
     def post(self, body, path="/alerts"):
@@ -104,8 +110,10 @@ def test_a_port_in_use_is_told_with_its_mend():
         port = str(taken.getsockname()[1])
         done = subprocess.run(
             [sys.executable, "-m", "ai_engine_quality", "listen", "--port", port],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 1
     assert port in done.stderr
     assert "alertmanager.yml" in done.stderr

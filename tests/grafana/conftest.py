@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "monitoring")]
-
-from ai_engine_lab.engine import GENERATIONS  # noqa: E402
-from boards import targets  # noqa: E402 - once it can be found
-from live_panels import (  # noqa: E402
+from ai_engine_lab.engine import GENERATIONS
+from boards import targets
+from live_panels import (
     FACTOR,
     SCRAPE,
     SPEED,
     DashboardFleet,
     Live,
     ShortSighted,
-    program,
     seasoned,
     specs,
 )
-from live_stack import Webhook, eventually  # noqa: E402
+from live_stack import Webhook
+from services import eventually
 
 
 @pytest.fixture(scope="session")
@@ -32,16 +26,14 @@ def live(tmp_path_factory):
     """Return the stack, once every engine has had calls, and the rules have seen them."""
     started, webhook = time.time(), Webhook()
     fleets = {generation: DashboardFleet(SPEED, *specs(generation)) for generation in GENERATIONS}
-    stack = ShortSighted(
-        tmp_path_factory.mktemp("stack"), FACTOR, webhook, program, scrape=f"{SCRAPE}s"
-    )
+    stack = ShortSighted(tmp_path_factory.mktemp("stack"), FACTOR, webhook, scrape=f"{SCRAPE}s")
     stack.watch(*(fleet.instance(name) for fleet in fleets.values() for name in fleet.urls))
     try:
         stack.start()
         for fleet in fleets.values():
-            eventually(lambda fleet=fleet: seasoned(stack, fleet), 240, stack.log)
+            eventually(lambda fleet=fleet: seasoned(stack, fleet), what=stack.log)
             fleet.fault("engine_stop", "engine_stop", 3_600)
-        eventually(lambda: len(stack.query("up == 0")) == len(fleets), 60, stack.log)
+        eventually(lambda: len(stack.query("up == 0")) == len(fleets), what=stack.log)
         yield Live(stack, fleets, started)
     finally:
         stack.stop()

@@ -17,8 +17,13 @@ CARDS = dict(re.findall(r"^### (.+?)\n(.*?)(?=^##)", TEXT, re.MULTILINE | re.DOT
 def test_the_six_cards_are_there():
     """One for each of the faults that operators meet."""
     assert set(CARDS) == {
-        "Slow provider", "Jitter", "Fallbacks", "Codec", "Late barge-in", "Dead engine",
-    }  # fmt: skip
+        "Slow provider",
+        "Jitter",
+        "Fallbacks",
+        "Codec",
+        "Late barge-in",
+        "Dead engine",
+    }
 
 
 @pytest.mark.parametrize("title", CARDS)

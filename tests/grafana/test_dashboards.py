@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from urllib.parse import parse_qs, urlparse
 
@@ -13,46 +12,67 @@ from ai_engine_dashboards.__main__ import files
 from ai_engine_dashboards.colours import BANDS
 from boards import DASHBOARDS, FOLDER, ROOT, panels, targets, without_zeros
 from rule_files import alerts, rules
+from services import program
 
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band
 
 UIDS = {f"ai-engine-{name}": name for name in DASHBOARDS}
 NAMED = {
     "system-overview": {
-        "Active calls": "gauge", "Call rate": "timeseries", "Provider distribution": "piechart",
-        "Health": "stat", "Audio transport mode": "stat", "Quality now": "gauge",
+        "Active calls": "gauge",
+        "Call rate": "timeseries",
+        "Provider distribution": "piechart",
+        "Health": "stat",
+        "Audio transport mode": "stat",
+        "Quality now": "gauge",
         "Alerts firing": "stat",
     },
     "call-quality": {
-        "Turn response": "timeseries", "STT to TTS": "timeseries",
+        "Turn response": "timeseries",
+        "STT to TTS": "timeseries",
         "Barge-in reaction": "timeseries",
-        "Underflow rate": "timeseries", "Underflow ratio": "timeseries",
-        "Streaming fallbacks": "timeseries", "Jitter buffer depth": "heatmap",
-        "Score over time": "timeseries", "Calls by band": "bargauge",
-        "Points lost by factor": "bargauge", "Coverage": "stat", "Worst calls": "table",
+        "Underflow rate": "timeseries",
+        "Underflow ratio": "timeseries",
+        "Streaming fallbacks": "timeseries",
+        "Jitter buffer depth": "heatmap",
+        "Score over time": "timeseries",
+        "Calls by band": "bargauge",
+        "Points lost by factor": "bargauge",
+        "Coverage": "stat",
+        "Worst calls": "table",
         "Live calls by band": "bargauge",
     },
     "provider-performance": {
-        "Deepgram sample rates": "timeseries", "Deepgram ACK latency": "timeseries",
+        "Deepgram sample rates": "timeseries",
+        "Deepgram ACK latency": "timeseries",
         "Deepgram codec alignment": "state-timeline",
         "OpenAI Realtime rate alignment": "timeseries",
         "OpenAI Realtime: measured against expected": "timeseries",
-        "Google Live audio": "timeseries", "Google Live sessions": "stat",
-        "Grok rate alignment": "timeseries", "Providers side by side": "table",
+        "Google Live audio": "timeseries",
+        "Google Live sessions": "stat",
+        "Grok rate alignment": "timeseries",
+        "Providers side by side": "table",
         "Cost per call": "bargauge",
     },
     "audio-quality": {
-        "RMS by stage": "timeseries", "DC offset": "timeseries", "Bytes tx/rx": "timeseries",
-        "Codec alignment": "state-timeline", "VAD confidence distribution": "heatmap",
-        "Noise found by the scorer": "stat", "Clipping found by the scorer": "stat",
+        "RMS by stage": "timeseries",
+        "DC offset": "timeseries",
+        "Bytes tx/rx": "timeseries",
+        "Codec alignment": "state-timeline",
+        "VAD confidence distribution": "heatmap",
+        "Noise found by the scorer": "stat",
+        "Clipping found by the scorer": "stat",
     },
     "conversation-flow": {
-        "Conversation state timeline": "state-timeline", "TTS gating": "timeseries",
-        "Audio capture": "timeseries", "Barge-in events": "timeseries",
-        "Configuration values: times": "table", "Configuration values: thresholds": "table",
+        "Conversation state timeline": "state-timeline",
+        "TTS gating": "timeseries",
+        "Audio capture": "timeseries",
+        "Barge-in events": "timeseries",
+        "Configuration values: times": "table",
+        "Configuration values: thresholds": "table",
     },
     "call-drill-down": {"Score": "gauge", "Band": "stat", "Ended": "stat", "Why?": "text"},
-}  # fmt: skip
+}
 """What the dashboards were asked to have, and as what kind of panel."""
 
 
@@ -292,7 +312,7 @@ class TestQuery:
 
     def test_promtool_can_read_every_query(self, tmp_path):
         """Prometheus' own parser accepts each with its variables filled in."""
-        found = shutil.which("promtool") or pytest.fail("promtool is missing: install prometheus")
+        found = program("promtool")
         texts = [
             t.expanded(age=3_600, job=".+", instance=".+", provider=".+", call_id="1.2")
             for t in targets()
@@ -304,16 +324,22 @@ class TestQuery:
         path = tmp_path / "queries.yml"
         path.write_text(yaml.safe_dump({"groups": [group]}))
         done = subprocess.run(
-            [found, "check", "rules", "--lint=none", str(path)], capture_output=True, text=True,
+            [found, "check", "rules", "--lint=none", str(path)],
+            capture_output=True,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_stand_in_zeros_are_found_and_taken_out(self):
         """The helper takes out the zero and no more, so that missing metrics can't hide."""
         assert without_zeros("sum by (a) (x\nor\n0 * max (up == 1))").split() == [
-            "sum", "by", "(a)", "(x", ")",
-        ]  # fmt: skip
+            "sum",
+            "by",
+            "(a)",
+            "(x",
+            ")",
+        ]
         assert without_zeros("count(x) or vector(0)").strip() == "count(x)"
 
 

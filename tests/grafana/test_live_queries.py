@@ -70,9 +70,12 @@ def test_every_query_has_data_under_traffic(live, target, generation):
 
     def numbers():
         found = live.ask(
-            target, live.instances(generation), call_id=live.some_call(generation), seconds=40,
+            target,
+            live.instances(generation),
+            call_id=live.some_call(generation),
+            seconds=40,
             zeros=False,
-        )  # fmt: skip
+        )
         return [value for values in found.values() for value in values if math.isfinite(value)]
 
     eventually(numbers, live.patience, lambda: target.expr)
@@ -157,14 +160,17 @@ def test_doctor_can_ask_every_query(live):
 
 def test_an_engine_that_came_back_is_marked(live, generation):
     """The annotation of restarts has a point after an engine was gone, and only for that one."""
-    (mark,) = [a for a in DASHBOARDS["system-overview"]["annotations"]["list"]
-               if a["name"] == "Engine restarts"]  # fmt: skip
+    (mark,) = [
+        a
+        for a in DASHBOARDS["system-overview"]["annotations"]["list"]
+        if a["name"] == "Engine restarts"
+    ]
     instance = live.instance(generation, "restarted")
     began = time.time()
     live.stop(generation, "restarted", 3)
     up = f'up{{instance="{instance}"}}'
-    eventually(lambda: live.stack.query(f"{up} == 0"), 30, live.stack.log)
-    eventually(lambda: live.stack.query(f"{up} == 1"), 30, live.stack.log)
+    eventually(lambda: live.stack.query(f"{up} == 0"), what=live.stack.log)
+    eventually(lambda: live.stack.query(f"{up} == 1"), what=live.stack.log)
     expr = mark["expr"].replace("$job", ".+").replace("$instance", live.instances(generation))
     expr = expr.replace("[1m]", f"[{60 // FACTOR}s]")
 
@@ -174,18 +180,20 @@ def test_an_engine_that_came_back_is_marked(live, generation):
         )
         return {series["metric"]["instance"] for series in answer["data"]["result"]}
 
-    assert eventually(marked, 20, live.stack.log) == {instance}
+    assert eventually(marked, what=live.stack.log) == {instance}
 
 
 def test_firing_alerts_are_marked(live):
     """The annotation of alerts has the alerts that fire, and never the Watchdog."""
-    (mark,) = [a for a in DASHBOARDS["system-overview"]["annotations"]["list"]
-               if a["name"] == "Alerts firing"]  # fmt: skip
+    (mark,) = [
+        a
+        for a in DASHBOARDS["system-overview"]["annotations"]["list"]
+        if a["name"] == "Alerts firing"
+    ]
     expr = mark["expr"].replace("$job", ".+").replace("$instance", ".+")
     names = eventually(
         lambda: {series["metric"]["alertname"] for series in live.stack.query(expr)},
-        90,
-        live.stack.log,
+        what=live.stack.log,
     )
     assert "Watchdog" not in names
 
@@ -194,8 +202,9 @@ def test_the_variables_offer_what_there_is(live):
     """Each variable's query gives the engines' job, every engine, every provider, and calls."""
 
     def values(name, label):
-        (variable,) = [v for v in DASHBOARDS["call-drill-down"]["templating"]["list"]
-                       if v["name"] == name]  # fmt: skip
+        (variable,) = [
+            v for v in DASHBOARDS["call-drill-down"]["templating"]["list"] if v["name"] == name
+        ]
         inner = variable["query"]["query"].removeprefix("label_values(").rpartition(",")[0]
         for other in ("job", "instance"):
             inner = inner.replace(f"${other}", ".+")

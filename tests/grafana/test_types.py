@@ -89,8 +89,11 @@ def compiled():
         (build / "dashboards.ts").write_text(typescript(dashboards))
         done = subprocess.run(
             ["node", "node_modules/typescript/bin/tsc", "--project", "."],  # noqa: S607 - from PATH
-            cwd=TYPES, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=TYPES,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return done.stdout + done.stderr
 
     return compile_

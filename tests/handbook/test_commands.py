@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,16 +14,33 @@ import yaml
 from ai_engine_lab.engine.inventory import GENERATIONS, inventory
 from handbook.metrics_page import library_metrics
 from pages import ROOT, commands, everywhere, named
+from services import program
 
 from ai_engine_quality.cli import cli
 
 COMMANDS = list(commands())
 LINES = sorted({line for _, line in COMMANDS})
 SYSTEM = {
-    "ENGINE=http://127.0.0.1:15000", "amtool", "agent", "ask", "ask()", "asterisk", "cat", "curl",
-    "docker", "export", "ls", "ping", "pip", "promtool", "ss", "ssh", "tar",
-    "prometheus", "prometheus-alertmanager",
-}  # fmt: skip
+    "ENGINE=http://127.0.0.1:15000",
+    "amtool",
+    "agent",
+    "ask",
+    "ask()",
+    "asterisk",
+    "cat",
+    "curl",
+    "docker",
+    "export",
+    "ls",
+    "ping",
+    "pip",
+    "promtool",
+    "ss",
+    "ssh",
+    "tar",
+    "prometheus",
+    "prometheus-alertmanager",
+}
 """What an operator's machine, the engine's project or the runbook itself brings."""
 OWN = {"ai-engine-quality", "make", "python", "build/fresh/bin/python"}
 
@@ -161,7 +177,7 @@ def test_prometheus_understands_every_query(tmp_path, metrics):
     file = tmp_path / "queries.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "handbook", "rules": rules}]}))
     done = subprocess.run(
-        [shutil.which("promtool"), "check", "rules", str(file)],
+        [program("promtool"), "check", "rules", str(file)],
         capture_output=True,
         text=True,
         check=False,
@@ -185,8 +201,16 @@ def test_the_manuals_overrides_are_valid():
         done = subprocess.run(
             [
                 str(Path(compose.__file__).parent / "docker-compose"),
-                "-f", str(ROOT / "docker-compose.monitoring.yml"), "-f", "-", "config", "--quiet",
+                "-f",
+                str(ROOT / "docker-compose.monitoring.yml"),
+                "-f",
+                "-",
+                "config",
+                "--quiet",
             ],
-            input=block, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            input=block,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr

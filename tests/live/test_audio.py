@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ai_engine_lab.engine.audio_formats import AudioFormat, encode
+from ai_engine_lab.basics.audio_formats import AudioFormat, encode
 from ai_engine_lab.engine.speech import frames_of, load_speech, synthesise_speech
 from prometheus_client import CollectorRegistry
 

@@ -10,6 +10,7 @@ import pytest
 from ai_engine_lab.engine import HEALTHY
 from recorded_traffic import PlannedTraffic, record
 from rule_inputs import FIRED, NAMES, always_up, ask, questions
+from services import program
 
 HOUR = 3_600.0
 SLOW_TURN_SECONDS = 3.0
@@ -43,9 +44,7 @@ DAYS = [
 
 
 @pytest.mark.parametrize(("calls_per_hour", "hours", "generation"), DAYS)
-def test_nothing_rings_in_a_day_without_a_fault(
-    calls_per_hour, hours, generation, program, tmp_path
-):
+def test_nothing_rings_in_a_day_without_a_fault(calls_per_hour, hours, generation, tmp_path):
     """No alert but the Watchdog fires in 24 hours, at any rate of calls, by either generation."""
     plan = PlannedTraffic(
         hours * HOUR,
@@ -61,7 +60,7 @@ def test_nothing_rings_in_a_day_without_a_fault(
     assert "SUCCESS" in said, said[-2_000:]
 
 
-def test_the_same_day_with_a_fault_rings(program, tmp_path):
+def test_the_same_day_with_a_fault_rings(tmp_path):
     """So that the silence above means something: half an hour with a slow provider."""
     faults = {"slow_provider": (0.1 * HOUR, HOUR)}
     plan = PlannedTraffic(0.5 * HOUR, faults=faults, names=NAMES, provider="deepgram")

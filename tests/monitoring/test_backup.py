@@ -7,11 +7,12 @@ import tarfile
 
 import pytest
 import yaml
-from live_stack import eventually, free_port, get_json
+from live_stack import get_json
+from services import eventually, free_port, program
 
 
 @pytest.fixture
-def prometheus(tmp_path, program):
+def prometheus(tmp_path):
     """Return a function that starts a Prometheus on a folder; it watches itself, and is stopped."""
     running = []
 
@@ -30,12 +31,15 @@ def prometheus(tmp_path, program):
         with (tmp_path / f"{folder.name}.log").open("w") as log:
             process = subprocess.Popen(
                 [
-                    program("prometheus"), f"--config.file={config}",
-                    f"--storage.tsdb.path={folder}", "--storage.tsdb.retention.time=30d",
+                    program("prometheus"),
+                    f"--config.file={config}",
+                    f"--storage.tsdb.path={folder}",
+                    "--storage.tsdb.retention.time=30d",
                     f"--web.listen-address=127.0.0.1:{port}",
                 ],
-                stdout=log, stderr=log,
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+            )
         running.append(process)
         return process, f"http://127.0.0.1:{port}"
 
@@ -59,7 +63,7 @@ def samples(url, end="now"):
 def test_what_was_packed_of_a_stopped_prometheus_comes_back(prometheus, tmp_path):
     """Unpacked on another machine's empty folder, every sample from before the stop is there."""
     process, url = prometheus(tmp_path / "first")
-    eventually(lambda: len(samples(url)) >= 10, 30, lambda: samples(url))
+    eventually(lambda: len(samples(url)) >= 10, what=lambda: samples(url))
     before = samples(url)
     process.terminate()
     assert process.wait(20) == 0
@@ -70,5 +74,5 @@ def test_what_was_packed_of_a_stopped_prometheus_comes_back(prometheus, tmp_path
         packed.extractall(tmp_path / "second", filter="data")
     _, url = prometheus(tmp_path / "second")
     last = before[-1][0]
-    restored = eventually(lambda: samples(url, last), 30, lambda: "no samples")
+    restored = eventually(lambda: samples(url, last), what=lambda: "no samples")
     assert restored[-len(before) :] == before

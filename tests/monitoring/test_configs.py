@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from rule_files import MONITORING, ROOT
+from services import program
 
 COMPOSE = "docker-compose.monitoring.yml"
 OVERRIDES = (
@@ -51,7 +52,7 @@ def stack(compose):
 
 class TestPrometheus:
     @pytest.mark.parametrize("name", ["prometheus.yml", "storage/prometheus.remote-write.yml"])
-    def test_its_configuration_is_valid(self, program, name):
+    def test_its_configuration_is_valid(self, name):
         """Promtool accepts it, and finds the rule files and the lists of targets."""
         done = run(program("promtool"), "check", "config", MONITORING / name)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -85,7 +86,7 @@ class TestPrometheus:
 
 
 class TestAlertmanager:
-    def test_its_configuration_is_valid(self, program):
+    def test_its_configuration_is_valid(self):
         """Amtool accepts it."""
         done = run(program("amtool"), "check-config", MONITORING / "alertmanager.yml")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -115,12 +116,16 @@ class TestAlertmanager:
             ("severity=info alertname=Watchdog", "watchdog"),
         ],
     )
-    def test_alerts_are_routed_by_severity(self, program, labels, receiver):
+    def test_alerts_are_routed_by_severity(self, labels, receiver):
         """Amtool sends each kind where it belongs."""
         done = run(
-            program("amtool"), "config", "routes", "test",
-            f"--config.file={MONITORING / 'alertmanager.yml'}", *labels.split(),
-        )  # fmt: skip
+            program("amtool"),
+            "config",
+            "routes",
+            "test",
+            f"--config.file={MONITORING / 'alertmanager.yml'}",
+            *labels.split(),
+        )
         assert done.stdout.strip() == receiver, done.stderr
 
 
@@ -202,9 +207,10 @@ class TestMakeUp:
             }
             for _ in range(2):
                 done = run(
-                    "sh", project / "tools" / "monitoring-up",
+                    "sh",
+                    project / "tools" / "monitoring-up",
                     env={**environment, "MONITORING_DRY_RUN": "1"},
-                )  # fmt: skip
+                )
                 assert done.returncode == 0, done.stderr
                 assert ".secrets/grafana/admin-password" in done.stdout
                 found.add((project / ".secrets/grafana/admin-password").read_text())

@@ -7,26 +7,29 @@ import urllib.error
 
 import pytest
 import yaml
-from live_stack import Fleet, Stack, Webhook, eventually, free_port, get_json
+from live_stack import Fleet, Stack, Webhook, get_json
 from rule_files import MONITORING
+from services import ended, eventually, free_port, program
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory, program):
+def store(tmp_path_factory):
     """Return the URL of a VictoriaMetrics."""
     port = free_port()
     folder = tmp_path_factory.mktemp("store")
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [
-                program("victoria-metrics"), f"-storageDataPath={folder}/data",
-                f"-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=1y",
+                program("victoria-metrics"),
+                f"-storageDataPath={folder}/data",
+                f"-httpListenAddr=127.0.0.1:{port}",
+                "-retentionPeriod=1y",
             ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
+            stdout=log,
+            stderr=log,
+        )
     yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(20)
+    ended(process)
 
 
 def written(store, expression):
@@ -39,7 +42,7 @@ def written(store, expression):
 
 
 @pytest.mark.parametrize("keep_call_ids", [True, False], ids=["with call ids", "without"])
-def test_the_store_receives_samples_and_recorded_rules(keep_call_ids, store, tmp_path, program):
+def test_the_store_receives_samples_and_recorded_rules(keep_call_ids, store, tmp_path):
     """The engine's metrics and what is recorded of them arrive; call ids only where wanted."""
     text = (MONITORING / "storage" / "prometheus.remote-write.yml").read_text()
     if not keep_call_ids:
@@ -49,7 +52,7 @@ def test_the_store_receives_samples_and_recorded_rules(keep_call_ids, store, tmp
     remote[0]["queue_config"]["batch_send_deadline"] = "500ms"
     site = f"kept-{keep_call_ids}".lower()
     webhook, fleet = Webhook(), Fleet(20, "any")
-    stack = Stack(tmp_path, 20, webhook, program, extra={"remote_write": remote})
+    stack = Stack(tmp_path, 20, webhook, extra={"remote_write": remote})
     stack.watch(fleet.instance("any"))
     targets = tmp_path / "targets" / "engines.yml"
     targets.write_text(
@@ -58,15 +61,15 @@ def test_the_store_receives_samples_and_recorded_rules(keep_call_ids, store, tmp
     here = f'{{instance="{fleet.instance("any")}"}}'
     try:
         stack.start()
-        eventually(lambda: stack.query(f"ai_agent_call_quality_score{here}"), 60, stack.log)
+        eventually(lambda: stack.query(f"ai_agent_call_quality_score{here}"), what=stack.log)
         for name in ("ai_agent_calls_active", "job_instance:ai_agent_calls:active"):
-            eventually(lambda name=name: written(store, f"{name}{here}"), 60, stack.log)
+            eventually(lambda name=name: written(store, f"{name}{here}"), what=stack.log)
         scores = f'last_over_time(ai_agent_call_quality_score{{site="{site}"}}[1h])'
         if keep_call_ids:
-            eventually(lambda: written(store, scores), 60, stack.log)
+            eventually(lambda: written(store, scores), what=stack.log)
         else:
             eventually(
-                lambda: written(store, f"ai_agent_calls_scored_total{here} > 1"), 60, stack.log
+                lambda: written(store, f"ai_agent_calls_scored_total{here} > 1"), what=stack.log
             )
             assert written(store, scores) == []
     finally:

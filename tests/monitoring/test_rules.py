@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from rule_files import FILES, MONITORING, alerts, expressions, rules, sped_up
+from services import program
 
 from ai_engine_quality.core.policy import DEFAULT_POLICY
 from ai_engine_quality.sinks.prometheus import SCORE_BUCKETS, TURN_BUCKETS
@@ -19,24 +20,31 @@ HERE = Path(__file__).parent
 FORMER_STACK = HERE / "former_stack_test.yml"
 RULE_TESTS = sorted((MONITORING / "tests").glob("*.yml"))
 THE_USERS_TEN = {
-    "HighTurnResponseLatency", "CriticalTurnResponseLatency", "HighUnderflowRate",
-    "StreamingFallbacksFrequent", "AudioSocketConnectionLoss", "ProviderCodecMismatch",
-    "SlowBargeInReaction", "VADConfidenceLow", "JitterBufferUnderrun", "HealthEndpointDown",
-}  # fmt: skip
+    "HighTurnResponseLatency",
+    "CriticalTurnResponseLatency",
+    "HighUnderflowRate",
+    "StreamingFallbacksFrequent",
+    "AudioSocketConnectionLoss",
+    "ProviderCodecMismatch",
+    "SlowBargeInReaction",
+    "VADConfidenceLow",
+    "JitterBufferUnderrun",
+    "HealthEndpointDown",
+}
 
 
-def promtool(program, *arguments):
+def promtool(*arguments):
     return subprocess.run(
         [program("promtool"), *map(str, arguments)], capture_output=True, text=True, check=False
     )
 
 
 @pytest.fixture(scope="module")
-def rule_tests(program):
+def rule_tests():
     """Return promtool's verdict on each file, on its way: minutes of work, for every core."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield {
-            path: pool.submit(promtool, program, "test", "rules", path)
+            path: pool.submit(promtool, "test", "rules", path)
             for path in [FORMER_STACK, *RULE_TESTS]
         }
 
@@ -55,9 +63,9 @@ def test_the_former_stacks_alerts_were_wrong_where_ours_are_right(rule_tests):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_promtool_finds_no_fault_in_a_rule_file(program, name):
+def test_promtool_finds_no_fault_in_a_rule_file(name):
     """Syntax, and no rule twice."""
-    done = promtool(program, "check", "rules", "--lint=all", "--lint-fatal", MONITORING / name)
+    done = promtool("check", "rules", "--lint=all", "--lint-fatal", MONITORING / name)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -191,9 +199,9 @@ groups:
         assert "x[30000ms:1000ms]) > 300" in rule["expr"]
 
     @pytest.mark.parametrize("name", FILES)
-    def test_the_result_is_valid(self, program, name, tmp_path):
+    def test_the_result_is_valid(self, name, tmp_path):
         """Prometheus accepts what comes out."""
         path = tmp_path / "rules.yml"
         path.write_text(sped_up((MONITORING / name).read_text(), 20))
-        done = promtool(program, "check", "rules", path)
+        done = promtool("check", "rules", path)
         assert done.returncode == 0, done.stdout + done.stderr

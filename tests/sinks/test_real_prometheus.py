@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
-import socket
 import subprocess
 import time
 from urllib.parse import urlencode
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+from services import eventually, program, running_prometheus
 
 import ai_engine_quality as aeq
 
-PATIENCE_SECONDS = 25.0
+BEFORE_FORGOTTEN_SECONDS = 120.0
 """Far less than the 5 minutes for which Prometheus would show a sample that isn't marked stale."""
 
 STRANGE_IDS = ['"', 'a"b', '\\"', "back\\slash", "a\\nb", "{call}", "a,b=c", "a # b", "通話", "📞"]
-
-
-def program(name):
-    """Return the path of one of Prometheus' programs; without it these tests fail, never skip."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.fail(
-            f"{name} is missing: apt-get install -y --no-install-recommends prometheus "
-            "(Debian's package has prometheus and promtool)"
-        )
-    return found
-
-
-def eventually(check):
-    """Return the first truthy result of ``check``, which is asked until it gives one."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := check()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {PATIENCE_SECONDS:g} s; the last answer was {found!r}")
-        time.sleep(0.1)
-    return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Prometheus:
@@ -62,12 +34,6 @@ class Prometheus:
             return response.status, response.read()
         finally:
             connection.close()
-
-    def is_ready(self):
-        try:
-            return self.get("/-/ready")[0] == 200
-        except OSError:
-            return False
 
     def api(self, path, **parameters):
         status, body = self.get(f"/api/v1/{path}", **parameters)
@@ -126,36 +92,9 @@ def engine(now):
 @pytest.fixture(scope="module")
 def prometheus(engine, tmp_path_factory):
     """Run a Prometheus that scrapes the engine every second."""
-    folder = tmp_path_factory.mktemp("prometheus")
-    config = folder / "prometheus.yml"
-    target = {"job_name": "engine", "static_configs": [{"targets": [f"127.0.0.1:{engine.port}"]}]}
-    config.write_text(  # JSON is YAML
-        json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]})
-    )
-    running = Prometheus(free_port())
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                program("prometheus"),
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{running.port}",
-                "--enable-feature=exemplar-storage",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        eventually(lambda: process.poll() is not None or running.is_ready())
-        assert process.poll() is None, (folder / "log").read_text()
-        yield running
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    address = f"127.0.0.1:{engine.port}"
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), address) as url:
+        yield Prometheus(int(url.rpartition(":")[2]))
 
 
 def start(quality, call_id, provider="deepgram"):
@@ -221,7 +160,7 @@ def test_a_sample_goes_stale_and_stays_in_history(engine, prometheus, now):
     eventually(lambda: (prometheus.value(f"count_over_time({series}[5m])") or 0) >= 3)
     assert prometheus.value(series) == score
     now[0] += 900.0
-    eventually(lambda: prometheus.value(series) is None)
+    eventually(lambda: prometheus.value(series) is None, BEFORE_FORGOTTEN_SECONDS)
     for function in ("last_over_time", "max_over_time", "min_over_time"):
         assert prometheus.value(f"{function}({series}[5m])") == score
     assert prometheus.value("up") == 1

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,6 +18,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from services import eventually
 
 import ai_engine_quality as aeq
 from ai_engine_quality.sinks import records as records_module
@@ -150,15 +150,6 @@ def write(quality, path):
         file.close()
 
     return write
-
-
-def eventually(check):
-    """Wait until ``check`` is true: for what the writing thread does in its own time."""
-    deadline = time.monotonic() + 20
-    while not check():
-        if time.monotonic() > deadline:
-            pytest.fail("the writer did not do it within 20 s")
-        time.sleep(0.005)
 
 
 def lines(path):

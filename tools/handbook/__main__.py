@@ -6,14 +6,16 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from handbook import metrics_page, monitoring_page, scoring_page
-from handbook.marks import filled
+from handbook import evidence_page, faults_page, metrics_page, monitoring_page, scoring_page
+from handbook.marks import filled, write
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 PAGES: Mapping[str, Callable[[], dict[str, str]]] = {
+    "Evidence.md": evidence_page.parts,
     "Metrics.md": metrics_page.parts,
     "Monitoring-Guide.md": monitoring_page.parts,
+    "Reference-Engine.md": faults_page.parts,
     "Scoring.md": scoring_page.parts,
 }
 
@@ -26,7 +28,7 @@ def page(name: str) -> str:
 def main() -> None:
     """Write every page that has generated parts."""
     for name in PAGES:
-        (DOCS / name).write_text(page(name), encoding="utf-8")
+        write(DOCS / name, PAGES[name]())
         sys.stdout.write(f"docs/{name}\n")
 
 

@@ -16,9 +16,13 @@ ROOT = Path(__file__).parent.parent.parent
 DASHBOARDS = ROOT / "grafana" / "dashboards"
 ALERTS = ROOT / "monitoring" / "alerts" / "ai-engine.yml"
 ORDER = (
-    "system-overview", "call-quality", "provider-performance", "audio-quality",
-    "conversation-flow", "call-drill-down",
-)  # fmt: skip
+    "system-overview",
+    "call-quality",
+    "provider-performance",
+    "audio-quality",
+    "conversation-flow",
+    "call-drill-down",
+)
 """The dashboards' files, as an operator meets them."""
 
 

@@ -24,7 +24,7 @@ from ai_engine_pictures.cards import Card, read_cards
 from ai_engine_pictures.dashboards import Dashboard, TimeRange, read_dashboards
 from ai_engine_pictures.drawing import Browser, Drawing, Source, card_parts, dashboard_parts
 from ai_engine_pictures.history import STEP_SECONDS, EngineHistory, Series, record
-from ai_engine_pictures.prometheus import Prometheus, read_rules
+from ai_engine_pictures.prometheus import LocalPrometheus, read_rules
 
 ROOT: Final = Path(__file__).parent.parent.parent.parent
 OUT: Final = ROOT / "docs" / "img"
@@ -53,7 +53,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         series = _history(cards, options.keep)
-        server = stack.enter_context(Prometheus(folder))
+        server = stack.enter_context(LocalPrometheus(folder))
         _say("writing the history into Prometheus, and working out the rules")
         server.write(series)
         server.work_out(read_rules(RULES, STEP_SECONDS), UNTIL - SECONDS, UNTIL)
@@ -83,20 +83,27 @@ def _history(cards: list[Card], kept: Path | None) -> Series:
         series: Series = pickle.loads(kept.read_bytes())  # noqa: S301  # written by this program, below
         return series
     _say(f"{SECONDS / 3_600:g} hours of {len(ENGINES)} engines, in virtual time: a minute or two")
-    series = record([
-        EngineHistory(
-            instance, generation, calls, seed, UNTIL, SECONDS,
-            tuple(card.incident for card in cards if card.incident.engine == instance),
-        )
-        for instance, (generation, calls, seed) in ENGINES.items()
-    ])  # fmt: skip
+    series = record(
+        [
+            EngineHistory(
+                instance,
+                generation,
+                calls,
+                seed,
+                UNTIL,
+                SECONDS,
+                tuple(card.incident for card in cards if card.incident.engine == instance),
+            )
+            for instance, (generation, calls, seed) in ENGINES.items()
+        ]
+    )
     if kept is not None:
         kept.write_bytes(pickle.dumps(series))
     return series
 
 
 def _drawings(
-    dashboards: dict[str, Dashboard], cards: list[Card], server: Prometheus
+    dashboards: dict[str, Dashboard], cards: list[Card], server: LocalPrometheus
 ) -> Iterator[Drawing]:
     for dashboard in dashboards.values():
         when = TimeRange(UNTIL - min(dashboard.lookback, SECONDS), UNTIL)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ai_engine_pictures.prometheus import Prometheus
+from ai_engine_pictures.prometheus import LocalPrometheus
 from ai_engine_quality.toolkit import prometheus_seconds
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "dashboards"
@@ -33,13 +33,32 @@ _SPECIAL: Final = re.compile(r"([\\^$.|?*+()\[\]{}])")
 
 # The steps that Grafana offers between 20 ms and a day (rangeutil.roundInterval): limit, step.
 _ROUND_MS: Final = (
-    (15, 10), (35, 20), (75, 50), (150, 100), (350, 200), (750, 500), (1_500, 1_000),
-    (3_500, 2_000), (7_500, 5_000), (12_500, 10_000), (17_500, 15_000), (25_000, 20_000),
-    (45_000, 30_000), (90_000, 60_000), (210_000, 120_000), (450_000, 300_000),
-    (750_000, 600_000), (1_050_000, 900_000), (1_500_000, 1_200_000), (2_700_000, 1_800_000),
-    (5_400_000, 3_600_000), (9_000_000, 7_200_000), (16_200_000, 10_800_000),
-    (32_400_000, 21_600_000), (64_800_000, 43_200_000),
-)  # fmt: skip
+    (15, 10),
+    (35, 20),
+    (75, 50),
+    (150, 100),
+    (350, 200),
+    (750, 500),
+    (1_500, 1_000),
+    (3_500, 2_000),
+    (7_500, 5_000),
+    (12_500, 10_000),
+    (17_500, 15_000),
+    (25_000, 20_000),
+    (45_000, 30_000),
+    (90_000, 60_000),
+    (210_000, 120_000),
+    (450_000, 300_000),
+    (750_000, 600_000),
+    (1_050_000, 900_000),
+    (1_500_000, 1_200_000),
+    (2_700_000, 1_800_000),
+    (5_400_000, 3_600_000),
+    (9_000_000, 7_200_000),
+    (16_200_000, 10_800_000),
+    (32_400_000, 21_600_000),
+    (64_800_000, 43_200_000),
+)
 
 
 @dataclass(frozen=True)
@@ -208,7 +227,7 @@ def read_dashboards(folder: Path = FOLDER) -> dict[str, Dashboard]:
 
 
 def choose_variables(
-    dashboard: Dashboard, server: Prometheus, time: TimeRange, chosen: Mapping[str, str]
+    dashboard: Dashboard, server: LocalPrometheus, time: TimeRange, chosen: Mapping[str, str]
 ) -> dict[str, Variable]:
     """Return the values of a dashboard's variables: what is chosen, else what Grafana would take.
 
@@ -236,7 +255,7 @@ def _default(model: dict[str, Any], options: list[str]) -> Variable:
 
 
 def _options(
-    model: dict[str, Any], values: Variables, server: Prometheus, time: TimeRange
+    model: dict[str, Any], values: Variables, server: LocalPrometheus, time: TimeRange
 ) -> list[str]:
     kind, query = model["type"], model.get("query", "")
     if kind == "query":
@@ -249,7 +268,7 @@ def _options(
     return [str(query)]
 
 
-def _asked(text: str, model: dict[str, Any], server: Prometheus, time: TimeRange) -> list[str]:
+def _asked(text: str, model: dict[str, Any], server: LocalPrometheus, time: TimeRange) -> list[str]:
     if found := _LABEL_VALUES.match(text):
         names = server.label_values(found["label"], found["selector"] or "", time.start, time.end)
     elif found := _QUERY_RESULT.match(text):
@@ -289,7 +308,7 @@ class Answer:
 def ask(
     panel: Panel,
     variables: Variables,
-    server: Prometheus,
+    server: LocalPrometheus,
     time: TimeRange,
     *,
     width: int,

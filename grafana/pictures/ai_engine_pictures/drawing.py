@@ -30,7 +30,7 @@ from ai_engine_pictures.dashboards import (
     times,
 )
 from ai_engine_pictures.history import STEP_SECONDS
-from ai_engine_pictures.prometheus import Prometheus
+from ai_engine_pictures.prometheus import LocalPrometheus
 
 HERE: Final = Path(__file__).parent.parent
 ICONS: Final = HERE / "node_modules" / "@grafana" / "ui" / "dist" / "public" / "img" / "icons"
@@ -134,7 +134,11 @@ class Source:
     """What a dashboard's panels get: its variables, and the answers to its queries."""
 
     def __init__(
-        self, dashboard: Dashboard, server: Prometheus, time: TimeRange, chosen: Mapping[str, str]
+        self,
+        dashboard: Dashboard,
+        server: LocalPrometheus,
+        time: TimeRange,
+        chosen: Mapping[str, str],
     ) -> None:
         self.dashboard = dashboard
         self._server, self._time = server, time
@@ -258,27 +262,46 @@ class Browser:
         with tempfile.TemporaryDirectory() as profile:
             said = subprocess.run(
                 [
-                    self._programs["chromium"], "--headless=new", "--no-sandbox", "--disable-gpu",
+                    self._programs["chromium"],
+                    "--headless=new",
+                    "--no-sandbox",
+                    "--disable-gpu",
                     "--accept-lang=en-GB",
                     # Without it a canvas is missing now and then.
                     "--run-all-compositor-stages-before-draw",
-                    "--hide-scrollbars", "--force-device-scale-factor=1", "--lang=en-GB",
-                    "--enable-logging=stderr", "--v=0",
-                    f"--user-data-dir={profile}", f"--window-size={drawing.width},{drawing.height}",
+                    "--hide-scrollbars",
+                    "--force-device-scale-factor=1",
+                    "--lang=en-GB",
+                    "--enable-logging=stderr",
+                    "--v=0",
+                    f"--user-data-dir={profile}",
+                    f"--window-size={drawing.width},{drawing.height}",
                     # Virtual time: the picture is taken when the page has nothing left to do.
-                    "--virtual-time-budget=20000", f"--screenshot={raw}",
+                    "--virtual-time-budget=20000",
+                    f"--screenshot={raw}",
                     f"http://127.0.0.1:{self._server.server_port}/page.html",
                 ],
-                capture_output=True, text=True, timeout=180, check=False,
-            )  # fmt: skip
+                capture_output=True,
+                text=True,
+                timeout=180,
+                check=False,
+            )
         _, fault, stack = said.stderr.partition("PICTURE-ERROR")
         if fault or not raw.exists():
             raise RuntimeError(f"{drawing.name}: {stack[:2_000] or said.stderr[-2_000:]}")
         subprocess.run(
-            [self._programs["pngquant"], "--force", "--speed=1", "--strip", "--nofs",
-             f"--output={picture}", str(COLOURS), str(raw)],
+            [
+                self._programs["pngquant"],
+                "--force",
+                "--speed=1",
+                "--strip",
+                "--nofs",
+                f"--output={picture}",
+                str(COLOURS),
+                str(raw),
+            ],
             check=True,
-        )  # fmt: skip
+        )
         return picture.stat().st_size
 
 

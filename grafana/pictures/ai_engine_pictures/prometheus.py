@@ -84,7 +84,7 @@ def _rule(rule: dict[str, Any], interval: float) -> Rule:
     )
 
 
-class Prometheus:
+class LocalPrometheus:
     """A Prometheus on loopback that scrapes nothing; a context manager."""
 
     def __init__(self, folder: Path) -> None:
@@ -161,9 +161,11 @@ class Prometheus:
     def label_values(self, label: str, selector: str, start: float, end: float) -> list[str]:
         """Return a label's values among the series of a selector."""
         found: list[str] = self._ask(
-            f"label/{label}/values", **({"match[]": selector} if selector else {}),
-            start=start, end=end,
-        )  # fmt: skip
+            f"label/{label}/values",
+            **({"match[]": selector} if selector else {}),
+            start=start,
+            end=end,
+        )
         return found
 
     def _series(self, what: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -174,9 +176,10 @@ class Prometheus:
         url = f"{self.url}/api/v1/{what}"
         body = urllib.parse.urlencode(parameters)
         request = (
-            f"{url}?{body}" if what.startswith("label/")
+            f"{url}?{body}"
+            if what.startswith("label/")
             else urllib.request.Request(url, data=body.encode())
-        )  # fmt: skip
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 data = json.load(answer)["data"]

@@ -293,7 +293,7 @@ def points_for_level() -> panels.Panel:
     """What levels cost."""
     about = About(
         shows="Points that calls lost for the agent's level, of the last 15 minutes at each "
-        "point, by provider: what AgentSpeechLevelOff rings by.",
+        "point, by provider: what AgentSpeechLevelOff fires by.",
         good="Under 4 of 10.",
         act="Agent level tells whether it is too quiet or too loud.",
         empty="No call lost points in this range",

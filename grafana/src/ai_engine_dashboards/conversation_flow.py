@@ -166,7 +166,7 @@ def sure_of_speech() -> panels.Panel:
     """How sure the detector was of speech."""
     about = About(
         shows="Of the frames that the voice detector took for speech, the share that it was sure "
-        "of (over 0.9), over the last 15 minutes at each point: what VADConfidenceLow rings by.",
+        "of (over 0.9), over the last 15 minutes at each point: what VADConfidenceLow fires by.",
         good="Over 40 %.",
         act="Noisy lines, or a threshold that doesn't suit them: turns and barge-ins suffer.",
         empty="No speech of a caller's in the last 15 minutes of this range",

@@ -14,7 +14,7 @@ SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 TURNS: Final = (
     f"""job_instance_provider_le:ai_agent_turn_response_seconds_bucket:increase5m{{{PROVIDERS}}}"""
 )
-"""What CriticalTurnResponseLatency rings by; HighTurnResponseLatency has the same over 15 minutes.
+"""What CriticalTurnResponseLatency fires by; HighTurnResponseLatency has the same over 15 minutes.
 The library's histogram, since the engine's own sees pipelines only."""
 
 REACTIONS: Final = (
@@ -28,7 +28,7 @@ def turn_response() -> panels.Panel:
         shows="From the end of the caller's turn to the first audio of the agent, over the last "
         "5 minutes at each point. Measured by the library, for full agents and pipelines.",
         good=f"p95 under {colours.SECONDS_UNTIL[0][0]:g} s. From {colours.SECONDS_UNTIL[1][0]:g} s "
-        "on a call can't be good, and HighTurnResponseLatency rings.",
+        "on a call can't be good, and HighTurnResponseLatency fires.",
         act="See on Provider Performance whether it is one provider. If all are slow, look at the "
         "engine's own load and network.",
         empty="No turn was answered in the last 5 minutes of this range",
@@ -71,7 +71,7 @@ def barge_in_reaction() -> panels.Panel:
     about = About(
         shows="From the caller's first sound until the agent is silent, over the last 30 minutes "
         "at each point. Only barge-ins that the engine could time.",
-        good=f"p95 under {knees[1][0]:g} s. Over {knees[2][0]:g} s SlowBargeInReaction rings.",
+        good=f"p95 under {knees[1][0]:g} s. Over {knees[2][0]:g} s SlowBargeInReaction fires.",
         act="Compare min_ms and the thresholds in the configuration values on Conversation Flow; "
         "the reaction includes the configured window.",
         empty="No timed barge-in in the last 30 minutes of this range",
@@ -90,7 +90,7 @@ def turn_response_by_provider() -> panels.Panel:
     """The same by provider, for comparison."""
     about = About(
         shows="Turn response, p95 of the last 15 minutes at each point, by provider: what "
-        "HighTurnResponseLatency rings by.",
+        "HighTurnResponseLatency fires by.",
         good=f"Every provider under {colours.SECONDS_UNTIL[1][0]:g} s.",
         act="One line above the others: that provider or the network to it. All of them: the "
         "engine.",

@@ -11,7 +11,7 @@ def underflow_rate() -> panels.Panel:
     """Fillers per second."""
     about = About(
         shows="20 ms fillers per second that were played because no audio was there, by engine.",
-        good="0. The worst real call on record had 1.7 a second; HighUnderflowRate rings at 5 a "
+        good="0. The worst real call on record had 1.7 a second; HighUnderflowRate fires at 5 a "
         "second or at 5 % of the frames.",
         act="Jitter buffer depth tells whether the provider delivers in lumps.",
         empty="No engine answers: see Health on System Overview",
@@ -95,7 +95,7 @@ def jitter_buffer_dry() -> panels.Panel:
     """How often the buffer is empty."""
     about = About(
         shows="Share of the moments in which the agent spoke that found the buffer (nearly) empty, "
-        "over the last 5 minutes at each point: what JitterBufferUnderrun rings by.",
+        "over the last 5 minutes at each point: what JitterBufferUnderrun fires by.",
         good="Under 10 %: a buffer runs empty at each segment's end.",
         act="With a high underflow ratio: the provider delivers late. Without: short segments.",
         empty="The agent was not speaking in the last 5 minutes of this range",

@@ -1,6 +1,6 @@
 """The PromQL that more than one panel needs.
 
-Recording rules of `monitoring/rules` come first: where an alert rings by one, the panel shows it.
+Recording rules of `monitoring/rules` come first: where an alert fires by one, the panel shows it.
 
 `ENGINES` and `PROVIDERS` are the label matchers of the dashboards' variables. Two generations of
 the engine have to be read by the same query. That of October 2025 labels its metrics with the

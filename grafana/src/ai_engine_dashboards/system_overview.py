@@ -84,7 +84,7 @@ def health() -> panels.Panel:
         shows="Whether each engine answered Prometheus' last scrape.",
         good="Up.",
         act="Down: the process is gone, or its loop hangs and calls are frozen. Look at its logs, "
-        "then restart it. HealthEndpointDown rings after half a minute.",
+        "then restart it. HealthEndpointDown fires after half a minute.",
         empty="Prometheus has no engine to watch: see targets/engines.yml",
     )
     return big_number(
@@ -191,7 +191,7 @@ def budget_left() -> panels.Panel:
         shows="What is left of the budget of poor calls over 30 days: 100 % is all of it, below "
         "0 it is overspent. The objective is set in monitoring/rules/ai-engine.yml.",
         good="Above 0.",
-        act="QualityBudgetBurn rings when it goes fast. Call Quality shows what costs the points.",
+        act="QualityBudgetBurn fires when it goes fast. Call Quality shows what costs the points.",
         empty="No call was scored in 30 days",
     )
     return big_number(
@@ -287,10 +287,17 @@ def firing_list() -> panels.Panel:
             "provider": "Provider",
         },
         hidden=(
-            "Value", "Value #A", "__name__", "alertstate", "component", "job", "window", "cause",
+            "Value",
+            "Value #A",
+            "__name__",
+            "alertstate",
+            "component",
+            "job",
+            "window",
+            "cause",
         ),
         sort_by="Severity",
-    )  # fmt: skip
+    )
     for name, width in {"Severity": 80, "Engine": 130, "Provider": 110}.items():
         table = table.override_by_name(name, panels.column(width=width))
     return table
@@ -300,7 +307,7 @@ def calls_lost() -> panels.Panel:
     """Calls that failed."""
     about = About(
         shows="Share of the calls of the last 15 minutes that failed, whose agent was never heard, "
-        "or was noise: scores of 20 and less. CallsFailing rings at 20 %.",
+        "or was noise: scores of 20 and less. CallsFailing fires at 20 %.",
         good="0.",
         act="Failures by cause on Provider Performance tells which of these.",
         empty="No call was scored in the last 15 minutes of this range",
@@ -322,7 +329,7 @@ def connections() -> panels.Panel:
     about = About(
         shows="Open AudioSocket connections, beside the calls in progress.",
         good="One connection for each call. With RTP there are none.",
-        act="Calls without connections: nobody hears anybody, and AudioSocketConnectionLoss rings. "
+        act="Calls without connections: nobody hears anybody, and AudioSocketConnectionLoss fires. "
         "Look at Asterisk's AudioSocket channels and the network between the two.",
         empty="No engine answers: see Health",
     )
@@ -345,7 +352,7 @@ def hooks() -> panels.Panel:
         shows="Which observations each engine really delivers to the library.",
         good="live for all.",
         act="missing: the engine changed under the library's hooks. ai-engine-quality doctor tells "
-        "more; ScorerBlind rings for those that matter most.",
+        "more; ScorerBlind fires for those that matter most.",
         empty="The library isn't attached to an engine: it is fed by the engine itself",
     )
     return panels.timeline(
@@ -381,7 +388,7 @@ def unscored() -> panels.Panel:
     about = About(
         shows="Calls that ended without a score, per minute, by reason.",
         good="Some that were abandoned are usual; too_little_evidence is not.",
-        act="too_little_evidence: see Observations. ScorerBlind rings at half of all calls.",
+        act="too_little_evidence: see Observations. ScorerBlind fires at half of all calls.",
         empty="No engine answers: see Health",
     )
     per_second = rate("ai_agent_calls_unscored_total", "reason")
@@ -402,7 +409,7 @@ def scrape_samples() -> panels.Panel:
         "every call.",
         good="Under 40,000. At 50,000 Prometheus refuses the scrape, and the engine counts as "
         "down.",
-        act="Restart the engine, then update it. SeriesLimitNear rings at 40,000.",
+        act="Restart the engine, then update it. SeriesLimitNear fires at 40,000.",
         empty="Prometheus has no engine to watch: see targets/engines.yml",
     )
     return over_time(

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ai_engine_lab.audiosocket.protocol import AUDIO_RATES, Kind, Packet
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, LINEAR_RATE, samples_of
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, LINEAR_RATE, samples_of
 
 Signal = NDArray[np.float64]
 

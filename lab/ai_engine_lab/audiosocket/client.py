@@ -22,10 +22,10 @@ from ai_engine_lab.audiosocket.protocol import (
     digit,
     greeting,
 )
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, rms
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, rms
+from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine.caller import SimulatedCaller
-from ai_engine_lab.engine.chance import chance
-from ai_engine_lab.engine.matrix import DEFAULT_SEED, SIMPLE_QA, Scenario
+from ai_engine_lab.engine.plans import DEFAULT_SEED, SIMPLE_QA, Scenario
 from ai_engine_lab.engine.speech import ACTIVE_RMS, SpeechLibrary, load_speech
 
 _READ_BYTES: Final = 4_096

@@ -14,26 +14,24 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Never
+from typing import Final, Never
 
 from ai_engine_lab.audiosocket.audio import SUPPORTED, AgentAudio, CallerAudio
 from ai_engine_lab.audiosocket.protocol import (
     AUDIO_RATES,
     HANG_UP,
     Decoder,
-    Fault,
     Kind,
     Packet,
     ProtocolError,
+    ProtocolFault,
 )
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, FRAME_SECONDS
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, FRAME_SECONDS
 from ai_engine_lab.engine.events import Outcome
-from ai_engine_lab.engine.matrix import SIMPLE_QA, Scenario
+from ai_engine_lab.engine.plans import SIMPLE_QA, Scenario
 from ai_engine_lab.engine.provider import DEEPGRAM, ProviderModel
+from ai_engine_lab.engine.session import CallSession
 from ai_engine_lab.engine.transport import TransportError
-
-if TYPE_CHECKING:
-    from ai_engine_lab.engine.session import CallSession
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +73,7 @@ class AudioSocketSettings:
     """After the agent's hang-up, how long the peer may take to close its side."""
 
 
-class Ending(StrEnum):
+class ConnectionEnding(StrEnum):
     """How a connection ended."""
 
     CALLER = "caller_hang_up"
@@ -101,13 +99,13 @@ _SILENT_AFTER_SECONDS: Final = 0.2
 
 _SILENCE: Final = bytes(FRAME_BYTES)
 
-_ORDERLY: Final = frozenset({Ending.CALLER, Ending.CLOSED})
+_ORDERLY: Final = frozenset({ConnectionEnding.CALLER, ConnectionEnding.CLOSED})
 
 
 class _Refused(Exception):  # noqa: N818 - a way out, not an error
     """The connection must end, and why."""
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, ending: ConnectionEnding) -> None:
         super().__init__(ending)
         self.ending = ending
 
@@ -135,7 +133,7 @@ class Connection:
         writer: asyncio.StreamWriter,
         settings: AudioSocketSettings,
     ) -> None:
-        self.ending: Ending | None = None
+        self.ending: ConnectionEnding | None = None
         self._reader = reader
         self._writer = writer
         self._settings = settings
@@ -153,15 +151,17 @@ class Connection:
     async def identify(self) -> uuid.UUID | None:
         """The UUID that the first packet must be; None where it isn't, and the connection ends."""
         try:
-            packet = await self._packet(self._settings.uuid_timeout_seconds, Ending.UUID_TIMEOUT)
+            packet = await self._packet(
+                self._settings.uuid_timeout_seconds, ConnectionEnding.UUID_TIMEOUT
+            )
             if packet is not None and packet.kind is Kind.UUID:
                 return uuid.UUID(bytes=packet.payload)
-            self.end(Ending.CLOSED if packet is None else Ending.NO_UUID)
+            self.end(ConnectionEnding.CLOSED if packet is None else ConnectionEnding.NO_UUID)
         except _Refused as refused:
             self.end(refused.ending)
         return None
 
-    async def listen(self, session: CallSession) -> None:
+    async def relay(self, session: CallSession) -> None:
         """Let the session hear the caller until the connection ends, and tell it how that was."""
         limit = asyncio.get_running_loop().call_later(
             self._settings.max_call_seconds, session.hang_up, "agent_hangup"
@@ -173,7 +173,7 @@ class Connection:
             self.end(refused.ending)
         except Exception:
             _log.exception("an AudioSocket connection failed")
-            self.end(Ending.FAILED)
+            self.end(ConnectionEnding.FAILED)
         finally:
             limit.cancel()
             silence.cancel()
@@ -182,9 +182,9 @@ class Connection:
 
     async def _hear_all(self, session: CallSession) -> None:
         while self.ending is None:
-            packet = await self._packet(self._settings.idle_timeout_seconds, Ending.IDLE)
+            packet = await self._packet(self._settings.idle_timeout_seconds, ConnectionEnding.IDLE)
             if packet is None:
-                return self.end(Ending.CLOSED)
+                return self.end(ConnectionEnding.CLOSED)
             self._hear(packet, session)
         return None
 
@@ -201,11 +201,11 @@ class Connection:
     def _hear(self, packet: Packet, session: CallSession) -> None:
         match packet.kind:
             case Kind.HANG_UP:
-                self.end(Ending.CALLER)
+                self.end(ConnectionEnding.CALLER)
             case Kind.ERROR:
-                self.end(Ending.PEER_ERROR)
+                self.end(ConnectionEnding.PEER_ERROR)
             case Kind.UUID:
-                self.end(Ending.MALFORMED)  # once is enough
+                self.end(ConnectionEnding.MALFORMED)  # once is enough
             case Kind.DTMF:
                 self._keep_time(_DIGIT_SECONDS)
                 session.press(packet.payload.decode("ascii"))
@@ -214,7 +214,7 @@ class Connection:
 
     def _hear_audio(self, packet: Packet, session: CallSession) -> None:
         if packet.kind not in SUPPORTED:
-            raise _Refused(Ending.UNSUPPORTED_RATE)
+            raise _Refused(ConnectionEnding.UNSUPPORTED_RATE)
         self._keep_time(packet.seconds)
         if packet.kind is not self._kind:
             self._kind = packet.kind
@@ -226,9 +226,9 @@ class Connection:
 
     def _keep_time(self, seconds: float) -> None:
         if self._lead.add(seconds) > self._settings.max_lead_seconds:
-            raise _Refused(Ending.FLOOD)
+            raise _Refused(ConnectionEnding.FLOOD)
 
-    async def _packet(self, timeout: float, late: Ending) -> Packet | None:  # noqa: ASYNC109
+    async def _packet(self, timeout: float, late: ConnectionEnding) -> Packet | None:  # noqa: ASYNC109
         """The next packet, whole within `timeout` seconds; None at the stream's orderly end."""
         try:
             async with asyncio.timeout(timeout):
@@ -236,10 +236,12 @@ class Connection:
         except TimeoutError:
             raise _Refused(late) from None
         except ProtocolError as error:
-            cut = error.fault is Fault.TRUNCATED
-            raise _Refused(Ending.TRUNCATED if cut else Ending.MALFORMED) from None
+            cut = error.fault is ProtocolFault.TRUNCATED
+            raise _Refused(
+                ConnectionEnding.TRUNCATED if cut else ConnectionEnding.MALFORMED
+            ) from None
         except OSError:
-            raise _Refused(Ending.RESET) from None
+            raise _Refused(ConnectionEnding.RESET) from None
 
     async def _read_packet(self) -> Packet | None:
         while (packet := self._decoder.take()) is None:
@@ -260,7 +262,7 @@ class Connection:
         if transport.is_closing():
             raise TransportError("the connection is gone")
         if transport.get_write_buffer_size() > self._settings.max_unsent_bytes:
-            self.end(Ending.SLOW_READER)
+            self.end(ConnectionEnding.SLOW_READER)
             raise TransportError("the caller's side reads too slowly")
         self._writer.write(self._agent.packet(frame, self._kind).encode())
 
@@ -272,16 +274,16 @@ class Connection:
 
     # The end.
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: ConnectionEnding) -> None:
         """End it for a reason; the first one counts. A slow reader is cut off at once."""
         if self.ending is None:
             self.ending = ending
-        if ending is Ending.SLOW_READER:
+        if ending is ConnectionEnding.SLOW_READER:
             self._writer.transport.abort()  # which the reading side notices
 
     async def close(self) -> None:
         """Say goodbye where anyone listens, and close; the engine hangs up unless it has ended."""
-        self.end(Ending.ENGINE)
+        self.end(ConnectionEnding.ENGINE)
         try:
             async with asyncio.timeout(self._settings.linger_seconds):
                 await self._say_goodbye()
@@ -294,7 +296,12 @@ class Connection:
                 await self._writer.wait_closed()
 
     async def _say_goodbye(self) -> None:
-        if self.ending in {Ending.CALLER, Ending.CLOSED, Ending.RESET, Ending.SLOW_READER}:
+        if self.ending in {
+            ConnectionEnding.CALLER,
+            ConnectionEnding.CLOSED,
+            ConnectionEnding.RESET,
+            ConnectionEnding.SLOW_READER,
+        }:
             return
         self._writer.write(self._goodbye().encode())
         if self._writer.can_write_eof():
@@ -305,20 +312,20 @@ class Connection:
             pass
 
     def _goodbye(self) -> Packet:
-        if self.ending is Ending.ENGINE or self.ending is None:
+        if self.ending is ConnectionEnding.ENGINE or self.ending is None:
             return HANG_UP
         return Packet(Kind.ERROR, self.ending.encode("ascii"))
 
 
-def _outcome(ending: Ending | None) -> tuple[Outcome, bool]:
+def _outcome(ending: ConnectionEnding | None) -> tuple[Outcome, bool]:
     """What a connection's ending is for the call, and whether the call has failed by it."""
     if ending in _ORDERLY:
         return "caller_hangup", False
-    if ending is Ending.FAILED:
+    if ending is ConnectionEnding.FAILED:
         return "failed", True
     # Asterisk hangs up by closing its socket. With a frame of the agent's unread there the system
     # makes that a reset: the connection is lost, but it is not held against the call.
-    return "connection_lost", ending is not Ending.RESET
+    return "connection_lost", ending is not ConnectionEnding.RESET
 
 
 async def _for_the_end() -> Never:

@@ -68,7 +68,7 @@ _LENGTHS: Final[dict[Kind, tuple[int, int]]] = {
 """The least and the most bytes of payload."""
 
 
-class Fault(StrEnum):
+class ProtocolFault(StrEnum):
     """Why a packet is refused."""
 
     UNKNOWN_KIND = "unknown_kind"
@@ -81,7 +81,7 @@ class Fault(StrEnum):
 class ProtocolError(ValueError):
     """Bytes that are no AudioSocket; `fault` says in which way."""
 
-    def __init__(self, fault: Fault, detail: str) -> None:
+    def __init__(self, fault: ProtocolFault, detail: str) -> None:
         super().__init__(f"{fault}: {detail}")
         self.fault = fault
 
@@ -96,7 +96,9 @@ class Packet:
     def __post_init__(self) -> None:
         _check_length(self.kind, len(self.payload))
         if self.kind is Kind.DTMF and chr(self.payload[0]) not in DIGITS:
-            raise ProtocolError(Fault.NO_DIGIT, f"{self.payload!r} is no key of a telephone")
+            raise ProtocolError(
+                ProtocolFault.NO_DIGIT, f"{self.payload!r} is no key of a telephone"
+            )
 
     @property
     def seconds(self) -> float:
@@ -150,7 +152,7 @@ class Decoder:
         """No more will come: raises `ProtocolError` when that is in the middle of a packet."""
         if self._refused is None and self._data:
             self._refused = ProtocolError(
-                Fault.TRUNCATED, f"the stream ended {len(self._data)} bytes into a packet"
+                ProtocolFault.TRUNCATED, f"the stream ended {len(self._data)} bytes into a packet"
             )
         if self._refused is not None:
             raise self._refused
@@ -176,16 +178,20 @@ def _kind(value: int) -> Kind:
     try:
         return Kind(value)
     except ValueError:
-        raise ProtocolError(Fault.UNKNOWN_KIND, f"0x{value:02x} is no kind of packet") from None
+        raise ProtocolError(
+            ProtocolFault.UNKNOWN_KIND, f"0x{value:02x} is no kind of packet"
+        ) from None
 
 
 def _check_length(kind: Kind, length: int) -> None:
     """Refuse a length that a packet of this kind can't have."""
     least, most = _LENGTHS[kind]
     if length > most:
-        raise ProtocolError(Fault.OVERSIZED, f"{kind.name} of {length} bytes, at most {most}")
+        raise ProtocolError(
+            ProtocolFault.OVERSIZED, f"{kind.name} of {length} bytes, at most {most}"
+        )
     if length < least or (kind in AUDIO_RATES and length % 2):
-        raise ProtocolError(Fault.WRONG_LENGTH, f"{kind.name} of {length} bytes")
+        raise ProtocolError(ProtocolFault.WRONG_LENGTH, f"{kind.name} of {length} bytes")
 
 
 HANG_UP: Final = Packet(Kind.HANG_UP)

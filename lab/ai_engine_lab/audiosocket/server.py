@@ -5,22 +5,38 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Final
 
-from ai_engine_lab.audiosocket.connection import READ_BYTES, AudioSocketSettings, Connection, Ending
-from ai_engine_lab.engine.matrix import PlannedCall
+from ai_engine_lab.audiosocket.connection import (
+    READ_BYTES,
+    AudioSocketSettings,
+    Connection,
+    ConnectionEnding,
+)
+from ai_engine_lab.engine.call_server import CallerSide
+from ai_engine_lab.engine.plans import PlannedCall
+from ai_engine_lab.engine.reference import ReferenceEngine
 from ai_engine_lab.engine.transport import Transport
-
-if TYPE_CHECKING:
-    from ai_engine_lab.engine.session import CallSession
 
 _log = logging.getLogger(__name__)
 
-CallerSide = Callable[["CallSession"], Coroutine[Any, Any, None]]
-"""The caller's end of a call: runs beside the session, and ends the call when it returns."""
 Answer = Callable[[PlannedCall, Transport, CallerSide], Awaitable[object]]
 """Has a call, from its start to its end."""
+
+
+async def take_calls(
+    engine: ReferenceEngine, settings: AudioSocketSettings | None = None
+) -> AudioSocketServer:
+    """Let an engine take calls over AudioSocket, from Asterisk or any client, until it stops.
+
+    Raises:
+        OSError: the port is taken.
+        RuntimeError: the engine has a server that takes calls already.
+    """
+    server = AudioSocketServer(engine.answer, engine.in_progress, settings or AudioSocketSettings())
+    await engine.take_calls_from(server)
+    return server
 
 
 class AudioSocketServer:
@@ -30,13 +46,15 @@ class AudioSocketServer:
     included that never became a call.
     """
 
+    audio_transport: Final = "audiosocket"
+
     def __init__(
         self,
         answer: Answer,
         in_progress: Callable[[str], bool],
         settings: AudioSocketSettings,
     ) -> None:
-        self.endings: Counter[Ending] = Counter()
+        self.endings: Counter[str] = Counter()
         self._answer = answer
         self._in_progress = in_progress
         self._settings = settings
@@ -80,9 +98,9 @@ class AudioSocketServer:
         connection = Connection(reader, writer, self._settings)
         if len(self._open) >= self._settings.max_connections:
             # At the bound not even a goodbye is waited for.
-            connection.end(Ending.TOO_MANY)
+            connection.end(ConnectionEnding.TOO_MANY)
             writer.transport.abort()
-            self._count(Ending.TOO_MANY)
+            self._count(ConnectionEnding.TOO_MANY)
             return
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._open[task] = connection
@@ -92,7 +110,7 @@ class AudioSocketServer:
         try:
             await self._have_call(connection)
         except Exception:
-            connection.end(Ending.FAILED)
+            connection.end(ConnectionEnding.FAILED)
             _log.exception("an AudioSocket connection failed")
         finally:
             await connection.close()
@@ -104,7 +122,7 @@ class AudioSocketServer:
         settings = self._settings
         call_id = settings.call_id(number)
         if self._in_progress(call_id):
-            connection.end(Ending.DUPLICATE)
+            connection.end(ConnectionEnding.DUPLICATE)
             return
         plan = PlannedCall(
             call_id,
@@ -113,12 +131,12 @@ class AudioSocketServer:
             settings.max_call_seconds,
             pipeline=settings.pipeline,
         )
-        await self._answer(plan, connection, connection.listen)
+        await self._answer(plan, connection, connection.relay)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         connection = self._open.pop(task)
-        self._count(connection.ending or Ending.FAILED)
+        self._count(connection.ending or ConnectionEnding.FAILED)
 
-    def _count(self, ending: Ending) -> None:
+    def _count(self, ending: ConnectionEnding) -> None:
         self.endings[ending] += 1
         _log.info("an AudioSocket connection ended: %s", ending)

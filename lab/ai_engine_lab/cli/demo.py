@@ -18,6 +18,7 @@ from ai_engine_quality import QualityMonitor
 from ai_engine_quality.cli import (
     DEFAULT_RECORDS,
     WIDE,
+    band_text,
     console,
     described,
     json_option,
@@ -26,7 +27,6 @@ from ai_engine_quality.cli import (
     program,
     progress,
     records_option,
-    verdict,
 )
 
 if TYPE_CHECKING:
@@ -232,8 +232,10 @@ class _Demo:
         pace = "real time" if self._speed == self._ref.REAL else f"time at speed {self._speed:g}"
         self._out.print(f"\nServing {self._engine.url}/metrics with calls in {pace}; Ctrl-C ends.")
         if self._options.audiosocket_port is not None:
-            settings = self._ref.AudioSocketSettings(port=self._options.audiosocket_port)
-            server = await self._engine.listen(settings)
+            from ai_engine_lab import audiosocket  # noqa: PLC0415  # needs the demo extra
+
+            settings = audiosocket.AudioSocketSettings(port=self._options.audiosocket_port)
+            server = await audiosocket.take_calls(self._engine, settings)
             self._out.print(f"AudioSocket on 127.0.0.1:{server.port}.")
         self._engine.faults.schedule(self._faults)
         calls = self._ref.endless_calls(seed=self._seed)
@@ -266,7 +268,7 @@ def _table(results: list[CallResult], *, with_reasons: bool) -> Table:
             result.plan.provider.name,
             f"{result.plan.duration:.0f} s {result.plan.scenario.title}",
             points_of(result),
-            Text("") if result.score is None else verdict(result.score),
+            Text("") if result.score is None else band_text(result.score),
             _expectation(result),
         ]
         table.add_row(*row, *([_reason(result)] if with_reasons else []))

@@ -41,11 +41,6 @@ SAMPLES = Path("docs/data/evidence-samples.csv")
 @click.option("--fit", is_flag=True, help="Print the knees and ceilings that the samples propose.")
 @click.option("--measure", is_flag=True, help="Play and measure every sample anew, for minutes.")
 @click.option("--workers", default=2, show_default=True, help="Processes that measure.")
-@click.option(
-    "--document",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Remake the tables of this document, and the pictures in img/ beside it.",
-)
 @json_option
 def evidence(
     *,
@@ -54,7 +49,6 @@ def evidence(
     fit: bool,
     measure: bool,
     workers: int,
-    document: Path | None,
     as_json: bool,
 ) -> None:
     """Say how well the audio part of the score agrees with PESQ and ViSQOL, by rank correlation.
@@ -62,13 +56,11 @@ def evidence(
     The samples are telephone prompts with the impairments of a call; half of the prompts were held
     back when the knees were chosen.
     """
-    _need("evidence", "scipy", "matplotlib", "aiohttp")
+    _need("evidence", "scipy", "aiohttp")
     if measure:
         _need("measuring", "pesq", "visqol", "numba", "ai_edge_litert")
         _measure(path, workers)
     samples = _read(path)
-    if document:
-        _write(document, samples)
     chosen = [read_policy(name) for name in policies or versions()]
     if fit:
         _print_fit(samples, as_json=as_json)
@@ -122,20 +114,6 @@ def _progress(total: int) -> Iterator[Any]:
         yield lambda: progress.advance(task)
 
 
-def _write(document: Path, samples: list[Sample]) -> None:
-    from ai_engine_lab.evidence.document import OTHER_POLICY, blocks, with_blocks  # noqa: PLC0415  # an extra
-    from ai_engine_lab.evidence.plots import draw  # noqa: PLC0415
-
-    try:
-        text = with_blocks(document.read_text(encoding="utf-8"), blocks(samples))
-    except ValueError as error:
-        raise click.ClickException(f"{document}: {error}") from error
-    document.write_text(text, encoding="utf-8")
-    folder = document.parent / "img"
-    folder.mkdir(exist_ok=True)
-    draw(folder, samples, (DEFAULT_POLICY, Policy.load(OTHER_POLICY)))
-
-
 def _print_fit(samples: list[Sample], *, as_json: bool) -> None:
     from ai_engine_lab.evidence.knees import proposed  # noqa: PLC0415  # an extra
 
@@ -151,7 +129,7 @@ def _print_fit(samples: list[Sample], *, as_json: bool) -> None:
 
 def _found(samples: list[Sample], policies: list[Policy]) -> list[dict[str, Any]]:
     """Return the correlations in plain JSON types."""
-    from ai_engine_lab.evidence.tables import MEASURES, correlate, groups  # noqa: PLC0415
+    from ai_engine_lab.evidence.agreement import MEASURES, correlate, groups  # noqa: PLC0415
 
     return [
         {

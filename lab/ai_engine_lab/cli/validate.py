@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ai_engine_lab.basics.matrix import load_matrix
 from ai_engine_lab.cli import validation_calls
 from ai_engine_lab.cli.validation_calls import Found, Window, fail, reference_engine
 from ai_engine_lab.validation.fault_findings import FaultFinding, find
@@ -26,8 +27,7 @@ from ai_engine_lab.validation.golden import (
     read_golden,
     shipped,
 )
-from ai_engine_lab.validation.judging import Verdict, judge
-from ai_engine_lab.validation.matrix import load_matrix
+from ai_engine_lab.validation.judging import Expectation, judge
 from ai_engine_lab.validation.ratings import agreement
 from ai_engine_lab.validation.recommendations import recommend
 from ai_engine_lab.validation.sheets import SheetError, read_ratings, read_sheet
@@ -38,11 +38,11 @@ from ai_engine_quality.toolkit import Unreachable, parse_duration, printable
 if TYPE_CHECKING:
     from ai_engine_lab.validation.report import Report, Section
 
-EXIT_CODES = {Verdict.MET: 0, Verdict.MISSED: 1, Verdict.UNDECIDED: 3}
+EXIT_CODES = {Expectation.MET: 0, Expectation.MISSED: 1, Expectation.UNDECIDED: 3}
 VERDICT_STYLES = {
-    Verdict.MET: GREEN,
-    Verdict.MISSED: f"bold {VERMILLION}",
-    Verdict.UNDECIDED: "dim",
+    Expectation.MET: GREEN,
+    Expectation.MISSED: f"bold {VERMILLION}",
+    Expectation.UNDECIDED: "dim",
 }
 
 DEFAULT_WINDOW = Window("24h", 86_400.0)
@@ -76,12 +76,12 @@ file_option = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--no-faults", is_flag=True, help="Leave out the part that injects every fault.")
 @click.option("--ratings", type=file_option, help="People's ratings: a CSV of call_id,rating.")
-@click.option("--golden", type=file_option, help="Compare with this golden baseline.")
+@click.option("--golden", type=file_option, help="Compare with this golden run.")
 @click.option(
     "--write-golden",
     metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write what was measured as a golden baseline.",
+    help="Write what was measured as a golden run.",
 )
 @click.option(
     "--markdown", type=file_option, default=Path("Validation-Report.md"), show_default=True
@@ -97,7 +97,7 @@ def validate(context: click.Context, /, **options: Any) -> None:
     are test calls and of what; without one, scenarios are recognised by what was measured.
 
     Exit code 0: every expectation holds. 1: one was missed, or a row is worse than its golden
-    baseline. 3: nothing was missed, but not everything could be judged. 2: something that was given
+    run. 3: nothing was missed, but not everything could be judged. 2: something that was given
     can't be used.
     """
     run = _Validation(_Options(**options), _command(context))
@@ -213,9 +213,13 @@ class _Validation:
             golden, compared = self._reference_golden(name)
             found = self._placed(name)
             yield self._section(
-                name, f"Reference engine, profile {name}", found, golden, compared,
+                name,
+                f"Reference engine, profile {name}",
+                found,
+                golden,
+                compared,
                 decides=name == "healthy" or len(profiles) == 1,
-            )  # fmt: skip
+            )
 
     def _placed(self, name: str) -> Found:
         options = self._options
@@ -228,11 +232,11 @@ class _Validation:
             return read_golden(self._options.golden), f"`{self._options.golden}`"
         if self._options.seed is not None:
             return None, ""
-        return shipped(name), f"the golden baseline that ships, `validation/golden/{name}.json`"
+        return shipped(name), f"the golden run that ships, `validation/golden/{name}.json`"
 
     def _fault_findings(self) -> Iterator[FaultFinding]:
         reference = reference_engine()
-        from ai_engine_lab.engine.virtual_run import fault_calls  # noqa: PLC0415
+        from ai_engine_lab.validation.placed import fault_calls  # noqa: PLC0415
 
         seed = reference.DEFAULT_SEED if self._options.seed is None else self._options.seed
         with progress(self._out, "injecting faults", len(reference.FAULTS)) as advance:
@@ -259,9 +263,15 @@ class _Validation:
         )
 
     def _section(
-        self, name: str, title: str, found: Found, golden: Golden | None, compared: str,
-        *, decides: bool,
-    ) -> Section:  # fmt: skip
+        self,
+        name: str,
+        title: str,
+        found: Found,
+        golden: Golden | None,
+        compared: str,
+        *,
+        decides: bool,
+    ) -> Section:
         from ai_engine_lab.validation.report import Section  # noqa: PLC0415  # needs an extra
 
         matrix = self._matrix
@@ -338,5 +348,5 @@ def _print_section(out: Console, section: Section) -> None:
     out.print()
 
 
-def _verdict(verdict: Verdict) -> Text:
+def _verdict(verdict: Expectation) -> Text:
     return Text(verdict.value, style=VERDICT_STYLES[verdict])

@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 
 import click
 
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation.calls import JudgedCall
 from ai_engine_lab.validation.from_prometheus import read_prometheus
 from ai_engine_lab.validation.matching import by_recognition, by_sheet
-from ai_engine_lab.validation.matrix import Matrix
 from ai_engine_lab.validation.measures import Measures
 from ai_engine_lab.validation.sheets import SheetLine
 from ai_engine_quality.cli import stored_scores
@@ -68,12 +68,13 @@ def placed(
     """Place the matrix's calls on the reference engine; ``advance`` is called after each."""
     reference = reference_engine()
     from ai_engine_lab.engine import virtual_run  # noqa: PLC0415
+    from ai_engine_lab.validation import placed as on_reference  # noqa: PLC0415
 
     try:
         planned = [reference.PlannedFault.parse(text) for text in faults]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fault") from error
-    calls = virtual_run.place_matrix(
+    calls = on_reference.place_matrix(
         profile=reference.PROFILES[profile],
         seed=reference.DEFAULT_SEED if seed is None else seed,
         faults=[

@@ -27,12 +27,8 @@ except ImportError as error:
         "the reference engine needs aiohttp: pip install 'ai_engine_quality[demo]'", name="aiohttp"
     ) from error
 
-from ai_engine_lab.audiosocket.client import AudioSocketClient, HeardCall, call_engine
-from ai_engine_lab.audiosocket.connection import AudioSocketSettings, Ending
-from ai_engine_lab.audiosocket.protocol import Kind, Packet
-from ai_engine_lab.audiosocket.server import AudioSocketServer
-from ai_engine_lab.engine.audio_formats import AudioFormat
-from ai_engine_lab.engine.engine import CallResult, ReferenceEngine
+from ai_engine_lab.basics.audio_formats import AudioFormat
+from ai_engine_lab.engine.detection import BargeInSettings, TurnSettings
 from ai_engine_lab.engine.events import SegmentEnded
 from ai_engine_lab.engine.faults import (
     FAULTS,
@@ -43,9 +39,8 @@ from ai_engine_lab.engine.faults import (
     PlannedFault,
 )
 from ai_engine_lab.engine.inventory import GENERATIONS, Generation
-from ai_engine_lab.engine.listening import BargeInSettings, TurnSettings
 from ai_engine_lab.engine.load import Load, parse_speed
-from ai_engine_lab.engine.matrix import (
+from ai_engine_lab.engine.plans import (
     DEFAULT_SEED,
     SCENARIOS,
     TEST_MATRIX,
@@ -60,6 +55,7 @@ from ai_engine_lab.engine.matrix import (
 from ai_engine_lab.engine.playback import PlaybackSettings
 from ai_engine_lab.engine.profiles import HEALTHY, MEASURED, PROFILES, Profile
 from ai_engine_lab.engine.provider import PROVIDERS, Behaviour, Delivery, ProviderModel
+from ai_engine_lab.engine.reference import CallResult, ReferenceEngine
 from ai_engine_lab.engine.runs import Progress, offer, run_matrix, traffic
 from ai_engine_lab.engine.settings import EngineSettings
 from ai_engine_lab.engine.speech import SpeechLibrary, load_speech, synthesise_speech
@@ -82,28 +78,21 @@ __all__ = [
     "TRAFFIC_MIX",
     "VIRTUAL",
     "AudioFormat",
-    "AudioSocketClient",
-    "AudioSocketServer",
-    "AudioSocketSettings",
     "BargeInSettings",
     "Behaviour",
     "CallResult",
     "CallTally",
     "Conditions",
     "Delivery",
-    "Ending",
     "EngineLoop",
     "EngineSettings",
     "Fault",
     "FaultBoard",
     "FaultError",
     "Generation",
-    "HeardCall",
-    "Kind",
     "Load",
     "Loopback",
     "MatrixRow",
-    "Packet",
     "PlannedCall",
     "PlannedFault",
     "PlaybackSettings",
@@ -117,7 +106,6 @@ __all__ = [
     "Transport",
     "TransportError",
     "TurnSettings",
-    "call_engine",
     "call_ids",
     "endless_calls",
     "load_speech",

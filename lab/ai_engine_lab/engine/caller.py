@@ -16,14 +16,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_engine_lab.engine.audio_formats import (
+from ai_engine_lab.basics.audio_formats import (
     FRAME_BYTES,
     FRAME_SECONDS,
     LINEAR_RATE,
     rms,
     samples_of,
 )
-from ai_engine_lab.engine.matrix import Scenario
+from ai_engine_lab.engine.plans import Scenario
 from ai_engine_lab.engine.speech import ACTIVE_RMS, Prompt, frames_of, phrase
 
 _FRAME_SAMPLES: Final = FRAME_BYTES // 2

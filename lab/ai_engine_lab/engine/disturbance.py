@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, samples_of, swapped
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, samples_of, swapped
 from ai_engine_lab.engine.faults import Conditions
 from ai_engine_lab.engine.transport import Transport, TransportError
 

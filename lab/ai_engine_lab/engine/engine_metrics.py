@@ -10,7 +10,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from ai_engine_lab.engine.audio_formats import decode, rms, samples_of
+from ai_engine_lab.basics.audio_formats import decode, rms, samples_of
 from ai_engine_lab.engine.config_metrics import expose_settings
 from ai_engine_lab.engine.events import (
     AudioHeard,
@@ -40,8 +40,8 @@ from ai_engine_lab.engine.events import (
     tell_all,
 )
 from ai_engine_lab.engine.inventory import GENERATIONS, Generation
-from ai_engine_lab.engine.matrix import PlannedCall
 from ai_engine_lab.engine.metric_store import CallLedger, MetricStore
+from ai_engine_lab.engine.plans import PlannedCall
 from ai_engine_lab.engine.provider_metrics import ProviderMetrics
 from ai_engine_lab.engine.settings import EngineSettings
 from ai_engine_lab.engine.tools import TOOL_SERVER

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ai_engine_lab.engine.audio_formats import AudioFormat
+    from ai_engine_lab.basics.audio_formats import AudioFormat
 
 SegmentKind = Literal["greeting", "response", "announcement"]
 ConversationState = Literal["greeting", "listening", "processing"]

@@ -136,8 +136,11 @@ FAULTS: Final[Mapping[str, Fault]] = {
             "audiosocket_loss",
             "The audio connections of all calls are lost; files are still played",
             {"connected": False},
-            ("audiosocket_active_connections", "audiosocket_rx_bytes_total",
-             "streaming_fallbacks_total"),
+            (
+                "audiosocket_active_connections",
+                "audiosocket_rx_bytes_total",
+                "streaming_fallbacks_total",
+            ),
             ("fallback",),
             at_seconds=12.0,
         ),
@@ -151,11 +154,11 @@ FAULTS: Final[Mapping[str, Fault]] = {
             needs_duration=True,
         ),
     )
-}  # fmt: skip
+}
 
 
 class FaultError(ValueError):
-    """A fault that can't be injected; the message names the mend."""
+    """A fault that can't be injected; the message names the fix."""
 
 
 def fault_named(name: str) -> Fault:

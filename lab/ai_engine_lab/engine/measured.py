@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final, Literal
 
-Verdict = Literal["good", "mixed", "bad"]
+Opinion = Literal["good", "mixed", "bad"]
 
 _ASSUMED_DURATION_SECONDS: Final = 45.0
 """For calls recorded without their duration: the median of the others is 44 s."""
@@ -31,7 +31,7 @@ class MeasuredCall:
 
     call_id: str
     provider: str | None
-    verdict: Verdict | None
+    verdict: Opinion | None
     duration: float | None
     turns: int | None
     latency_mean: float | None

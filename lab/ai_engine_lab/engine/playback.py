@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, FRAME_SECONDS, SILENCE
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, FRAME_SECONDS, SILENCE
 from ai_engine_lab.engine.events import (
     BufferSampled,
     EndReason,

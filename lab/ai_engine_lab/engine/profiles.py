@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ai_engine_lab.engine.audio_formats import AudioFormat
-from ai_engine_lab.engine.matrix import PlannedCall
+from ai_engine_lab.basics.audio_formats import AudioFormat
 from ai_engine_lab.engine.measured import MeasuredCall, measured_calls, starving_share
+from ai_engine_lab.engine.plans import PlannedCall
 from ai_engine_lab.engine.provider import Behaviour, Delivery
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ai_engine_lab.engine.audio_formats import AudioFormat, amplified, encode, swapped
+from ai_engine_lab.basics.audio_formats import AudioFormat, amplified, encode, swapped
 from ai_engine_lab.engine.faults import CLEAR, Conditions
 from ai_engine_lab.engine.speech import Prompt, phrase
 

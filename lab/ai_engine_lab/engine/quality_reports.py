@@ -19,7 +19,7 @@ from ai_engine_lab.engine.events import (
 
 if TYPE_CHECKING:
     import ai_engine_quality as aeq
-    from ai_engine_lab.engine.matrix import PlannedCall
+    from ai_engine_lab.engine.plans import PlannedCall
 
 
 class QualityReports:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ai_engine_lab.engine.audio_formats import decode, in_wrong_order, swapped
+from ai_engine_lab.basics.audio_formats import decode, in_wrong_order, swapped
 from ai_engine_lab.engine.events import AudioHeard, BurstArrived, ByteOrderCorrected, Observer
 from ai_engine_lab.engine.provider import Provider
 

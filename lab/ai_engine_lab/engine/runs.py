@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ai_engine_lab.engine.chance import chance
-from ai_engine_lab.engine.engine import CallResult, ReferenceEngine
+from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine.load import OPENING_GAP_SECONDS, Load
-from ai_engine_lab.engine.matrix import PlannedCall
+from ai_engine_lab.engine.plans import PlannedCall
+from ai_engine_lab.engine.reference import CallResult, ReferenceEngine
 from ai_engine_lab.engine.time_loop import EngineLoop
 
 

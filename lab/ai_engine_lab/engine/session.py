@@ -10,8 +10,9 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Final
 
-from ai_engine_lab.engine.audio_formats import FRAME_SECONDS, LINEAR, AudioFormat, rms
-from ai_engine_lab.engine.chance import chance
+from ai_engine_lab.basics.audio_formats import FRAME_SECONDS, LINEAR, AudioFormat, rms
+from ai_engine_lab.basics.chance import chance
+from ai_engine_lab.engine.detection import BargeInDetector, TurnDetector, TurnEvent
 from ai_engine_lab.engine.disturbance import DisturbedLine, DisturbedTransport
 from ai_engine_lab.engine.events import (
     AudioHeard,
@@ -41,8 +42,7 @@ from ai_engine_lab.engine.events import (
     WireRateChanged,
 )
 from ai_engine_lab.engine.faults import CLEAR, Conditions
-from ai_engine_lab.engine.listening import BargeInDetector, TurnDetector, TurnEvent
-from ai_engine_lab.engine.matrix import PlannedCall
+from ai_engine_lab.engine.plans import PlannedCall
 from ai_engine_lab.engine.playback import Playback
 from ai_engine_lab.engine.provider import Provider
 from ai_engine_lab.engine.receiving import Reception

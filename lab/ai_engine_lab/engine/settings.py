@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ai_engine_lab.engine.listening import BargeInSettings, TurnSettings
+from ai_engine_lab.engine.detection import BargeInSettings, TurnSettings
 from ai_engine_lab.engine.playback import PlaybackSettings
 from ai_engine_lab.engine.voice import VoiceSettings
 from ai_engine_lab.engine.watchdog import WatchdogSettings

@@ -19,7 +19,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, LINEAR, LINEAR_RATE, SILENCE
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, LINEAR, LINEAR_RATE, SILENCE
 
 Source = Literal["debian-prompts", "synthesised"]
 Signal = NDArray[np.float64]
@@ -32,23 +32,68 @@ ACTIVE_RMS: Final = 200.0
 """16-bit RMS from which a frame counts as speech; levels are the energy mean of such frames."""
 
 _AGENT_PROMPTS: Final = (
-    "agent-alreadyon", "agent-incorrect", "agent-user", "auth-incorrect",
-    "cannot-complete-as-dialed", "check-number-dial-again", "conf-getconfno", "conf-onlyperson",
-    "demo-abouttotry", "demo-enterkeywords", "demo-nogo", "demo-thanks", "dir-instr", "dir-intro",
-    "pbx-invalid", "pbx-invalidpark", "pls-hold-while-try", "privacy-unident",
-    "queue-periodic-announce", "queue-thankyou", "queue-youarenext",
-    "sorry-youre-having-problems", "ss-noservice", "tt-allbusy", "vm-forwardoptions",
-    "vm-instructions", "vm-intro", "vm-nobox", "vm-opts", "vm-review",
-)  # fmt: skip
+    "agent-alreadyon",
+    "agent-incorrect",
+    "agent-user",
+    "auth-incorrect",
+    "cannot-complete-as-dialed",
+    "check-number-dial-again",
+    "conf-getconfno",
+    "conf-onlyperson",
+    "demo-abouttotry",
+    "demo-enterkeywords",
+    "demo-nogo",
+    "demo-thanks",
+    "dir-instr",
+    "dir-intro",
+    "pbx-invalid",
+    "pbx-invalidpark",
+    "pls-hold-while-try",
+    "privacy-unident",
+    "queue-periodic-announce",
+    "queue-thankyou",
+    "queue-youarenext",
+    "sorry-youre-having-problems",
+    "ss-noservice",
+    "tt-allbusy",
+    "vm-forwardoptions",
+    "vm-instructions",
+    "vm-intro",
+    "vm-nobox",
+    "vm-opts",
+    "vm-review",
+)
 _CALLER_PROMPTS: Final = (
-    "call-fwd-no-ans", "call-fwd-on-busy", "call-fwd-unconditional", "conf-hasleft",
-    "dir-nomatch", "entr-num-rmv-blklist", "feature-not-avail-line", "followme/sorry",
-    "info-about-last-call", "is-in-use", "num-was-successfully", "number-not-answering",
-    "please-try-again", "please-try-call-later", "priv-callpending", "privacy-thankyou",
-    "queue-holdtime", "queue-reporthold", "to-call-this-number", "to-listen-to-it",
-    "vm-enter-num-to-call", "vm-invalidpassword", "vm-isunavail", "vm-mailboxfull",
-    "vm-pls-try-again", "vm-rec-temp", "vm-tocallback", "vm-tooshort", "vm-whichbox",
-)  # fmt: skip
+    "call-fwd-no-ans",
+    "call-fwd-on-busy",
+    "call-fwd-unconditional",
+    "conf-hasleft",
+    "dir-nomatch",
+    "entr-num-rmv-blklist",
+    "feature-not-avail-line",
+    "followme/sorry",
+    "info-about-last-call",
+    "is-in-use",
+    "num-was-successfully",
+    "number-not-answering",
+    "please-try-again",
+    "please-try-call-later",
+    "priv-callpending",
+    "privacy-thankyou",
+    "queue-holdtime",
+    "queue-reporthold",
+    "to-call-this-number",
+    "to-listen-to-it",
+    "vm-enter-num-to-call",
+    "vm-invalidpassword",
+    "vm-isunavail",
+    "vm-mailboxfull",
+    "vm-pls-try-again",
+    "vm-rec-temp",
+    "vm-tocallback",
+    "vm-tooshort",
+    "vm-whichbox",
+)
 _FEWEST_PROMPTS: Final = 8
 _CALLER_SLOWER: Final = (
     8 / 7

@@ -4,6 +4,10 @@ In virtual time nothing sleeps: as soon as no socket is ready, the clock jumps t
 Sockets are still polled on every turn of the loop, so an HTTP server in the same loop answers while
 hours of calls pass in seconds. The speed can be changed while the loop runs, e.g. virtual for a
 batch of calls and real afterwards.
+
+In between there is time that waits for the machine: with a `longest_step` the clock never goes on
+by more than that in one turn of the loop, however long the turn took. A machine that is busy with
+other programs makes such calls last longer, and not worse.
 """
 
 from __future__ import annotations
@@ -26,20 +30,38 @@ _START_SECONDS: Final = 1_000.0
 class _Pace:
     """The relation of loop time to real time, in seconds."""
 
-    def __init__(self, speed: float) -> None:
+    def __init__(self, speed: float, longest_step: float) -> None:
         self._at = _START_SECONDS
         self._since = time.monotonic()
+        self._longest_step = longest_step
         self.speed = _checked(speed)
 
     def now(self) -> float:
         if self.speed == VIRTUAL:
             return self._at
-        return self._at + (time.monotonic() - self._since) * self.speed
+        return self._at + min(self._passed(), self._longest_step)
 
     def change(self, speed: float) -> None:
         checked = _checked(speed)
-        self._at, self._since = self.now(), time.monotonic()
+        self._settle()
         self.speed = checked
+
+    def turn(self) -> None:
+        """A turn of the loop is over: what it took counts, up to the longest step."""
+        if self._longest_step < math.inf:
+            self._settle()
+
+    def waited(self, seconds: float) -> None:
+        """The loop has waited for a timer so far away: what it overslept doesn't count."""
+        if self._longest_step < math.inf:
+            self._at += min(self._passed(), seconds)
+            self._since = time.monotonic()
+
+    def _settle(self) -> None:
+        self._at, self._since = self.now(), time.monotonic()
+
+    def _passed(self) -> float:
+        return (time.monotonic() - self._since) * self.speed
 
     def jump(self, seconds: float) -> None:
         self._at += seconds
@@ -61,13 +83,20 @@ class _PacedSelector(selectors.DefaultSelector):
         self._pace = pace
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._pace.speed != VIRTUAL:
+            return self._paced(timeout)
         if timeout is None or timeout <= 0:
             return super().select(timeout)
-        if self._pace.speed != VIRTUAL:
-            return super().select(timeout / self._pace.speed)
         ready = super().select(0)
         if not ready:
             self._pace.jump(timeout)
+        return ready
+
+    def _paced(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._pace.turn()
+        speed = self._pace.speed
+        ready = super().select(timeout / speed if timeout and timeout > 0 else timeout)
+        self._pace.waited(math.inf if timeout is None else max(timeout, 0.0))
         return ready
 
 
@@ -76,17 +105,24 @@ class EngineLoop(asyncio.SelectorEventLoop):
 
     `time()` is the monotonic clock (seconds) and `wall_time()` the matching unix clock (seconds):
     hand both to whatever must live in the same time as the loop. `epoch` is the unix time at which
-    the loop is born; by default, now.
+    the loop is born; by default, now. `longest_step`, in seconds of the loop, is what the clock
+    goes on by at most in one turn of the loop.
     """
 
-    def __new__(cls, speed: float = REAL, *, epoch: float | None = None) -> Self:
+    def __new__(
+        cls, speed: float = REAL, *, epoch: float | None = None, longest_step: float = math.inf
+    ) -> Self:
         """Refuse a wrong speed before there is half a loop that asyncio would have to clean up."""
         del epoch
+        if not longest_step > 0:
+            raise ValueError(f"longest_step must be over 0 seconds, not {longest_step!r}")
         _checked(speed)
         return super().__new__(cls)
 
-    def __init__(self, speed: float = REAL, *, epoch: float | None = None) -> None:
-        self._pace = _Pace(speed)
+    def __init__(
+        self, speed: float = REAL, *, epoch: float | None = None, longest_step: float = math.inf
+    ) -> None:
+        self._pace = _Pace(speed, longest_step)
         self._epoch = (time.time() if epoch is None else epoch) - _START_SECONDS
         super().__init__(_PacedSelector(self._pace))
 

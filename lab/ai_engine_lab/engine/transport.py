@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, FRAME_SECONDS
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, FRAME_SECONDS
 
 
 class TransportError(ConnectionError):

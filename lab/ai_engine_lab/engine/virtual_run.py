@@ -1,28 +1,20 @@
-"""Calls in virtual time on an engine of their own, without its HTTP side: what validation needs."""
+"""Calls in virtual time on an engine of their own, without its HTTP side."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from ai_engine_lab.engine.engine import CallResult, ReferenceEngine
-from ai_engine_lab.engine.faults import Fault, PlannedFault
-from ai_engine_lab.engine.matrix import (
-    DEFAULT_SEED,
-    TEST_MATRIX,
-    MatrixRow,
-    PlannedCall,
-    plan_calls,
-)
+from ai_engine_lab.engine.faults import PlannedFault
+from ai_engine_lab.engine.plans import DEFAULT_SEED, PlannedCall
 from ai_engine_lab.engine.profiles import HEALTHY, Profile
+from ai_engine_lab.engine.reference import CallResult, ReferenceEngine
 from ai_engine_lab.engine.runs import Progress, run_matrix
 from ai_engine_lab.engine.speech import SpeechLibrary
 from ai_engine_lab.engine.time_loop import VIRTUAL, EngineLoop
-from ai_engine_lab.validation.calls import JudgedCall, ToldBy
 from ai_engine_quality import QualityMonitor
 
 EPOCH: Final = 1_761_532_800.0
@@ -65,29 +57,3 @@ def place_in_virtual_time(
             return runner.run(main())
         finally:
             quality.close()
-
-
-def place_matrix(
-    rows: Sequence[MatrixRow] = TEST_MATRIX,
-    *,
-    profile: Profile = HEALTHY,
-    seed: int = DEFAULT_SEED,
-    faults: Sequence[PlannedFault] = (),
-    on_progress: Callable[[Progress], None] | None = None,
-) -> list[JudgedCall]:
-    """Place the matrix's calls in virtual time; return them ready to be judged."""
-    results = place_in_virtual_time(
-        plan_calls(rows, seed), profile=profile, seed=seed, faults=faults, on_progress=on_progress
-    )
-    return [
-        JudgedCall.of(result.score, result.plan.scenario.name, ToldBy.PLACED)
-        for result in results
-        if result.score is not None
-    ]
-
-
-def fault_calls(fault: Fault | None, seed: int = DEFAULT_SEED) -> list[JudgedCall]:
-    """Place one call of each row on a healthy engine, with a fault that lasts, or without one."""
-    rows = [replace(row, calls=1) for row in TEST_MATRIX]
-    planned = [PlannedFault(fault.name, FAULT_SECONDS, fault.at_seconds)] if fault else []
-    return place_matrix(rows, seed=seed, faults=planned)

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ai_engine_lab.engine.audio_formats import samples_of
+from ai_engine_lab.basics.audio_formats import samples_of
 from ai_engine_lab.engine.events import VoiceJudged
 
 _LOUDNESS_WEIGHT: Final = 0.45

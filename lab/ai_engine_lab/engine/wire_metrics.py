@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_engine_lab.engine.audio_formats import LINEAR_RATE
+from ai_engine_lab.basics.audio_formats import LINEAR_RATE
 from ai_engine_lab.engine.events import AudioHeard, CallEvent, FrameSent, WireRateChanged
 from ai_engine_lab.engine.metric_store import CallLedger
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ai_engine_lab.ranks import places_of, spearman, weighted_spearman
+from ai_engine_lab.basics.ranks import places_of, spearman, weighted_spearman
 
 RESAMPLES: Final = 2_000
 CONFIDENCE: Final = 0.95

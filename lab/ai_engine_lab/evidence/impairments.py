@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from ai_engine_lab.engine.audio_formats import (
+from ai_engine_lab.basics.audio_formats import (
     LINEAR,
     AudioFormat,
     amplified,
@@ -19,7 +19,7 @@ from ai_engine_lab.engine.audio_formats import (
     encode,
     swapped,
 )
-from ai_engine_lab.engine.chance import chance
+from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine.provider import Delivery
 from ai_engine_lab.evidence.passages import Passage
 from ai_engine_quality import toolkit
@@ -34,8 +34,14 @@ COMBINED: Final = "combined"
 KINDS: Final = (CLEAN, UNDERFLOW, FALLBACK, CODEC, LEVEL, CLIPPING, COMBINED)
 
 SAMPLES_OF_KIND: Final = {
-    CLEAN: 1, UNDERFLOW: 7, FALLBACK: 4, CODEC: 4, LEVEL: 3, CLIPPING: 3, COMBINED: 6,
-}  # fmt: skip
+    CLEAN: 1,
+    UNDERFLOW: 7,
+    FALLBACK: 4,
+    CODEC: 4,
+    LEVEL: 3,
+    CLIPPING: 3,
+    COMBINED: 6,
+}
 """Samples of each kind per passage."""
 
 _ULAW: Final = AudioFormat("ulaw", LINEAR.sample_rate)

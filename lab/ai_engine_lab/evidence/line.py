@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from ai_engine_lab.engine.audio_formats import (
+from ai_engine_lab.basics.audio_formats import (
     FRAME_BYTES,
     FRAME_SECONDS,
     LINEAR_RATE,
@@ -20,7 +20,7 @@ from ai_engine_lab.engine.audio_formats import (
     encode,
     samples_of,
 )
-from ai_engine_lab.engine.chance import chance
+from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine.events import CallEvent, FellBack, FrameSent
 from ai_engine_lab.engine.playback import Playback, PlaybackSettings, Segment
 from ai_engine_lab.engine.time_loop import VIRTUAL, EngineLoop

@@ -11,7 +11,7 @@ from pesq import PesqError, pesq
 from scipy.signal import resample_poly
 from visqol import VisqolApi
 
-from ai_engine_lab.engine.audio_formats import LINEAR_RATE, Samples
+from ai_engine_lab.basics.audio_formats import LINEAR_RATE, Samples
 
 VISQOL_RATE: Final = 16_000
 """ViSQOL's speech mode takes nothing else."""

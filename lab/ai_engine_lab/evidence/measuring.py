@@ -23,10 +23,15 @@ def samples_of_passage(passage: Passage) -> list[Sample]:
         summary = observe(f"{passage.name}-{number}", impairment, played)
         found.append(
             Sample(
-                passage.name, passage.side, impairment.kind, impairment.detail,
-                opinion.pesq, opinion.visqol, summary,
+                passage.name,
+                passage.side,
+                impairment.kind,
+                impairment.detail,
+                opinion.pesq,
+                opinion.visqol,
+                summary,
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from ai_engine_lab.engine.audio_formats import LINEAR
+from ai_engine_lab.basics.audio_formats import LINEAR
 from ai_engine_lab.engine.events import CallEvent, FellBack, FrameSent, SegmentEnded
 from ai_engine_lab.evidence.impairments import Impairment
 from ai_engine_lab.evidence.line import Played

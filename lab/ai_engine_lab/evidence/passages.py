@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ai_engine_lab.engine.audio_formats import FRAME_SECONDS, SILENCE
+from ai_engine_lab.basics.audio_formats import FRAME_SECONDS, SILENCE
 from ai_engine_lab.engine.speech import AGENT_LEVEL, PROMPT_DIRECTORY, Prompt, recorded_prompts
 
 TUNING: Final = "tuning"

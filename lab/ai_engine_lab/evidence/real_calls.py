@@ -1,7 +1,8 @@
 """Real calls through the score: does what maintainers called good outrank what they called bad?
 
-The records (:mod:`reference_engine.measured`) hold what was noted, which is little. What they lack
-stays unobserved; the one thing that is assumed is how the turns of a call share a recorded mean.
+The records (:mod:`~ai_engine_lab.engine.measured`) hold what was noted, which is little. What
+they lack stays unobserved; the one thing that is assumed is how the turns of a call share a
+recorded mean.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ ORDER: Final = ("bad", "mixed", "good")
 
 
 @dataclass(frozen=True)
-class JudgedCall:
+class RealCall:
     """A real call with the maintainers' verdict, if there is one, and its score."""
 
     verdict: str | None
@@ -39,9 +40,9 @@ class Ranking(NamedTuple):
     pairs: int
 
 
-def judged_calls(policy: Policy) -> list[JudgedCall]:
+def scored_calls(policy: Policy) -> list[RealCall]:
     """Return every recorded call, best score first."""
-    calls = (JudgedCall(call.verdict, score(summary_of(call), policy)) for call in measured_calls())
+    calls = (RealCall(call.verdict, score(summary_of(call), policy)) for call in measured_calls())
     return sorted(calls, key=lambda call: -call.points)
 
 
@@ -70,7 +71,7 @@ def _latencies(call: MeasuredCall) -> tuple[float, ...]:
     return (call.latency_worst, *(other,) * (turns - 1))
 
 
-def ranking(calls: Iterable[JudgedCall], better: str, worse: str) -> Ranking:
+def ranking(calls: Iterable[RealCall], better: str, worse: str) -> Ranking:
     """Return how the calls with one verdict stand to those with a worse one."""
     pairs = list(_pairs(list(calls), better, worse))
     agreeing = sum(first.points > second.points for first, second in pairs)
@@ -78,7 +79,7 @@ def ranking(calls: Iterable[JudgedCall], better: str, worse: str) -> Ranking:
     return Ranking(agreeing, tied, len(pairs))
 
 
-def disagreements(calls: Iterable[JudgedCall]) -> list[tuple[JudgedCall, JudgedCall]]:
+def disagreements(calls: Iterable[RealCall]) -> list[tuple[RealCall, RealCall]]:
     """Return the pairs in which the better call by verdict has no better score."""
     known = list(calls)
     orders = [(b, a) for i, a in enumerate(ORDER) for b in ORDER[i + 1 :]]
@@ -90,9 +91,7 @@ def disagreements(calls: Iterable[JudgedCall]) -> list[tuple[JudgedCall, JudgedC
     ]
 
 
-def _pairs(
-    calls: list[JudgedCall], better: str, worse: str
-) -> Iterator[tuple[JudgedCall, JudgedCall]]:
+def _pairs(calls: list[RealCall], better: str, worse: str) -> Iterator[tuple[RealCall, RealCall]]:
     return product(
         (call for call in calls if call.verdict == better),
         (call for call in calls if call.verdict == worse),

@@ -44,9 +44,13 @@ class Sample:
 _FACTS: Final = ("passage", "side", "kind", "detail")
 _OPINIONS: Final = ("pesq", "visqol")
 _COUNTS: Final = (
-    "frames_sent", "underflows", "underflow_episodes", "fallbacks", "codec_checks",
+    "frames_sent",
+    "underflows",
+    "underflow_episodes",
+    "fallbacks",
+    "codec_checks",
     "codec_misaligned",
-)  # fmt: skip
+)
 _LEVELS: Final = tuple(f.name for f in dataclasses.fields(StageLevels))
 _COLUMNS: Final = (*_FACTS, *_OPINIONS, "duration", *_COUNTS, *_LEVELS)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation.calls import JudgedCall
 from ai_engine_lab.validation.causes import Cause
 from ai_engine_lab.validation.golden import Golden, differences
-from ai_engine_lab.validation.judging import Verdict, judge
-from ai_engine_lab.validation.matrix import Matrix
+from ai_engine_lab.validation.judging import Expectation, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def find(
     missed = {
         row.row.key: tuple(cause.cause for cause in row.causes)
         for row in after.rows
-        if row.verdict is Verdict.MISSED
+        if row.verdict is Expectation.MISSED
     }
     fell = {
         key: tuple(cause for cause in causes if cause.name != "mean_score")

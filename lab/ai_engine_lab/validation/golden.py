@@ -1,4 +1,4 @@
-"""The golden baseline: what each row had when last found good, and what has got worse since."""
+"""The golden run: what each row had when last found good, and what has got worse since."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN_POLICY = "unknown"
 
 
 class GoldenError(ValueError):
-    """A golden baseline can't be used; the message names the file and the mend."""
+    """A golden run can't be used; the message names the file and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,16 @@ class GoldenRow:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """A golden baseline."""
+    """A golden run."""
 
     policy: str
     """The version of the policy that its calls were scored by."""
     rows: Mapping[str, GoldenRow]
-    """By :attr:`~ai_engine_lab.validation.matrix.Row.key`; rows without calls aren't there."""
+    """By :attr:`~ai_engine_lab.basics.matrix.Row.key`; rows without calls aren't there."""
 
     @classmethod
     def of(cls, judgement: Judgement) -> Self:
-        """Return what was judged as a golden baseline for later."""
+        """Return what was judged as a golden run for later."""
         rows = {row.row.key: GoldenRow.of(row) for row in judgement.rows if row.calls}
         return cls(policy_of(judgement), rows)
 
@@ -83,7 +83,7 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row that has got worse than its golden baseline."""
+    """A row that has got worse than its golden run."""
 
     row: str
     cause: Cause
@@ -122,13 +122,13 @@ def _row_differences(row: RowVerdict, before: GoldenRow, tolerance: float) -> It
 
 
 def shipped(name: str) -> Golden:
-    """Return a baseline that ships with the package: ``healthy`` or ``measured``."""
+    """Return a golden run that ships with the package: ``healthy`` or ``measured``."""
     text = (resources.files(__package__) / "golden" / f"{name}.json").read_text(encoding="utf-8")
     return Golden.from_dict(json.loads(text))
 
 
 def read_golden(path: Path) -> Golden:
-    """Read a baseline that was written as :func:`golden_text`.
+    """Read a golden run that was written as :func:`golden_text`.
 
     Raises:
         GoldenError: the file isn't there, or isn't one.
@@ -141,12 +141,12 @@ def read_golden(path: Path) -> Golden:
         ) from error
     except (ValueError, SummaryError) as error:
         raise GoldenError(
-            f"{path} is no golden baseline: {error}; make it anew with --write-golden"
+            f"{path} is no golden run: {error}; make it anew with --write-golden"
         ) from error
 
 
 def golden_text(judgement: Judgement) -> str:
-    """Return what was judged as a golden baseline's text, for later runs to be held against."""
+    """Return what was judged as a golden run's text, for later runs to be held against."""
     return json.dumps(Golden.of(judgement).to_dict(), indent=1, sort_keys=True) + "\n"
 
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ai_engine_lab.basics.matrix import Baselines, Matrix, Row
 from ai_engine_lab.validation.calls import JudgedCall, ToldBy
 from ai_engine_lab.validation.causes import Cause, causes_of_score
-from ai_engine_lab.validation.matrix import Baselines, Matrix, Row
 from ai_engine_lab.validation.measures import Measures, measure
 from ai_engine_quality.toolkit import plural, seconds
 
 
-class Verdict(StrEnum):
-    """Whether an expectation holds."""
+class Expectation(StrEnum):
+    """Whether what was expected holds."""
 
     MET = "met"
     MISSED = "missed"
@@ -23,12 +23,12 @@ class Verdict(StrEnum):
     """Nothing was missed, but not enough is known to say that it was met."""
 
 
-def together(verdicts: Iterable[Verdict]) -> Verdict:
+def together(verdicts: Iterable[Expectation]) -> Expectation:
     """Return one verdict on several: a miss outweighs a doubt, and a doubt what was met."""
     found = set(verdicts)
-    if Verdict.MISSED in found:
-        return Verdict.MISSED
-    return Verdict.MET if found == {Verdict.MET} else Verdict.UNDECIDED
+    if Expectation.MISSED in found:
+        return Expectation.MISSED
+    return Expectation.MET if found == {Expectation.MET} else Expectation.UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class BaselineVerdict:
     title: str
     target: str
     measured: str
-    verdict: Verdict
+    verdict: Expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,13 @@ class RowVerdict:
     baselines: tuple[BaselineVerdict, ...]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Expectation:
         """Met where every call is, there are as many as planned, and no baseline is missed."""
-        found = [Verdict.MET if call.met else Verdict.MISSED for call in self.calls]
-        if any(baseline.verdict is Verdict.MISSED for baseline in self.baselines):
-            found.append(Verdict.MISSED)
+        found = [Expectation.MET if call.met else Expectation.MISSED for call in self.calls]
+        if any(baseline.verdict is Expectation.MISSED for baseline in self.baselines):
+            found.append(Expectation.MISSED)
         if len(self.calls) < self.row.calls:
-            found.append(Verdict.UNDECIDED)
+            found.append(Expectation.UNDECIDED)
         return together(found)
 
     @property
@@ -100,7 +100,7 @@ class RowVerdict:
         causes = [RowCause(max(same, key=_cost), len(same)) for same in found.values()]
         causes.sort(key=lambda cause: -cause.calls)
         for baseline in self.baselines:
-            if baseline.verdict is Verdict.MISSED and baseline.name not in found:
+            if baseline.verdict is Expectation.MISSED and baseline.name not in found:
                 text = f"{baseline.title} {baseline.measured}, not {baseline.target}"
                 causes.append(RowCause(Cause(baseline.name, text), len(self.calls)))
         return tuple(causes)
@@ -122,7 +122,7 @@ class Judgement:
     """Whether the measures are over all calls of the source, those of no row included."""
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Expectation:
         """Whether all expectations hold."""
         verdicts = [row.verdict for row in self.rows]
         return together([*verdicts, *(baseline.verdict for baseline in self.baselines)])
@@ -231,10 +231,10 @@ def baselines(measures: Measures, targets: Baselines) -> Iterator[BaselineVerdic
     )
 
 
-def _below(value: float | None, limit: float) -> Verdict:
+def _below(value: float | None, limit: float) -> Expectation:
     if value is None:
-        return Verdict.UNDECIDED
-    return Verdict.MET if value < limit else Verdict.MISSED
+        return Expectation.UNDECIDED
+    return Expectation.MET if value < limit else Expectation.MISSED
 
 
 def _measured(value: float | None, text: Callable[[float], str], context: str) -> str:

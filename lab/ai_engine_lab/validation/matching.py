@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ai_engine_lab.basics.matrix import Matrix, Row
 from ai_engine_lab.validation.calls import JudgedCall, ToldBy
-from ai_engine_lab.validation.matrix import Matrix, Row
 from ai_engine_lab.validation.sheets import SheetLine
 from ai_engine_quality import CallSummary
 from ai_engine_quality.toolkit import CALLER_STAGES

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation.judging import Judgement, RowVerdict
-from ai_engine_lab.validation.matrix import Matrix
 from ai_engine_lab.validation.measures import mean_points
 from ai_engine_lab.validation.ratings import Agreement
 from ai_engine_quality import DEFAULT_POLICY, Band
@@ -51,19 +51,31 @@ def plots(judgement: Judgement, matrix: Matrix) -> Iterator[Plot]:
     rows = [row for row in judgement.rows if row.calls]
     scores = [call.points for call in judgement.calls if call.points is not None]
     if rows:
-        yield _plot("Scores by row; the bar is what each call must exceed", 0.45 * len(rows) + 1.0,
-                    lambda axes: _by_row(axes, rows))  # fmt: skip
+        yield _plot(
+            "Scores by row; the bar is what each call must exceed",
+            0.45 * len(rows) + 1.0,
+            lambda axes: _by_row(axes, rows),
+        )
     if scores:
-        yield _plot("Distribution of the scores, coloured by band", 2.2,
-                    lambda axes: _distribution(axes, scores))  # fmt: skip
+        yield _plot(
+            "Distribution of the scores, coloured by band",
+            2.2,
+            lambda axes: _distribution(axes, scores),
+        )
     known = [call.score for call in judgement.calls if call.score is not None]
     turns = sorted(value for score in known for value in score.summary.waits().exact)
     if turns:
-        yield _plot("Share of the turns answered within a time; the line is the p95's baseline",
-                    2.4, lambda axes: _turns(axes, turns, matrix))  # fmt: skip
+        yield _plot(
+            "Share of the turns answered within a time; the line is the p95's baseline",
+            2.4,
+            lambda axes: _turns(axes, turns, matrix),
+        )
     if any(mean_points([call.call for call in row.calls]) for row in rows):
-        yield _plot("What each factor costs a call, on average", 0.45 * len(rows) + 1.4,
-                    lambda axes: _points(axes, rows))  # fmt: skip
+        yield _plot(
+            "What each factor costs a call, on average",
+            0.45 * len(rows) + 1.4,
+            lambda axes: _points(axes, rows),
+        )
 
 
 def ratings_plot(agreement: Agreement) -> Plot:

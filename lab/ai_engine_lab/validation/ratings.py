@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ai_engine_lab.ranks import ranks, spearman
+from ai_engine_lab.basics.ranks import ranks, spearman
 from ai_engine_lab.validation.calls import JudgedCall
 
 FEW_RATINGS = 10

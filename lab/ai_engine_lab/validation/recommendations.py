@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ai_engine_lab.basics.matrix import AlertThreshold, Matrix
 from ai_engine_lab.validation.calls import JudgedCall
 from ai_engine_lab.validation.judging import Judgement
-from ai_engine_lab.validation.matrix import AlertThreshold, Matrix
 from ai_engine_lab.validation.measures import Measures, measure
 from ai_engine_quality.toolkit import percent, seconds
 
 MARGIN = 1.25
-"""A threshold keeps this distance from what is usual, or ordinary days would ring."""
+"""A threshold keeps this distance from what is usual, or it would fire on ordinary days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _threshold(alert: AlertThreshold, value: float | None) -> tuple[float, str]:
     fitting = [edge for edge in alert.edges if edge >= value * MARGIN]
     if value > alert.threshold:
         until = f"{in_unit(fitting[0], alert.unit)} is quiet" if fitting else "nothing is quiet"
-        return alert.threshold, f"these calls ring it, rightly; until they are mended, {until}"
+        return alert.threshold, f"these calls fire it, rightly; until they are fixed, {until}"
     if not fitting:
         return alert.threshold, "close to what is usual, but no higher one can be counted"
     return fitting[0], "the shipped one is within a quarter of what is usual here"

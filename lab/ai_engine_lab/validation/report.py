@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation import plots
 from ai_engine_lab.validation.calls import JudgedCall
 from ai_engine_lab.validation.fault_findings import FaultFinding
 from ai_engine_lab.validation.golden import UNKNOWN_POLICY, Difference, policy_of
-from ai_engine_lab.validation.judging import Judgement, RowVerdict, Verdict, together
-from ai_engine_lab.validation.matrix import Matrix
+from ai_engine_lab.validation.judging import Expectation, Judgement, RowVerdict, together
 from ai_engine_lab.validation.measures import mean_points
 from ai_engine_lab.validation.ratings import FEW_RATINGS, Agreement
 from ai_engine_lab.validation.recommendations import Recommendation
@@ -44,9 +44,9 @@ class Section:
     """Whether this section counts in the report's verdict."""
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Expectation:
         """Whether its expectations hold, and nothing has got worse."""
-        worse = [Verdict.MISSED] if self.differences else []
+        worse = [Expectation.MISSED] if self.differences else []
         return together([self.judgement.verdict, *worse])
 
     @property
@@ -77,7 +77,7 @@ class Report:
     agreement: Agreement | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Expectation:
         """One verdict on the sections that decide."""
         return together(section.verdict for section in self.sections if section.decides)
 
@@ -89,16 +89,20 @@ def to_markdown(report: Report) -> str:
 
 def to_html(report: Report) -> str:
     """Return the report as one HTML file, which shows its plots offline."""
-    return _environment().get_template("report.html.jinja").render(
-        **_context(report),
-        plots={
-            section.name: list(plots.plots(section.judgement, report.matrix))
-            for section in report.sections
-        },
-        ratings_plot=plots.ratings_plot(report.agreement)
-        if report.agreement and report.agreement.calls
-        else None,
-    )  # fmt: skip
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            **_context(report),
+            plots={
+                section.name: list(plots.plots(section.judgement, report.matrix))
+                for section in report.sections
+            },
+            ratings_plot=plots.ratings_plot(report.agreement)
+            if report.agreement and report.agreement.calls
+            else None,
+        )
+    )
 
 
 def to_dict(report: Report) -> dict[str, Any]:
@@ -107,12 +111,16 @@ def to_dict(report: Report) -> dict[str, Any]:
         "verdict": report.verdict,
         "sections": [_section_dict(section) for section in report.sections],
         "faults": [
-            {"name": fault.name, "factors": fault.factors, "missed": _named(fault.missed),
-             "worse_only": _named(fault.fell)}
+            {
+                "name": fault.name,
+                "factors": fault.factors,
+                "missed": _named(fault.missed),
+                "worse_only": _named(fault.fell),
+            }
             for fault in report.faults
         ],
         "ratings": None if report.agreement is None else asdict(report.agreement),
-    }  # fmt: skip
+    }
 
 
 def _named(rows: Sequence[tuple[str, Sequence[Any]]]) -> dict[str, list[str]]:
@@ -133,13 +141,17 @@ def _section_dict(section: Section) -> dict[str, Any]:
         "unmatched": [call.call_id for call in judgement.unmatched],
         "golden": section.golden,
         "worse": [
-            {"row": found.row, "name": found.cause.name, "text": found.cause.text,
-             "points": found.points}
+            {
+                "row": found.row,
+                "name": found.cause.name,
+                "text": found.cause.text,
+                "points": found.points,
+            }
             for found in section.differences
         ],
         "recommendations": [asdict(found) for found in section.recommendations],
         "notes": section.notes,
-    }  # fmt: skip
+    }
 
 
 def _row_dict(row: RowVerdict) -> dict[str, Any]:

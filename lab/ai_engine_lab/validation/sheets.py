@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from ai_engine_lab.validation.matrix import Matrix
+from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_quality.toolkit import normalised_name
 
 
 class SheetError(ValueError):
-    """A CSV file can't be used; the message names the file, the line and the mend."""
+    """A CSV file can't be used; the message names the file, the line and the fix."""
 
 
 @dataclass(frozen=True, slots=True)

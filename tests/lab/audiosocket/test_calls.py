@@ -5,11 +5,12 @@ import uuid
 
 import pytest
 from ai_engine_lab.audiosocket.client import AudioSocketClient, call_engine
-from ai_engine_lab.audiosocket.connection import AudioSocketSettings, Ending
+from ai_engine_lab.audiosocket.connection import AudioSocketSettings, ConnectionEnding
 from ai_engine_lab.audiosocket.protocol import Kind, Packet
+from ai_engine_lab.audiosocket.server import take_calls
+from ai_engine_lab.basics.audio_formats import rms
 from ai_engine_lab.engine import VIRTUAL, EngineLoop, ReferenceEngine
-from ai_engine_lab.engine.audio_formats import rms
-from ai_engine_lab.engine.matrix import BARGE_IN
+from ai_engine_lab.engine.plans import BARGE_IN
 from ai_engine_lab.engine.provider import OPENAI_REALTIME
 from ai_engine_lab.engine.speech import ACTIVE_RMS
 from prometheus_client import CollectorRegistry
@@ -52,7 +53,7 @@ class Exchange:
 
     async def __aenter__(self):
         await self.engine.start()
-        self.server = await self.engine.listen(self.settings)
+        self.server = await take_calls(self.engine, self.settings)
         return self
 
     async def __aexit__(self, *_):
@@ -62,7 +63,8 @@ class Exchange:
 
 def run(main, speed=VIRTUAL, **settings):
     """Run ``main(exchange)`` beside an engine in the same loop; return the exchange."""
-    loop = EngineLoop(speed, epoch=1_761_532_800.0)
+    # A busy machine makes a paced call last longer, and not worse.
+    loop = EngineLoop(speed, epoch=1_761_532_800.0, longest_step=0.06)
 
     async def whole():
         async with Exchange(loop, AudioSocketSettings(**settings)) as exchange:
@@ -99,7 +101,7 @@ def test_a_call_over_tcp_is_scored_as_any_other(kind, frame_bytes, speed):
     assert heard.frames == summary.frames_sent + summary.underflows
     assert 2_000 < summary.audio["transport_in"].rms < 2_800
     assert 2_200 < summary.audio["transport_out"].rms < 3_000
-    assert exchange.server.endings == {Ending.CALLER: 1}
+    assert exchange.server.endings == {ConnectionEnding.CALLER: 1}
     assert exchange.counted["active_connections"] == 0
     assert exchange.counted["tx_bytes_total"] == heard.frames * frame_bytes
     assert exchange.counted["rx_bytes_total"] == exchange.heard_bytes * frame_bytes / 320 > 0
@@ -186,7 +188,7 @@ def test_keys_are_noted(monkeypatch):
 
     exchange = run(main)
     assert pressed == list("19*#")
-    assert exchange.server.endings == {Ending.CALLER: 1}
+    assert exchange.server.endings == {ConnectionEnding.CALLER: 1}
 
 
 def test_a_closed_socket_is_a_hang_up():
@@ -222,7 +224,7 @@ def test_the_agent_can_hang_up(kind):
     assert exchange.result.seconds == pytest.approx(15.0, abs=0.2)
     assert exchange.result.kinds == {kind, Kind.HANG_UP}
     assert exchange.scores[str(CALL)].summary.outcome == "agent_hangup"
-    assert exchange.server.endings == {Ending.ENGINE: 1}
+    assert exchange.server.endings == {ConnectionEnding.ENGINE: 1}
 
 
 def test_a_stopping_engine_hangs_up():
@@ -252,7 +254,7 @@ def test_a_peers_error_fails_the_call():
     exchange = run(main)
     summary = exchange.scores[str(CALL)].summary
     assert (summary.outcome, summary.failed) == ("connection_lost", True)
-    assert exchange.server.endings == {Ending.PEER_ERROR: 1}
+    assert exchange.server.endings == {ConnectionEnding.PEER_ERROR: 1}
 
 
 def test_a_port_in_use_is_said_so():
@@ -260,10 +262,10 @@ def test_a_port_in_use_is_said_so():
 
     async def main(exchange):
         with pytest.raises(RuntimeError, match="listened for already"):
-            await exchange.engine.listen()
+            await take_calls(exchange.engine)
         other = ReferenceEngine(quality=exchange.quality, registry=CollectorRegistry(), port=0)
         with pytest.raises(OSError, match="in use"):
-            await other.listen(AudioSocketSettings(port=exchange.server.port))
+            await take_calls(other, AudioSocketSettings(port=exchange.server.port))
         await other.stop()
 
     run(main)

@@ -7,8 +7,9 @@ import uuid
 
 import pytest
 from ai_engine_lab.audiosocket.client import AudioSocketClient, call_engine
-from ai_engine_lab.audiosocket.connection import AudioSocketSettings, Ending
+from ai_engine_lab.audiosocket.connection import AudioSocketSettings, ConnectionEnding
 from ai_engine_lab.audiosocket.protocol import HANG_UP, Kind, Packet, digit, greeting
+from ai_engine_lab.audiosocket.server import take_calls
 from ai_engine_lab.engine import VIRTUAL, EngineLoop, ReferenceEngine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ def beside_a_good_call(attack, *, duration=14.0, **options):
         )
         quality.add_hook(lambda score: scores.update({score.call_id: score}))
         engine = ReferenceEngine(quality=quality, registry=registry, port=0)
-        server = await engine.listen(AudioSocketSettings(**options))
+        server = await take_calls(engine, AudioSocketSettings(**options))
         good = asyncio.create_task(call_engine(HOST, server.port, call_id=GOOD, duration=duration))
         await asyncio.sleep(3)
         await attack(server.port)
@@ -60,7 +61,7 @@ def beside_a_good_call(attack, *, duration=14.0, **options):
     assert (summary.underflows, summary.fallbacks) == (0, None)
     assert heard.seconds == pytest.approx(duration, abs=0.05)
     assert not heard.engine_hung_up
-    endings[Ending.CALLER] -= 1
+    endings[ConnectionEnding.CALLER] -= 1
     return +endings, scores.get(str(BAD))
 
 
@@ -89,11 +90,11 @@ def error(reason):
 @pytest.mark.parametrize(
     ("data", "ending"),
     [
-        (b"GET / HTTP/1.1\r\nHost: engine\r\n\r\n", Ending.MALFORMED),
-        (b"\x01\x00\x24" + str(BAD).encode(), Ending.MALFORMED),
-        (FRAME, Ending.NO_UUID),
-        (HANG_UP.encode(), Ending.NO_UUID),
-        (digit("1").encode(), Ending.NO_UUID),
+        (b"GET / HTTP/1.1\r\nHost: engine\r\n\r\n", ConnectionEnding.MALFORMED),
+        (b"\x01\x00\x24" + str(BAD).encode(), ConnectionEnding.MALFORMED),
+        (FRAME, ConnectionEnding.NO_UUID),
+        (HANG_UP.encode(), ConnectionEnding.NO_UUID),
+        (digit("1").encode(), ConnectionEnding.NO_UUID),
     ],
 )
 def test_a_wrong_first_packet_never_becomes_a_call(data, ending):
@@ -108,14 +109,14 @@ def test_a_wrong_first_packet_never_becomes_a_call(data, ending):
 @pytest.mark.parametrize(
     ("data", "ending"),
     [
-        (b"\x77\x00\x00", Ending.MALFORMED),
-        (b"\x10\xff\xff" + bytes(65_535), Ending.MALFORMED),
-        (b"\x10\x00\x00", Ending.MALFORMED),
-        (b"\x03\x00\x01\xff", Ending.MALFORMED),
-        (HELLO, Ending.MALFORMED),
-        (Packet(Kind.SLIN44, bytes(1_764)).encode(), Ending.UNSUPPORTED_RATE),
-        (FRAME * 400, Ending.FLOOD),
-        (digit("5").encode() * 400, Ending.FLOOD),
+        (b"\x77\x00\x00", ConnectionEnding.MALFORMED),
+        (b"\x10\xff\xff" + bytes(65_535), ConnectionEnding.MALFORMED),
+        (b"\x10\x00\x00", ConnectionEnding.MALFORMED),
+        (b"\x03\x00\x01\xff", ConnectionEnding.MALFORMED),
+        (HELLO, ConnectionEnding.MALFORMED),
+        (Packet(Kind.SLIN44, bytes(1_764)).encode(), ConnectionEnding.UNSUPPORTED_RATE),
+        (FRAME * 400, ConnectionEnding.FLOOD),
+        (digit("5").encode() * 400, ConnectionEnding.FLOOD),
     ],
 )
 def test_a_hostile_packet_ends_its_call_as_failed(data, ending):
@@ -138,7 +139,7 @@ def test_a_stream_that_ends_in_a_packet_is_truncated():
         await writer.wait_closed()
 
     endings, score = beside_a_good_call(attack)
-    assert endings == {Ending.TRUNCATED: 1}
+    assert endings == {ConnectionEnding.TRUNCATED: 1}
     assert (score.summary.outcome, score.summary.failed) == ("connection_lost", True)
 
 
@@ -146,8 +147,8 @@ def test_a_connection_without_a_word_is_closed():
     """No UUID within its time: closed, counted, never a call."""
     attack = sending()
     endings, score = beside_a_good_call(attack)
-    assert endings == {Ending.UUID_TIMEOUT: 1}
-    assert attack.answer == error(Ending.UUID_TIMEOUT)
+    assert endings == {ConnectionEnding.UUID_TIMEOUT: 1}
+    assert attack.answer == error(ConnectionEnding.UUID_TIMEOUT)
     assert score is None
 
 
@@ -156,13 +157,13 @@ def test_a_packet_that_trickles_in_is_not_waited_for():
     endings, _ = beside_a_good_call(
         sending(*(bytes([byte]) for byte in HELLO), pause=1.0), duration=30.0
     )
-    assert endings == {Ending.UUID_TIMEOUT: 1}
+    assert endings == {ConnectionEnding.UUID_TIMEOUT: 1}
 
 
 def test_a_half_open_connection_ends_its_call():
     """Nothing comes any more, not even an end: after the idle timeout the call has failed."""
     endings, score = beside_a_good_call(sending(HELLO, FRAME))
-    assert endings == {Ending.IDLE: 1}
+    assert endings == {ConnectionEnding.IDLE: 1}
     assert (score.summary.outcome, score.summary.failed) == ("connection_lost", True)
     assert score.summary.duration == pytest.approx(10.0, abs=0.1)
 
@@ -177,7 +178,7 @@ def test_a_reset_ends_its_call():
         client.abort()  # with the agent's greeting unread: a reset
 
     endings, score = beside_a_good_call(attack)
-    assert endings == {Ending.RESET: 1}
+    assert endings == {ConnectionEnding.RESET: 1}
     assert (score.summary.outcome, score.summary.failed) == ("connection_lost", False)
 
 
@@ -197,7 +198,7 @@ def test_a_slow_reader_loses_its_call():
                 await asyncio.sleep(0.02)
 
     endings, score = beside_a_good_call(attack, max_unsent_bytes=4_096)
-    assert endings == {Ending.SLOW_READER: 1}
+    assert endings == {ConnectionEnding.SLOW_READER: 1}
     assert (score.summary.outcome, score.summary.failed) == ("connection_lost", True)
     assert score.summary.fallbacks == 1
 
@@ -206,8 +207,8 @@ def test_a_uuid_in_use_is_refused():
     """A second connection with a call's UUID gets an error; the call goes on."""
     attack = sending(greeting(GOOD).encode(), FRAME)
     endings, _ = beside_a_good_call(attack)
-    assert endings == {Ending.DUPLICATE: 1}
-    assert attack.answer == error(Ending.DUPLICATE)
+    assert endings == {ConnectionEnding.DUPLICATE: 1}
+    assert attack.answer == error(ConnectionEnding.DUPLICATE)
 
 
 def test_connections_are_bounded():
@@ -223,7 +224,7 @@ def test_connections_are_bounded():
                 await writer.wait_closed()
 
     endings, _ = beside_a_good_call(attack, max_connections=5)
-    assert endings == {Ending.TOO_MANY: 8, Ending.CLOSED: 4}
+    assert endings == {ConnectionEnding.TOO_MANY: 8, ConnectionEnding.CLOSED: 4}
 
 
 def test_a_fault_in_the_engine_ends_that_connection_only(monkeypatch, caplog):
@@ -233,7 +234,7 @@ def test_a_fault_in_the_engine_ends_that_connection_only(monkeypatch, caplog):
         lambda _session, _key: 1 / 0,
     )
     endings, _ = beside_a_good_call(sending(HELLO, digit("1").encode()))
-    assert endings == {Ending.FAILED: 1}
+    assert endings == {ConnectionEnding.FAILED: 1}
     assert "ZeroDivisionError" in caplog.text
 
 

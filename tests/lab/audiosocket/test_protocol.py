@@ -11,10 +11,10 @@ from ai_engine_lab.audiosocket.protocol import (
     DIGITS,
     HANG_UP,
     Decoder,
-    Fault,
     Kind,
     Packet,
     ProtocolError,
+    ProtocolFault,
     digit,
     greeting,
 )
@@ -111,26 +111,26 @@ def test_a_stream_cut_anywhere_is_noticed():
         assert taken == [
             packet for packet, edge in zip(sent, edges[1:], strict=True) if edge <= end
         ]
-        assert fault == (None if end in edges else Fault.TRUNCATED)
+        assert fault == (None if end in edges else ProtocolFault.TRUNCATED)
 
 
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (b"\x02", Fault.UNKNOWN_KIND),
-        (b"\x19\x00\x02ab", Fault.UNKNOWN_KIND),
-        (b"\x10\xff\xfe", Fault.OVERSIZED),
-        (b"\x10\x0c\x82", Fault.OVERSIZED),
-        (b"\x01\x00\x24", Fault.OVERSIZED),
-        (b"\x01\x00\x0f", Fault.WRONG_LENGTH),
-        (b"\x00\x00\x01", Fault.OVERSIZED),
-        (b"\x03\x00\x00", Fault.WRONG_LENGTH),
-        (b"\x03\x00\x02", Fault.OVERSIZED),
-        (b"\x03\x00\x01\x00", Fault.NO_DIGIT),
-        (b"\x03\x00\x01\xb2", Fault.NO_DIGIT),
-        (b"\x10\x00\x00", Fault.WRONG_LENGTH),
-        (b"\x10\x01\x3f", Fault.WRONG_LENGTH),
-        (b"\xff\x01\x00", Fault.OVERSIZED),
+        (b"\x02", ProtocolFault.UNKNOWN_KIND),
+        (b"\x19\x00\x02ab", ProtocolFault.UNKNOWN_KIND),
+        (b"\x10\xff\xfe", ProtocolFault.OVERSIZED),
+        (b"\x10\x0c\x82", ProtocolFault.OVERSIZED),
+        (b"\x01\x00\x24", ProtocolFault.OVERSIZED),
+        (b"\x01\x00\x0f", ProtocolFault.WRONG_LENGTH),
+        (b"\x00\x00\x01", ProtocolFault.OVERSIZED),
+        (b"\x03\x00\x00", ProtocolFault.WRONG_LENGTH),
+        (b"\x03\x00\x02", ProtocolFault.OVERSIZED),
+        (b"\x03\x00\x01\x00", ProtocolFault.NO_DIGIT),
+        (b"\x03\x00\x01\xb2", ProtocolFault.NO_DIGIT),
+        (b"\x10\x00\x00", ProtocolFault.WRONG_LENGTH),
+        (b"\x10\x01\x3f", ProtocolFault.WRONG_LENGTH),
+        (b"\xff\x01\x00", ProtocolFault.OVERSIZED),
     ],
 )
 def test_a_hostile_packet_is_refused_by_its_header(data, fault):

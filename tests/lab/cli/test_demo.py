@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import urllib.request
 
 import pytest
+from services import serving_demo
 
 _WIDE = {**os.environ, "COLUMNS": "220"}
 
@@ -68,8 +68,11 @@ def test_explain_answers_the_question_that_the_demo_asks(healthy):
     assert asked is not None
     again = subprocess.run(
         [sys.executable, *asked[2].split()],
-        cwd=folder, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert re.match(rf"Call [\d.]+: {asked[1]}, ", again.stdout)
 
 
@@ -101,16 +104,9 @@ def test_a_taken_port_is_an_error_with_its_mend(tmp_path):
 
 def test_serve_keeps_metrics_up_until_interrupted(tmp_path):
     """With --serve the metrics and health pages answer after the table, and Ctrl-C ends with 0."""
-    command = [sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=_WIDE
-    ) as demo:
-        lines = iter(demo.stdout.readline, "")
-        serving = next(line for line in lines if line.startswith("Serving "))
+    with serving_demo(tmp_path) as serving:
         url = serving.split()[1].rstrip(",")
         metrics = urllib.request.urlopen(url, timeout=10).read().decode()
         health = urllib.request.urlopen(url.replace("/metrics", "/health"), timeout=10)
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(20) == 0
     assert metrics.count("\nai_agent_call_quality_score{") == 20
     assert json.load(health)["status"] == "healthy"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 import urllib.request
 
 import pytest
+from services import eventually, serving_demo
 
 
 @pytest.mark.parametrize(
@@ -37,26 +33,20 @@ def test_a_wrong_option_is_an_error_with_its_mend(run, tmp_path, arguments, told
 
 def test_another_generation_faster_and_busier(tmp_path):
     """With its options the engine serves the metrics of 2025-10, and calls come in numbers."""
-    command = [
-        sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve",
-        "--generation", "2025-10", "--speed", "10", "--calls-per-hour", "3600", "--daily",
-        "--concurrent", "6", "--seed", "7",
-    ]  # fmt: skip
-    wide = {**os.environ, "COLUMNS": "220"}
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=wide
-    ) as demo:
-        serving = next(line for line in iter(demo.stdout.readline, "") if "Serving " in line)
+    options = ("--generation", "2025-10", "--speed", "10", "--calls-per-hour", "3600", "--daily")
+    calls = set()
+    with serving_demo(tmp_path, *options, "--concurrent", "6", "--seed", "7") as serving:
         assert "at speed 10" in serving
-        calls = set()
-        deadline = time.monotonic() + 30
-        while len(calls) < 25 and time.monotonic() < deadline:  # 20 are the matrix's
+
+        def more():
+            nonlocal text
             with urllib.request.urlopen(serving.split()[1], timeout=10) as answer:
                 text = answer.read().decode()
             sample = r'^ai_agent_stream_frames_sent_total\{call_id="([\d.]+)"\}'
-            calls |= set(re.findall(sample, text, re.MULTILINE))
-            time.sleep(0.2)
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(20) == 0
+            calls.update(re.findall(sample, text, re.MULTILINE))
+            return len(calls) >= 25  # 20 are the matrix's
+
+        text = ""
+        eventually(more)
     assert len(calls) >= 25
     assert "ai_agent_mcp_server_up" not in text

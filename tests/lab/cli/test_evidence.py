@@ -88,25 +88,3 @@ def test_a_missing_extra_is_named(run, few, monkeypatch, *, missing, arguments, 
     assert missing in result.output
     assert f"pip install 'ai_engine_quality[{extra}]'" in result.output
     assert few.read_text() == before
-
-
-def test_it_remakes_a_document(run, few, tmp_path):
-    """The tables go between their marks, and the pictures into img/ beside the document."""
-    document = tmp_path / "Evidence.md"
-    document.write_text((ROOT / "docs" / "Evidence.md").read_text())
-    result = run("evidence", "--samples", few, "--document", document)
-    assert result.exit_code == 0, result.output
-    assert document.read_text() != (ROOT / "docs" / "Evidence.md").read_text()
-    assert "| v2, tuning | 56 |" in document.read_text()
-    pictures = sorted(path.name for path in (tmp_path / "img").iterdir())
-    assert pictures == ["evidence-fillers.png", "evidence-pesq.png", "evidence-visqol.png"]
-
-
-def test_a_document_without_marks_is_left_alone(run, few, tmp_path):
-    """A document that has no place for the tables is refused, and stays as it was."""
-    document = tmp_path / "other.md"
-    document.write_text("# Something else\n")
-    result = run("evidence", "--samples", few, "--document", document)
-    assert result.exit_code == 1
-    assert "no place for the table" in result.output
-    assert document.read_text() == "# Something else\n"

@@ -1,35 +1,20 @@
-"""``fault``: a running reference engine is broken, asked, and mended."""
+"""``fault``: a running reference engine is broken, asked, and healthy again."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 
 import pytest
+from services import serving_demo
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     """Run ``demo --serve`` with a fault from its start; return where it serves."""
-    command = [
-        sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve",
-        "--fault", "quiet_agent:1h", "--fault", "jitter:1h@1h",
-    ]  # fmt: skip
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path_factory.mktemp("engine"),
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "COLUMNS": "220"},
-    ) as demo:
-        serving = next(line for line in iter(demo.stdout.readline, "") if "Serving " in line)
+    faults = ("--fault", "quiet_agent:1h", "--fault", "jitter:1h@1h")
+    with serving_demo(tmp_path_factory.mktemp("engine"), *faults) as serving:
         yield serving.split()[1].removesuffix("/metrics")
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(20) == 0
 
 
 def active(run, url):

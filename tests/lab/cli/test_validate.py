@@ -27,9 +27,11 @@ def have_calls(tmp_path):
     def have(latency=0.4, ended_ago=60.0):
         records, sheet = tmp_path / "calls.jsonl", tmp_path / "sheet.csv"
         quality = aeq.QualityMonitor(
-            registry=CollectorRegistry(), log=False, records=records,
+            registry=CollectorRegistry(),
+            log=False,
+            records=records,
             wall_clock=lambda: time.time() - ended_ago,
-        )  # fmt: skip
+        )
         lines = ["call_id,scenario"]
         for plan in plan_calls(TEST_MATRIX):
             quality.call_started(plan.call_id, provider=plan.provider.name)
@@ -94,7 +96,7 @@ def test_ratings_are_joined(run, files, have_calls, tmp_path):
 
 
 def test_since_leaves_older_calls_out(run, files, have_calls):
-    """Calls of two days ago are not among those of the last day; the error says the mend."""
+    """Calls of two days ago are not among those of the last day; the error says the fix."""
     records, sheet = have_calls(ended_ago=172_800.0)
     options = ["--records", records, "--sheet", sheet]
     old = run("validate", *options, "--since", "24h", *files)
@@ -147,7 +149,7 @@ def test_a_broken_line_costs_no_report(run, files, have_calls):
     ],
 )
 def test_wrong_use_ends_with_2_and_says_the_mend(run, files, options, said):
-    """What can't be used is an error of its own exit code, without a traceback, with the mend."""
+    """What can't be used is an error of its own exit code, without a traceback, with the fix."""
     done = run("validate", *options, *files)
     assert done.exit_code == 2
     assert said in done.output

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ai_engine_lab.basics.audio_formats import AudioFormat, decode, rms
 from ai_engine_lab.engine import (
     BargeInSettings,
     Delivery,
@@ -15,7 +16,6 @@ from ai_engine_lab.engine import (
     run_matrix,
     traffic,
 )
-from ai_engine_lab.engine.audio_formats import AudioFormat, decode, rms
 
 CALL = "1761532874.2245"
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 
 import pytest
+from ai_engine_lab.basics.audio_formats import rms
 from ai_engine_lab.engine import (
     GENERATIONS,
     PROVIDERS,
@@ -13,7 +14,6 @@ from ai_engine_lab.engine import (
     endless_calls,
     offer,
 )
-from ai_engine_lab.engine.audio_formats import rms
 from ai_engine_lab.engine.inventory import inventory
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -161,9 +161,15 @@ def test_gauges_of_calls_are_sums_and_end_at_zero(bench):
 
     bench.run(main)
     assert seen == set(states)
-    for name in ("tts_gating_active", "audio_capture_enabled", "streaming_active",
-                 "streaming_jitter_buffer_depth", "audiosocket_active_connections",
-                 "no_input_watchdogs_active", "google_live_active_sessions"):  # fmt: skip
+    for name in (
+        "tts_gating_active",
+        "audio_capture_enabled",
+        "streaming_active",
+        "streaming_jitter_buffer_depth",
+        "audiosocket_active_connections",
+        "no_input_watchdogs_active",
+        "google_live_active_sessions",
+    ):
         assert value(f"ai_agent_{name}") == 0, name
     assert all(value("ai_agent_conversation_state", {"state": state}) == 0 for state in states)
 

@@ -5,35 +5,41 @@ import functools
 import json
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from ai_engine_lab.engine import FAULTS, FaultBoard, FaultError, PlannedFault, parse_duration
-from ai_engine_lab.engine.fault_table import BEGIN, END, main, replaced, show, table
 from ai_engine_lab.engine.faults import CLEAR
+from handbook.faults_page import show as shown
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "Reference-Engine.md"
-
 ELEVEN = (
-    "slow_provider", "jitter", "transport_fallbacks", "wrong_codec", "byte_swapped", "quiet_agent",
-    "dead_provider", "late_barge_in", "low_vad_confidence", "audiosocket_loss", "engine_stop",
-)  # fmt: skip
+    "slow_provider",
+    "jitter",
+    "transport_fallbacks",
+    "wrong_codec",
+    "byte_swapped",
+    "quiet_agent",
+    "dead_provider",
+    "late_barge_in",
+    "low_vad_confidence",
+    "audiosocket_loss",
+    "engine_stop",
+)
 
 NOISE_POINTS = 2.5
 """A fault changes who speaks when: so many points of the other factors are noise."""
 
 COUNTERS_OF_QUALITY = (
-    "stream_underflow_events_total", "streaming_fallbacks_total", "codec_alignment",
-    "barge_in_reaction_seconds", "vad_adaptive_threshold", "turn_response_seconds",
-)  # fmt: skip
+    "stream_underflow_events_total",
+    "streaming_fallbacks_total",
+    "codec_alignment",
+    "barge_in_reaction_seconds",
+    "vad_adaptive_threshold",
+    "turn_response_seconds",
+)
 """What the engine itself says of quality; each fault moves its own of them, and no other."""
-
-
-shown = functools.cache(lambda name: show(FAULTS[name]))
-"""A fault's call without it and with it: run once for all the tests that look at it."""
 
 
 def of_metric(samples, metric):
@@ -110,12 +116,14 @@ def test_a_fault_is_taken_back(bench, name):
         assert engine.faults.conditions == CLEAR
         return (await engine.place(after)).tally
 
-    mended, healthy = (bench.run(functools.partial(run, faulty=faulty)) for faulty in (True, False))
-    assert mended.turn_latencies == pytest.approx(healthy.turn_latencies)
-    assert mended.frames_sent == healthy.frames_sent
-    assert (mended.fillers, mended.fallbacks, mended.unanswered) == (0, (), ())
-    assert mended.barge_in_reactions == pytest.approx(healthy.barge_in_reactions)
-    assert mended.codec_aligned
+    recovered, healthy = (
+        bench.run(functools.partial(run, faulty=faulty)) for faulty in (True, False)
+    )
+    assert recovered.turn_latencies == pytest.approx(healthy.turn_latencies)
+    assert recovered.frames_sent == healthy.frames_sent
+    assert (recovered.fillers, recovered.fallbacks, recovered.unanswered) == (0, (), ())
+    assert recovered.barge_in_reactions == pytest.approx(healthy.barge_in_reactions)
+    assert recovered.codec_aligned
 
 
 def test_a_fault_comes_and_goes_while_a_call_runs(bench):
@@ -129,23 +137,6 @@ def test_a_fault_comes_and_goes_while_a_call_runs(bench):
     tally = bench.run(run)
     assert tally.unanswered
     assert len(tally.turn_latencies) >= 4
-
-
-def test_the_table_in_the_docs_is_that_of_a_run(capsys):
-    """The committed table is what `fault_table` makes today; run it with --write where it isn't."""
-    made = table([shown(name) for name in ELEVEN])
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert text == replaced(text, made)
-    assert text.count(BEGIN) == text.count(END) == 1
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert "--write" in capsys.readouterr().out
-
-
-def test_a_document_without_a_place_for_the_table_is_refused():
-    """Writing into a file without the marks is an error that says where they belong."""
-    with pytest.raises(ValueError, match="where it belongs"):
-        replaced("no marks", "table")
 
 
 class TestTheBoard:
@@ -224,7 +215,7 @@ class TestTheBoard:
         ],
     )
     def test_a_fault_that_can_not_be_is_refused(self, text, told):
-        """A wrong name or time is an error that names the mend."""
+        """A wrong name or time is an error that names the fix."""
         if told is None:
             assert PlannedFault.parse(text) == PlannedFault("jitter")
             return

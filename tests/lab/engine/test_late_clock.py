@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 from ai_engine_lab.engine import HEALTHY
-from ai_engine_lab.engine.listening import TurnSettings
+from ai_engine_lab.engine.detection import TurnSettings
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq

@@ -5,8 +5,8 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
+from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine import HEALTHY, MEASURED, PROVIDERS
-from ai_engine_lab.engine.chance import chance
 from ai_engine_lab.engine.measured import measured_calls, starving_share
 
 SOURCE = Path(__file__).parents[4] / "shared" / "engine" / "real-calls.json"

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES
+from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine import load_speech, synthesise_speech
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES
-from ai_engine_lab.engine.chance import chance
 from ai_engine_lab.engine.speech import PROMPT_DIRECTORY, phrase
 
 LIBRARIES = [

@@ -126,3 +126,28 @@ def test_a_speed_must_be_over_zero(speed):
     """A speed that would stop or turn back time is refused, with the way out."""
     with pytest.raises(ValueError, match="speed must be over 0"):
         EngineLoop(speed)
+
+
+def test_time_that_waits_for_the_machine_does_not_count_a_stall():
+    """With a longest step the clock goes on by that much while the loop is held up, and no more."""
+
+    async def main(loop):
+        before = loop.time()
+        time.sleep(0.05)  # noqa: ASYNC251 - what a busy machine does to a loop
+        stalled = loop.time() - before
+        before = loop.time()
+        await asyncio.sleep(1.0)
+        return stalled, loop.time() - before
+
+    loop = EngineLoop(100.0, longest_step=0.01)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        stalled, slept = runner.run(main(loop))
+    assert 0 <= stalled <= 0.01 + 1e-9
+    assert 1.0 <= slept <= 1.05  # the timer, and the steps of a few turns
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, math.nan])
+def test_a_step_is_some_time(step):
+    """A clock that could never go on is refused."""
+    with pytest.raises(ValueError, match="longest_step must be over 0"):
+        EngineLoop(REAL, longest_step=step)

@@ -50,11 +50,15 @@ class TestMisreadings:
     @pytest.mark.parametrize(
         ("way", "times"),
         [
-            ("u-law read as A-law", 1), ("A-law read as u-law", 1), ("u-law read as linear", 0.5),
-            ("linear read as u-law", 2), ("bytes swapped", 1), ("16 kHz read as 8 kHz", 2),
+            ("u-law read as A-law", 1),
+            ("A-law read as u-law", 1),
+            ("u-law read as linear", 0.5),
+            ("linear read as u-law", 2),
+            ("bytes swapped", 1),
+            ("16 kHz read as 8 kHz", 2),
             ("8 kHz read as 16 kHz", 0.5),
         ],
-    )  # fmt: skip
+    )
     def test_each_lasts_as_long_as_its_bytes(self, way, times):
         """A misread tone is another signal, as long as its bytes make it."""
         misread = imp.MISREADINGS[way](TONE)
@@ -84,9 +88,11 @@ class TestImpairments:
         for passage in spoken[:8]:
             for one in imp.impairments(passage):
                 faults = [
-                    one.delivery.pace < 1.5, bool(one.seams), bool(one.misreading),
+                    one.delivery.pace < 1.5,
+                    bool(one.seams),
+                    bool(one.misreading),
                     bool(one.gain_db),
-                ]  # fmt: skip
+                ]
                 wanted = {imp.CLEAN: 0, imp.COMBINED: sum(faults)}.get(one.kind, 1)
                 assert sum(faults) == wanted
                 assert one.kind != imp.COMBINED or sum(faults) >= 2

@@ -21,9 +21,10 @@ def test_a_sample_measured_anew_is_the_committed_one(samples, spoken, kind):
     played = play(passage, impairment)
     opinion = compare(original(passage), played.heard)
     stored = next(
-        s for s in samples if (s.passage, s.detail) == (passage.name, impairment.detail)
-        and s.kind == kind
-    )  # fmt: skip
+        s
+        for s in samples
+        if (s.passage, s.detail) == (passage.name, impairment.detail) and s.kind == kind
+    )
     assert opinion.pesq == pytest.approx(stored.pesq, abs=0.02)
     assert opinion.visqol == pytest.approx(stored.visqol, abs=0.02)
     again = observe("again", impairment, played)

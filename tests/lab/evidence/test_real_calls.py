@@ -5,8 +5,8 @@ from ai_engine_lab.engine.measured import measured_calls
 from ai_engine_lab.evidence.real_calls import (
     ORDER,
     disagreements,
-    judged_calls,
     ranking,
+    scored_calls,
     summary_of,
 )
 
@@ -41,7 +41,7 @@ def test_a_recorded_mean_and_worst_are_kept():
 @pytest.mark.parametrize("policy", [V1, V2], ids=["v1", "v2"])
 def test_no_bad_call_outranks_a_good_one(policy):
     """By neither version a worse verdict has the better score, though v1 ties some of them."""
-    calls = judged_calls(policy)
+    calls = scored_calls(policy)
     for worse, verdict in enumerate(ORDER):
         for better in ORDER[worse + 1 :]:
             found = ranking(calls, better, verdict)
@@ -51,20 +51,22 @@ def test_no_bad_call_outranks_a_good_one(policy):
 
 def test_by_v2_every_good_call_outranks_every_bad_one():
     """v2 puts all good calls over all bad ones; v1 leaves nine of 42 pairs tied."""
-    assert ranking(judged_calls(V2), "good", "bad") == (42, 0, 42)
-    assert ranking(judged_calls(V1), "good", "bad") == (33, 9, 42)
+    assert ranking(scored_calls(V2), "good", "bad") == (42, 0, 42)
+    assert ranking(scored_calls(V1), "good", "bad") == (33, 9, 42)
 
 
 def test_every_disagreement_is_listed():
     """A pair is a disagreement just where the better verdict has no better score."""
-    calls = judged_calls(V1)
+    calls = scored_calls(V1)
     listed = {(b.score.call_id, w.score.call_id) for b, w in disagreements(calls)}
     wanted = {
         (b.score.call_id, w.score.call_id)
         for b in calls
         for w in calls
-        if b.verdict and w.verdict and ORDER.index(b.verdict) > ORDER.index(w.verdict)
+        if b.verdict
+        and w.verdict
+        and ORDER.index(b.verdict) > ORDER.index(w.verdict)
         and b.points <= w.points
-    }  # fmt: skip
+    }
     assert listed == wanted
     assert len(wanted) == 21

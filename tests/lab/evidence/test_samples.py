@@ -54,7 +54,7 @@ def test_what_is_written_is_read_again(samples, tmp_path):
 
 
 def test_a_file_with_other_columns_is_refused(tmp_path):
-    """A CSV file that holds something else is an error that names the columns and the mend."""
+    """A CSV file that holds something else is an error that names the columns and the fix."""
     path = tmp_path / "samples.csv"
     path.write_text("passage,pesq\na,4.5\n")
     with pytest.raises(ValueError, match=r"must have the columns passage, .*measure anew"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 
 import pytest
+from ai_engine_lab.basics.matrix import load_matrix
 from ai_engine_lab.engine import FAULTS, PROFILES
-from ai_engine_lab.engine.virtual_run import fault_calls, place_matrix
 from ai_engine_lab.validation.calls import JudgedCall, ToldBy
-from ai_engine_lab.validation.matrix import load_matrix
+from ai_engine_lab.validation.placed import fault_calls, place_matrix
 
 import ai_engine_quality as aeq
 
@@ -37,9 +37,13 @@ def make_call():
 
     def make(call_id="1.1", scenario="simple_qa", told_by=ToldBy.SHEET, **changes):
         observed = {
-            "provider": "deepgram", "duration": 30.0, "turn_latencies": (0.4, 0.5, 0.6),
-            "frames_sent": 900, "underflows": 0, **changes,
-        }  # fmt: skip
+            "provider": "deepgram",
+            "duration": 30.0,
+            "turn_latencies": (0.4, 0.5, 0.6),
+            "frames_sent": 900,
+            "underflows": 0,
+            **changes,
+        }
         summary = aeq.CallSummary(call_id=call_id, **observed)
         return JudgedCall.of(aeq.score(summary, aeq.DEFAULT_POLICY), scenario, told_by)
 

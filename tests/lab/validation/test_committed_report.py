@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from ai_engine_lab.engine import DEFAULT_SEED, FAULTS, load_speech, virtual_run
+from ai_engine_lab.engine import DEFAULT_SEED, FAULTS, load_speech
 from click.testing import CliRunner
 
 from ai_engine_quality.cli import cli
 
+PLACED = "ai_engine_lab.validation.placed"
 COMMITTED = Path(__file__).parents[3] / "docs" / "Validation-Report.md"
 
 
@@ -26,8 +27,8 @@ def remade(placed, with_fault, monkeypatch, tmp_path):
         assert seed == DEFAULT_SEED
         return with_fault(fault.name if fault else None)
 
-    monkeypatch.setattr(virtual_run, "place_matrix", place_matrix)
-    monkeypatch.setattr(virtual_run, "fault_calls", fault_calls)
+    monkeypatch.setattr(f"{PLACED}.place_matrix", place_matrix)
+    monkeypatch.setattr(f"{PLACED}.fault_calls", fault_calls)
     files = {name: tmp_path / f"report.{name}" for name in ("markdown", "html")}
     done = CliRunner().invoke(
         cli, ["validate", *(str(x) for name, path in files.items() for x in (f"--{name}", path))]

@@ -5,9 +5,13 @@ from ai_engine_lab.engine import FAULTS
 from ai_engine_lab.validation.fault_findings import find
 
 SIX = {
-    "deepgram simple_qa", "deepgram complex", "deepgram noisy_background",
-    "openai_realtime simple_qa", "openai_realtime complex", "openai_realtime barge_in",
-}  # fmt: skip
+    "deepgram simple_qa",
+    "deepgram complex",
+    "deepgram noisy_background",
+    "openai_realtime simple_qa",
+    "openai_realtime complex",
+    "openai_realtime barge_in",
+}
 BARGE_IN = "openai_realtime barge_in"
 
 RIGHT = {

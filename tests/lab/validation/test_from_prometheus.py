@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import http.server
-import json
-import shutil
-import socket
-import subprocess
 import threading
 import time
 
 import pytest
 from ai_engine_lab.validation.from_prometheus import read_prometheus
-from ai_engine_lab.validation.judging import Verdict, judge
+from ai_engine_lab.validation.judging import Expectation, judge
 from ai_engine_lab.validation.measures import Measures
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from services import eventually, free_port, running_prometheus
 
 import ai_engine_quality as aeq
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
-
-PATIENCE_SECONDS = 30.0
-
-
-def eventually(check):
-    """Return the first truthy result of ``check``, which is asked until it gives one."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := check()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:g} s"
-        time.sleep(0.2)
-    return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +27,11 @@ def engine():
     )
     monitor.frames = Counter("ai_agent_stream_frames_sent_total", "Frames.", registry=registry)
     monitor.barge_ins = Histogram(
-        "ai_agent_barge_in_reaction_seconds", "Reactions.", registry=registry,
+        "ai_agent_barge_in_reaction_seconds",
+        "Reactions.",
+        registry=registry,
         buckets=(0.1, 0.2, 0.4, 0.6, 0.8, 1.2),
-    )  # fmt: skip
+    )
     server, thread = start_http_server(0, addr="127.0.0.1", registry=registry)
     monitor.port = server.server_port
     yield monitor
@@ -62,29 +44,9 @@ def engine():
 @pytest.fixture(scope="module")
 def prometheus(engine, tmp_path_factory):
     """Run a Prometheus that scrapes the engine every second; return its address."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.fail("prometheus is missing: apt-get install -y --no-install-recommends prometheus")
-    folder = tmp_path_factory.mktemp("prometheus")
-    target = {"job_name": "engine", "static_configs": [{"targets": [f"127.0.0.1:{engine.port}"]}]}
-    config = folder / "prometheus.yml"
-    config.write_text(  # JSON is YAML
-        json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]})
-    )
-    port = free_port()
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage",
-            ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
+    address = f"127.0.0.1:{engine.port}"
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), address) as url:
+        yield url
 
 
 def answers(server, expression):
@@ -111,9 +73,12 @@ def told(engine, prometheus):
     engine.frames.inc(1_000)
     engine.barge_ins.observe(0.3)
     ended = "sum(increase(ai_agent_calls_ended_total[1m])) > 1.5"
-    eventually(lambda: answers(server, ended) and server.exemplars(
-        "ai_agent_call_scores_bucket", time.time() - 600, time.time() + 60
-    ))  # fmt: skip
+    eventually(
+        lambda: (
+            answers(server, ended)
+            and server.exemplars("ai_agent_call_scores_bucket", time.time() - 600, time.time() + 60)
+        )
+    )
     eventually(lambda: answers(server, "count(ai_agent_call_quality_score) == 2"))
     return read_prometheus(server, 600.0, time.time())
 
@@ -142,10 +107,13 @@ def test_baselines_are_judged_and_rows_are_not_guessed(told, matrix):
     """Scores without scenarios belong to no row: rows are undecided, the baselines are not."""
     judgement = judge(told.calls, matrix, told.measures)
     assert len(judgement.unmatched) == 2
-    assert {row.verdict for row in judgement.rows} == {Verdict.UNDECIDED}
+    assert {row.verdict for row in judgement.rows} == {Expectation.UNDECIDED}
     assert [(found.name, found.verdict.value) for found in judgement.baselines] == [
-        ("latency", "missed"), ("underflow", "missed"), ("barge_in", "met"), ("mean_score", "met"),
-    ]  # fmt: skip
+        ("latency", "missed"),
+        ("underflow", "missed"),
+        ("barge_in", "met"),
+        ("mean_score", "met"),
+    ]
 
 
 def test_before_there_were_calls_there_are_none(prometheus, told):

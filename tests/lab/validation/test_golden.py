@@ -1,4 +1,4 @@
-"""The golden baseline, and what has got worse since."""
+"""The golden run, and what has got worse since."""
 
 from dataclasses import replace
 
@@ -64,8 +64,8 @@ def test_rows_on_one_side_only_are_not_compared(make_call, matrix):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "is no golden baseline"),
-        ("[]", "is no golden baseline"),
+        ("", "is no golden run"),
+        ("[]", "is no golden run"),
         ('{"policy": "v1"}', "rows is missing"),
         ('{"policy": "v1", "rows": {"a b": {"calls": 1}}}', "mean_score is missing"),
         ('{"policy": 1, "rows": {}}', "policy must be text"),

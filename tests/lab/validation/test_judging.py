@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from ai_engine_lab.validation.calls import ToldBy
-from ai_engine_lab.validation.judging import Verdict, judge
+from ai_engine_lab.validation.judging import Expectation, judge
 from ai_engine_lab.validation.measures import Measures
 
 
@@ -25,34 +25,34 @@ def cause_names(row):
 def test_a_row_is_met_when_every_call_exceeds_its_score(make_call, matrix):
     """Four calls over 90, as many as planned, meet the row."""
     row = simple(make_call, matrix, {}, {}, {}, {})
-    assert (row.verdict, row.causes) == (Verdict.MET, ())
+    assert (row.verdict, row.causes) == (Expectation.MET, ())
 
 
 def test_one_call_at_the_expected_score_misses(make_call, matrix):
     """The score must be over the expected one: a call that has just 90 misses its row."""
     row = simple(make_call, matrix, {}, {}, {}, {"turn_latencies": (1.0 - 1e-9,) * 3})
     assert row.calls[3].call.points == 90
-    assert row.verdict is Verdict.MISSED
+    assert row.verdict is Expectation.MISSED
     assert [(found.cause.name, found.calls) for found in row.causes] == [("latency", 1)]
 
 
 def test_too_few_calls_are_undecided(make_call, matrix):
     """Three good calls of four planned are no proof, and no call at all is none either."""
-    assert simple(make_call, matrix, {}, {}, {}).verdict is Verdict.UNDECIDED
-    assert simple(make_call, matrix).verdict is Verdict.UNDECIDED
+    assert simple(make_call, matrix, {}, {}, {}).verdict is Expectation.UNDECIDED
+    assert simple(make_call, matrix).verdict is Expectation.UNDECIDED
 
 
 def test_a_miss_outweighs_missing_calls(make_call, matrix):
     """A bad call misses its row, however few there are."""
     row = simple(make_call, matrix, {"turn_latencies": (4.0, 4.0, 4.0)})
-    assert row.verdict is Verdict.MISSED
+    assert row.verdict is Expectation.MISSED
 
 
 def test_a_call_without_a_score_misses(make_call, matrix):
     """A test call that could not be scored does not show what its row expects."""
     unobserved = {"turn_latencies": None, "frames_sent": None, "underflows": None}
     row = simple(make_call, matrix, {}, {}, {}, unobserved)
-    assert row.verdict is Verdict.MISSED
+    assert row.verdict is Expectation.MISSED
     assert "not_scored" in cause_names(row)
 
 
@@ -67,7 +67,7 @@ def test_a_scenario_that_did_not_take_place_misses(make_call, matrix, changes, c
     """A call that ended early, or hardly had a turn, misses whatever its score."""
     row = simple(make_call, matrix, {}, {}, {}, changes)
     assert row.calls[3].call.points > 90
-    assert (row.verdict, cause_names(row)) == (Verdict.MISSED, [cause])
+    assert (row.verdict, cause_names(row)) == (Expectation.MISSED, [cause])
 
 
 def test_a_barge_in_test_without_a_barge_in_misses(make_call, matrix):
@@ -89,7 +89,7 @@ def test_a_row_is_held_to_the_baselines_of_its_own_calls(make_call, matrix):
     calls = [make_call(f"1.{n}", "barge_in", **late) for n in range(3)]
     row = row_of(judge(calls, matrix), "openai_realtime barge_in")
     assert all(call.met for call in row.calls)
-    assert (row.verdict, cause_names(row)) == (Verdict.MISSED, ["barge_in"])
+    assert (row.verdict, cause_names(row)) == (Expectation.MISSED, ["barge_in"])
 
 
 def test_a_row_is_not_held_to_the_mean_of_all(make_call, matrix):
@@ -99,7 +99,7 @@ def test_a_row_is_not_held_to_the_mean_of_all(make_call, matrix):
         judge([make_call(f"1.{n}", **noisy) for n in range(2)], matrix), "deepgram noisy_background"
     )
     assert 75 < row.measures.mean_score < 85
-    assert row.verdict is Verdict.MET
+    assert row.verdict is Expectation.MET
 
 
 def test_the_evidence_is_that_of_the_worst_call(make_call, matrix):
@@ -122,11 +122,13 @@ def test_unknown_is_not_met(make_call, matrix):
     judgement = judge([make_call(f"1.{n}") for n in range(4)], matrix)
     verdicts = {found.name: found.verdict for found in judgement.baselines}
     assert verdicts == {
-        "latency": Verdict.MET, "underflow": Verdict.MET, "barge_in": Verdict.UNDECIDED,
-        "mean_score": Verdict.MET,
-    }  # fmt: skip
-    assert judgement.verdict is Verdict.UNDECIDED
-    assert judge([], matrix).verdict is Verdict.UNDECIDED
+        "latency": Expectation.MET,
+        "underflow": Expectation.MET,
+        "barge_in": Expectation.UNDECIDED,
+        "mean_score": Expectation.MET,
+    }
+    assert judgement.verdict is Expectation.UNDECIDED
+    assert judge([], matrix).verdict is Expectation.UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -141,9 +143,9 @@ def test_unknown_is_not_met(make_call, matrix):
 def test_a_value_on_the_limit_misses_its_baseline(matrix, measures, missed):
     """The targets are strict: under, or over, and not at."""
     good = Measures(calls=20, turn_p95=1.499, underflows=1.99, barge_in_p95=0.499, mean_score=85.01)
-    assert all(b.verdict is Verdict.MET for b in judge([], matrix, good).baselines)
+    assert all(b.verdict is Expectation.MET for b in judge([], matrix, good).baselines)
     found = judge([], matrix, replace(good, **measures)).baselines
-    assert [b.name for b in found if b.verdict is Verdict.MISSED] == [missed]
+    assert [b.name for b in found if b.verdict is Expectation.MISSED] == [missed]
 
 
 def test_a_bare_number_misses_without_its_reasons(make_call, matrix):

@@ -52,5 +52,7 @@ def test_the_largest_disagreement_comes_first():
     """A call that people liked and the score didn't heads the list, with both its ranks."""
     found = agreement(calls_with([95, 90, 85, 20]), {"1.0": 4, "1.1": 3, "1.2": 2, "1.3": 5})
     assert (found.calls[0].call_id, found.calls[0].score_rank, found.calls[0].rating_rank) == (
-        "1.3", 4, 1,
-    )  # fmt: skip
+        "1.3",
+        4,
+        1,
+    )

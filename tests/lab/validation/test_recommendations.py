@@ -18,8 +18,8 @@ def high_latency(matrix, **measures):
         (1.6, "2 s", "well above what is usual"),
         (1.7, "3 s", "within a quarter of what is usual"),
         (2.0, "3 s", "within a quarter of what is usual"),
-        (2.5, "2 s", "ring it, rightly; until they are mended, 5 s is quiet"),
-        (9.0, "2 s", "ring it, rightly; until they are mended, nothing is quiet"),
+        (2.5, "2 s", "fire it, rightly; until they are fixed, 5 s is quiet"),
+        (9.0, "2 s", "fire it, rightly; until they are fixed, nothing is quiet"),
         (None, "2 s", "nothing here speaks to it"),
     ],
 )

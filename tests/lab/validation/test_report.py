@@ -6,7 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from ai_engine_lab.validation.judging import Verdict, judge
+from ai_engine_lab.validation.judging import Expectation, judge
 from ai_engine_lab.validation.measures import Measures
 from ai_engine_lab.validation.ratings import agreement
 from ai_engine_lab.validation.recommendations import recommend
@@ -20,14 +20,22 @@ def report_of(matrix):
     def of(calls, ratings=None, measured=None, **changes):
         judgement = judge(calls, matrix, measured)
         section = Section(
-            name="calls", title="Real calls", about="Some calls.", judgement=judgement, golden=None,
-            differences=(), recommendations=tuple(recommend(judgement, matrix)), **changes,
-        )  # fmt: skip
+            name="calls",
+            title="Real calls",
+            about="Some calls.",
+            judgement=judgement,
+            golden=None,
+            differences=(),
+            recommendations=tuple(recommend(judgement, matrix)),
+            **changes,
+        )
         rated = None if ratings is None else agreement(calls, ratings)
         return Report(
-            sections=(section,), matrix=matrix, command="ai-engine-quality validate",
+            sections=(section,),
+            matrix=matrix,
+            command="ai-engine-quality validate",
             agreement=rated,
-        )  # fmt: skip
+        )
 
     return of
 
@@ -47,9 +55,10 @@ class Page(HTMLParser):
         if tag not in self.VOID:
             self.open.append(tag)
         self.loads += [
-            value for name, value in attrs
+            value
+            for name, value in attrs
             if name in ("src", "href", "xlink:href") and not value.startswith("#")
-        ]  # fmt: skip
+        ]
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -82,7 +91,7 @@ def test_every_missed_row_is_there_with_its_causes(report_of, placed):
     """Of the measured profile each row that misses has a line for each of its causes."""
     report = report_of(placed("measured"))
     text = to_markdown(report)
-    missed = [row for row in report.sections[0].judgement.rows if row.verdict is Verdict.MISSED]
+    missed = [row for row in report.sections[0].judgement.rows if row.verdict is Expectation.MISSED]
     assert len(missed) == 5
     for row in missed:
         assert row.causes
@@ -113,9 +122,13 @@ def test_a_report_of_bare_numbers_says_what_is_unknown(report_of, make_call, kin
     bare = replace(make_call(), score=None, provider=None, scenario=None, told_by=None)
     text = kind(report_of([bare], notes=("It tells the scores only.",), measured=Measures(calls=1)))
     for said in (
-        "It tells the scores only.", "not known", "only its record can tell", "of no row",
-        "but are in the numbers below", "By which policy they were scored is not told.",
-    ):  # fmt: skip
+        "It tells the scores only.",
+        "not known",
+        "only its record can tell",
+        "of no row",
+        "but are in the numbers below",
+        "By which policy they were scored is not told.",
+    ):
         assert said in text
     assert "Points that a call loses" not in text
 

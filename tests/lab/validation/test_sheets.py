@@ -1,4 +1,4 @@
-"""The CSV files that people write: read, or refused with what to mend."""
+"""The CSV files that people write: read, or refused with what to fix."""
 
 import pytest
 from ai_engine_lab.validation.sheets import SheetError, SheetLine, read_ratings, read_sheet

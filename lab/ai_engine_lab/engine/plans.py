@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ai_engine_lab.engine.chance import chance
+from ai_engine_lab.basics.chance import chance
+from ai_engine_lab.basics.matrix import load_matrix
 from ai_engine_lab.engine.provider import (
     ELEVENLABS,
     GOOGLE_LIVE,
@@ -15,7 +16,6 @@ from ai_engine_lab.engine.provider import (
     PROVIDERS,
     ProviderModel,
 )
-from ai_engine_lab.validation.matrix import load_matrix
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ TEST_MATRIX: Final = tuple(
     )
     for row in load_matrix().rows
 )
-"""The rows of `validation/matrix.toml`, where each is said how such a call goes."""
+"""The rows of `basics/matrix.toml`, where each is said how such a call goes."""
 
 TRAFFIC_MIX: Final = (
     *TEST_MATRIX,

@@ -1,6 +1,6 @@
 """How long each alert takes to fire and to clear, with the durations that operators get.
 
-`python tests/monitoring/measure_alerts.py` prints the table of docs/Alerts.md. The calls are the
+`python tests/support/measure_alerts.py` prints the table of docs/Alerts.md. The calls are the
 reference engine's in virtual time, 100 an hour (400 for barge-ins, as callers of one in nine
 interrupt), read every 5 s: 20 minutes without a fault, 30 with it, 70 without. The rules are the
 project's own, evaluated by promtool, that is by Prometheus' own code, every 15 s.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from ai_engine_lab.engine import HEALTHY
 from recorded_traffic import PlannedTraffic, Recorded, record
 from rule_inputs import NAMES, always_up, ask, questions
+from services import program
 
 BEGINS, LASTS, ENDS = 1_200.0, 1_800.0, 7_200.0
 STEP = 5.0
@@ -26,10 +26,19 @@ FIRST = "min_over_time(timestamp(ALERTS{%s})[3h:15s])"
 LAST = "max_over_time(timestamp(ALERTS{%s})[3h:15s])"
 FIRING = 'alertstate="firing",alertname!="Watchdog"'
 FAULTS = (
-    "slow_provider", "crawling provider", "jitter", "transport_fallbacks", "wrong_codec",
-    "byte_swapped", "quiet_agent", "dead_provider", "late_barge_in", "low_vad_confidence",
-    "audiosocket_loss", "engine_stop",
-)  # fmt: skip
+    "slow_provider",
+    "crawling provider",
+    "jitter",
+    "transport_fallbacks",
+    "wrong_codec",
+    "byte_swapped",
+    "quiet_agent",
+    "dead_provider",
+    "late_barge_in",
+    "low_vad_confidence",
+    "audiosocket_loss",
+    "engine_stop",
+)
 
 
 ONE_PROVIDER = ("slow_provider", "dead_provider")
@@ -99,9 +108,7 @@ def measure(fault: str, promtool: str, folder: Path) -> Iterator[tuple[str, floa
 
 def main() -> None:
     """Print the table."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        sys.exit("promtool is missing: apt-get install -y --no-install-recommends prometheus")
+    promtool = program("promtool")
     out = sys.stdout
     out.write("| fault | alert | seconds to fire | seconds to clear |\n|---|---|---|---|\n")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,38 +1,33 @@
-"""The table of faults in the documentation, made from a run.
+"""The table of docs/Reference-Engine.md: what each fault moves, from a run.
 
-`python -m ai_engine_lab.engine.fault_table` prints it; with `--write FILE` it
-replaces the one between the marks in that file. Each fault gets one call in virtual time, once
-without it and once with it, with synthesised speech, so that the table is the same on every
-machine.
+Each fault gets one call in virtual time, once without it and once with it, with synthesised speech,
+so that the table is the same on every machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import sys
+import functools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry
-
-from ai_engine_lab.engine.engine import CallResult, ReferenceEngine
 from ai_engine_lab.engine.faults import FAULTS, Fault, PlannedFault
-from ai_engine_lab.engine.matrix import SCENARIOS, PlannedCall
+from ai_engine_lab.engine.plans import SCENARIOS, PlannedCall
 from ai_engine_lab.engine.provider import DEEPGRAM, LOCAL
+from ai_engine_lab.engine.reference import CallResult, ReferenceEngine
 from ai_engine_lab.engine.speech import synthesise_speech
 from ai_engine_lab.engine.time_loop import VIRTUAL, EngineLoop
 from ai_engine_lab.engine.virtual_run import EPOCH, FAULT_SECONDS
+from prometheus_client import CollectorRegistry
+
 from ai_engine_quality import QualityMonitor
+from handbook.marks import table
 
 if TYPE_CHECKING:
     import ai_engine_quality as aeq
 
-BEGIN: Final = "<!-- faults: begin -->"
-END: Final = "<!-- faults: end -->"
 CALL_SECONDS: Final = 60.0
 
 
@@ -57,39 +52,43 @@ class Shown:
             yield was.name, was.penalty, now.penalty
 
 
-def show(fault: Fault) -> Shown:
-    """Run the call that shows a fault, without it and with it."""
+def parts() -> dict[str, str]:
+    """Return the page's generated parts, by their marks."""
+    header = (
+        "fault",
+        "what it does",
+        "metrics that it moves",
+        "factor",
+        "score before",
+        "score after",
+    )
+    return {"faults": table(header, [_row(show(name)) for name in FAULTS])}
+
+
+@functools.cache
+def show(name: str) -> Shown:
+    """Run the call that shows a fault, without it and with it; once in a process."""
+    fault = FAULTS[name]
     (before, before_metrics), (after, after_metrics) = _run(fault, on=False), _run(fault, on=True)
     return Shown(fault, before, after, before_metrics, after_metrics)
 
 
-def table(shown: Sequence[Shown]) -> str:
-    """The table in Markdown."""
-    lines = [
-        "| fault | what it does | metrics that it moves | factor | score before | score after |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [_row(each) for each in shown]
-    return "\n".join(lines)
-
-
-def _row(shown: Shown) -> str:
+def _row(shown: Shown) -> tuple[str, ...]:
     fault = shown.fault
     metrics = ", ".join(f"`{metric}`" for metric in fault.metrics)
     moved = {name: (was, now) for name, was, now in shown.penalties() if name in fault.factors}
     factors = ", ".join(f"{name} ({-was:.0f} to {-now:.0f})" for name, (was, now) in moved.items())
-    cells = (
+    return (
         f"`{fault.name}`",
         fault.title,
         metrics,
         (factors or "none").replace("-0", "0"),
-        _verdict(shown.before),
-        _verdict(shown.after),
+        _result(shown.before),
+        _result(shown.after),
     )
-    return f"| {' | '.join(cells)} |"
 
 
-def _verdict(result: CallResult) -> str:
+def _result(result: CallResult) -> str:
     score = _score(result)
     band = score.band.value if score.band is not None else str(score.unscored_reason)
     return f"{score.score}, {band}" if score.score is not None else band
@@ -139,29 +138,3 @@ async def _look(registry: CollectorRegistry) -> Samples:
             for sample in family.samples:
                 total[f"{sample.name}{sorted(sample.labels.items())}"] += sample.value
     return {name: value / looks for name, value in total.items()}
-
-
-def replaced(text: str, new: str) -> str:
-    """A document's text with the table between the marks replaced."""
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"no place for the table: put {BEGIN} and {END} where it belongs")
-    head, _, rest = text.partition(BEGIN)
-    return f"{head}{BEGIN}\n{new}\n{END}{rest.partition(END)[2]}"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table, or write it into a file."""
-    parser = argparse.ArgumentParser(description="Make the table of faults from a run.")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put it between FILE's marks")
-    options = parser.parse_args(arguments)
-    made = table([show(fault) for fault in FAULTS.values()])
-    if options.write is None:
-        sys.stdout.write(f"{made}\n")
-        return 0
-    path: Path = options.write
-    path.write_text(replaced(path.read_text(encoding="utf-8"), made), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,40 +5,78 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ai_engine_lab.evidence import tables
-from ai_engine_lab.evidence.document import GOAL, blocks, with_blocks
+from ai_engine_lab.evidence import agreement
+from ai_engine_lab.evidence.correlation import correlation
 from ai_engine_lab.evidence.impairments import CLIPPING, UNDERFLOW
 from ai_engine_lab.evidence.passages import HELD_BACK
 from ai_engine_lab.evidence.samples import Sample
+from handbook import evidence_tables as tables
+from handbook.evidence_page import GOAL, measured_samples, parts, policies
+from handbook.evidence_plots import draw
+from handbook.marks import filled, write
 
 from ai_engine_quality.core.policy import Policy
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 V1, V2 = Policy.load("v1"), Policy.load("v2")
 TEXT = (DOCS / "Evidence.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
+def samples() -> Sequence[Sample]:
+    """Return the samples that are committed."""
+    return measured_samples()
+
+
+@pytest.fixture(scope="session")
+def few(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Return the samples of four passages, two of each side."""
+    names = ("tuning-01", "tuning-02", "held-back-01", "held-back-02")
+    return [sample for sample in samples if sample.passage in names]
+
+
+@pytest.fixture(scope="session")
 def groups(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
     """Return the samples by the prompts they are made from, and by what is left out."""
-    return tables.groups(samples)
+    return agreement.groups(samples)
 
 
 def value(samples, policy, field):
-    return tables.correlate(samples, policy, field).value
+    return agreement.correlate(samples, policy, field).value
 
 
 def test_every_table_is_what_the_samples_give(samples):
     """Each block is made again from the CSV file: `make evidence` where this fails."""
-    assert with_blocks(TEXT, blocks(samples)) == TEXT
+    assert filled(TEXT, parts(samples)) == TEXT
 
 
 def test_a_document_without_a_place_is_refused():
     """A table without its marks, or with two pairs, is an error that says where they belong."""
     with pytest.raises(ValueError, match="<!-- kinds: begin -->"):
-        with_blocks("no marks", {"kinds": "table"})
+        filled("no marks", {"kinds": "table"})
     with pytest.raises(ValueError, match="once"):
-        with_blocks("<!-- a: begin --><!-- a: end -->" * 2, {"a": "table"})
+        filled("<!-- a: begin --><!-- a: end -->" * 2, {"a": "table"})
+
+
+def test_it_is_remade_from_other_samples(few, tmp_path):
+    """The tables of other samples go between the same marks, and the pictures into a folder."""
+    document = tmp_path / "Evidence.md"
+    document.write_text(TEXT)
+    write(document, parts(few))
+    assert document.read_text() != TEXT
+    assert "| v2, tuning | 56 |" in document.read_text()
+    pictures = sorted(path.name for path in draw(tmp_path, few, policies()))
+    assert pictures == ["evidence-fillers.png", "evidence-pesq.png", "evidence-visqol.png"]
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+
+
+def test_a_document_without_marks_is_left_alone(few, tmp_path):
+    """A document that has no place for the tables is refused, and stays as it was."""
+    document = tmp_path / "other.md"
+    document.write_text("# Something else\n")
+    with pytest.raises(ValueError, match="where each part belongs, once"):
+        write(document, parts(few))
+    assert document.read_text() == "# Something else\n"
 
 
 def test_its_pictures_are_there():
@@ -51,7 +89,7 @@ def test_its_pictures_are_there():
         assert len(data) < 100_000
 
 
-@pytest.mark.parametrize("field", tables.MEASURES.values())
+@pytest.mark.parametrize("field", agreement.MEASURES.values())
 class TestClaims:
     def test_v2_agrees_better_on_held_back_prompts(self, groups, field):
         """On held-back prompts v2's correlation is over v1's, in every selection."""
@@ -76,14 +114,14 @@ def test_the_measures_agree_with_each_other_no_better(groups):
     """Where the goal is reached, v2 agrees with each measure at least as well as they do."""
     chosen = list(groups.values())[-1]
     own = [(s.pesq, s.visqol) for s in chosen]
-    agreement = tables.correlation(*zip(*own, strict=True), [s.passage for s in chosen]).value
-    assert min(value(chosen, V2, field) for field in tables.MEASURES.values()) >= agreement
+    each_other = correlation(*zip(*own, strict=True), [s.passage for s in chosen]).value
+    assert min(value(chosen, V2, field) for field in agreement.MEASURES.values()) >= each_other
 
 
 def test_what_the_engine_cannot_see_costs_nothing(samples):
     """Unreported wrong rates keep 100 points by both policies: the blind spot that is admitted."""
     unseen = [
-        s for s in samples if s.kind == "codec" and tables.is_unseen(s) and "unrep" in s.detail
+        s for s in samples if s.kind == "codec" and agreement.is_unseen(s) and "unrep" in s.detail
     ]
     assert len(unseen) > 10
     assert {s.audio_part(policy) for s in unseen for policy in (V1, V2)} == {100}

@@ -1,4 +1,4 @@
-"""What a check found: fine, a warning or a failure, in words, with its mend."""
+"""What a check found: fine, a warning or a failure, in words, with its fix."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """How a check went, best first."""
 
     OK = "ok"
@@ -18,13 +18,13 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One check's result."""
 
     check: str
-    verdict: Verdict
+    verdict: CheckStatus
     found: str
-    mend: str = ""
+    fix: str = ""
     """What to do; empty where nothing is wrong."""
 
     def to_dict(self) -> dict[str, str]:
@@ -32,21 +32,21 @@ class Finding:
         return {key: str(value) for key, value in asdict(self).items()}
 
 
-def ok(check: str, found: str) -> Finding:
+def ok(check: str, found: str) -> CheckResult:
     """Return a finding that all is well."""
-    return Finding(check, Verdict.OK, found)
+    return CheckResult(check, CheckStatus.OK, found)
 
 
-def warning(check: str, found: str, mend: str) -> Finding:
+def warning(check: str, found: str, fix: str) -> CheckResult:
     """Return a finding that is worth a look."""
-    return Finding(check, Verdict.WARNING, found, mend)
+    return CheckResult(check, CheckStatus.WARNING, found, fix)
 
 
-def failed(check: str, found: str, mend: str) -> Finding:
+def failed(check: str, found: str, fix: str) -> CheckResult:
     """Return a finding that something is broken."""
-    return Finding(check, Verdict.FAILED, found, mend)
+    return CheckResult(check, CheckStatus.FAILED, found, fix)
 
 
-def skipped(check: str, because: str) -> Finding:
+def skipped(check: str, because: str) -> CheckResult:
     """Return a finding that a check could not be made."""
-    return Finding(check, Verdict.SKIPPED, f"not checked: {because}")
+    return CheckResult(check, CheckStatus.SKIPPED, f"not checked: {because}")

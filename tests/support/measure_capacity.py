@@ -1,6 +1,6 @@
 """The capacity table of the Operators' manual: calls a day to series, scrape time and disk.
 
-`python tests/monitoring/measure_capacity.py` prints it, in about 90 s on an idle machine. An
+`python tests/support/measure_capacity.py` prints it, in about 90 s on an idle machine. An
 engine with traffic of all providers lives through 10 minutes of virtual time; its exposition is
 rendered every second, as a scrape does it, and timed. What a Prometheus would have stored becomes
 a block by promtool, that is by Prometheus' own code, and its size is scaled to 30 days. It is
@@ -31,6 +31,7 @@ from ai_engine_lab.engine import (
     traffic,
 )
 from prometheus_client import CollectorRegistry, generate_latest
+from services import program
 
 import ai_engine_quality as aeq
 
@@ -40,9 +41,14 @@ LOADS = ((0, "2026-08"), (10, "2026-08"), (100, "2026-08"), (1_000, "2026-08"), 
 """Calls an hour, all day; and the engine's generation."""
 EPOCH = 1_761_532_800
 HEADER = (
-    "calls an hour", "engine", "samples per scrape, at first and at last", "kB per scrape",
-    "ms to render", "bytes per sample", f"GB in {DAYS} days",
-)  # fmt: skip
+    "calls an hour",
+    "engine",
+    "samples per scrape, at first and at last",
+    "kB per scrape",
+    "ms to render",
+    "bytes per sample",
+    f"GB in {DAYS} days",
+)
 
 
 @dataclass
@@ -93,9 +99,10 @@ def _measure(calls_per_hour: int, generation: str, folder: Path) -> tuple[object
     with text.open("w") as out, asyncio.Runner(loop_factory=lambda: EngineLoop(VIRTUAL)) as runner:
         scrapes = runner.run(_live(calls_per_hour, generation, out))
     subprocess.run(
-        [program(), "tsdb", "create-blocks-from", "openmetrics", str(text), str(blocks)],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", str(text), str(blocks)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     size = sum(path.stat().st_size for path in blocks.rglob("*") if path.is_file())
     shutil.rmtree(blocks)
     stored = sum(scrapes.samples)
@@ -108,14 +115,6 @@ def _measure(calls_per_hour: int, generation: str, folder: Path) -> tuple[object
         f"{size / stored:.2f}",
         f"{size / (MINUTES * 60) * 86_400 * DAYS / 1e9:.1f}",
     )
-
-
-def program() -> str:
-    """Return promtool's path."""
-    found = shutil.which("promtool")
-    if found is None:
-        sys.exit("promtool is missing: apt-get install -y --no-install-recommends prometheus")
-    return found
 
 
 def main() -> None:

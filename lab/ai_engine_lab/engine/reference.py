@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from ai_engine_lab.audiosocket.connection import AudioSocketSettings
-from ai_engine_lab.audiosocket.server import AudioSocketServer, CallerSide
+from ai_engine_lab.basics.chance import chance
+from ai_engine_lab.engine.call_server import CallerSide, CallServer
 from ai_engine_lab.engine.caller import SimulatedCaller
-from ai_engine_lab.engine.chance import chance
 from ai_engine_lab.engine.engine_metrics import NEWEST, EngineMetrics
 from ai_engine_lab.engine.events import tell_all
 from ai_engine_lab.engine.fault_routes import fault_routes
 from ai_engine_lab.engine.faults import Conditions, FaultBoard
 from ai_engine_lab.engine.inventory import Generation
-from ai_engine_lab.engine.matrix import DEFAULT_SEED, PlannedCall
+from ai_engine_lab.engine.plans import DEFAULT_SEED, PlannedCall
 from ai_engine_lab.engine.profiles import HEALTHY, Profile
 from ai_engine_lab.engine.provider import Provider
 from ai_engine_lab.engine.quality_reports import QualityReports
@@ -98,7 +97,7 @@ class ReferenceEngine:
         self._answers.set()
         self._switching: asyncio.Task[None] | None = None
         self._sessions: dict[str, CallSession] = {}
-        self._audiosocket: AudioSocketServer | None = None
+        self._call_server: CallServer | None = None
         self._running = False
         self._idle = asyncio.Event()
 
@@ -131,25 +130,32 @@ class ReferenceEngine:
         self._end_calls()
         if self._sessions:
             await self._idle.wait()
-        if self._audiosocket is not None:
-            await self._audiosocket.stop()
+        if self._call_server is not None:
+            await self._call_server.stop()
         await self._server.stop()
         self._metrics.close()
 
-    async def listen(self, settings: AudioSocketSettings | None = None) -> AudioSocketServer:
-        """Take calls over AudioSocket too, from Asterisk or any client, until `stop`.
+    def in_progress(self, call_id: str) -> bool:
+        """Whether a call of this id is in progress."""
+        return call_id in self._sessions
+
+    async def take_calls_from(self, server: CallServer) -> None:
+        """Start a server whose callers `answer` then has calls with, until `stop`.
 
         Call it when the loop runs at the speed of the callers: in virtual time nobody outside is
-        fast enough. Raises `OSError` when the port is taken.
+        fast enough.
+
+        Raises:
+            OSError: the server's port is taken.
+            RuntimeError: another server takes calls already.
         """
-        if self._audiosocket is not None:
-            raise RuntimeError(f"AudioSocket is listened for already, on {self._audiosocket.port}")
-        server = AudioSocketServer(
-            self.answer, self._sessions.__contains__, settings or AudioSocketSettings()
-        )
+        if self._call_server is not None:
+            port = self._call_server.port
+            raise RuntimeError(
+                f"callers are listened for already, on {port}; stop the engine first"
+            )
         await server.start()
-        self._audiosocket = server
-        return server
+        self._call_server = server
 
     async def answering(self) -> None:
         """Wait until the engine answers: at once, unless the fault `engine_stop` is on."""
@@ -176,7 +182,7 @@ class ReferenceEngine:
         """Serve, or stop serving, as the faults have it when the switch before is through."""
         if before is not None:
             await before
-        servers = [server for server in (self._server, self._audiosocket) if server is not None]
+        servers = [server for server in (self._server, self._call_server) if server is not None]
         for server in servers:
             try:
                 await (server.start() if self._answers.is_set() else server.stop())
@@ -192,17 +198,17 @@ class ReferenceEngine:
             "profile": self.profile.name,
             "speech": self.speech.source,
             "audio_transport": "loopback",
-            **self._listening(),
+            **self._call_server_health(),
         }
 
-    def _listening(self) -> dict[str, object]:
-        """What `/health` says of AudioSocket, once it is listened for."""
-        server = self._audiosocket
+    def _call_server_health(self) -> dict[str, object]:
+        """What `/health` says of the server that takes calls, once there is one."""
+        server = self._call_server
         if server is None:
             return {}
         return {
-            "audio_transport": "audiosocket",
-            "audiosocket": {
+            "audio_transport": server.audio_transport,
+            server.audio_transport: {
                 "port": server.port,
                 "connections": server.connections,
                 "endings": dict(server.endings),

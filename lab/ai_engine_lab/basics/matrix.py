@@ -78,7 +78,7 @@ class Matrix:
     shortest_share: float
     """Of the row's length; a call shorter than that was cut off."""
     tolerance_points: float
-    """By how many points a row may differ from its golden baseline."""
+    """By how many points a row may differ from its golden run."""
     alerts: tuple[AlertThreshold, ...]
 
     def row(self, provider: str | None, scenario: str | None) -> Row | None:

@@ -65,13 +65,18 @@ def targets(*dashboards):
     """Return the queries of some dashboards; of all by default."""
     return [
         Target(
-            name, panel["title"], target["refId"], target["expr"], target["legendFormat"],
-            target.get("interval", ""), target["instant"],
+            name,
+            panel["title"],
+            target["refId"],
+            target["expr"],
+            target["legendFormat"],
+            target.get("interval", ""),
+            target["instant"],
         )
         for name in dashboards or DASHBOARDS
         for panel in panels(DASHBOARDS[name])
         for target in panel.get("targets", ())
-    ]  # fmt: skip
+    ]
 
 
 def panel(dashboard, title):

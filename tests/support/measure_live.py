@@ -1,30 +1,21 @@
 """The table of docs/Alerts.md, live: real Prometheus, Alertmanager, webhook and durations.
 
-`python tests/monitoring/measure_live.py` takes about an hour. A fleet of reference engines gets all
-faults at once, each engine its own, three calls in progress on each; then all are mended. Seconds
+`python tests/support/measure_live.py` takes about an hour. A fleet of reference engines gets all
+faults at once, each engine its own, three calls in progress on each; then all recover. Seconds
 count from the fault's begin (its end) to the webhook's being told.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from alert_faults import FAULTS
 from live_stack import Fleet, Fleets, Stack, Webhook
-from test_live_alerts import FAULTS
 
 HEALTHY_SECONDS, FAULTY_SECONDS, MENDED_SECONDS = 180.0, 1_500.0, 3_000.0
-
-
-def program(name: str) -> str:
-    """Return the path of a program of Debian's packages."""
-    found = shutil.which(name)
-    if found is None:
-        sys.exit(f"{name} is missing: see docs/Alerts.md")
-    return found
 
 
 def main() -> None:
@@ -33,7 +24,7 @@ def main() -> None:
     webhook, fleet = Webhook(), Fleets(Fleet(1, *names[::2]), Fleet(1, *names[1::2]))
     victim = Fleet(1, "victim")
     with tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder), 1, webhook, program)
+        stack = Stack(Path(folder), 1, webhook)
         stack.watch(*map(fleet.instance, names), victim.instance("victim"))
         try:
             stack.start()
@@ -43,9 +34,9 @@ def main() -> None:
                 fleet.fault(name, FAULTS[name][0])
             victim.fault("victim", "engine_stop", FAULTY_SECONDS)
             time.sleep(FAULTY_SECONDS)
-            mended = time.monotonic()
+            recovered = time.monotonic()
             for name in names:
-                fleet.mend(name)
+                fleet.recover(name)
             time.sleep(MENDED_SECONDS)
         finally:
             stack.stop()
@@ -53,10 +44,10 @@ def main() -> None:
             victim.kill()
     instances = {fleet.instance(name): FAULTS[name][0] for name in names}
     instances[victim.instance("victim")] = "engine_stop"
-    _print(webhook, instances, faulty, mended)
+    _print(webhook, instances, faulty, recovered)
 
 
-def _print(webhook: Webhook, instances: dict[str, str], faulty: float, mended: float) -> None:
+def _print(webhook: Webhook, instances: dict[str, str], faulty: float, recovered: float) -> None:
     fired: dict[tuple[str, str], float] = {}
     cleared: dict[tuple[str, str], float] = {}
     for at, body in webhook.notifications:
@@ -66,7 +57,7 @@ def _print(webhook: Webhook, instances: dict[str, str], faulty: float, mended: f
             if alert["status"] == "firing":
                 fired.setdefault(key, at - faulty)
             else:
-                cleared[key] = at - mended
+                cleared[key] = at - recovered
     sys.stdout.write("| fault | alert | fires after, s | clears after, s |\n|---|---|---|---|\n")
     for key in sorted(fired):
         left = f"{cleared[key]:.0f}" if key in cleared else "not yet"

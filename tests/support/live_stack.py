@@ -5,42 +5,25 @@ from __future__ import annotations
 import http.server
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import yaml
 from rule_files import FILES, MONITORING, sped_up
+from services import ended, eventually, free_port, is_ready, program
 
 HERE = Path(__file__).parent
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def get_json(url, **parameters):
     query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
     with urllib.request.urlopen(url + query, timeout=10) as answer:
         return json.load(answer)
-
-
-def eventually(check, seconds, what):
-    """Return the first truthy result of ``check``; fail with ``what()`` after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (found := check()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what()}")
-        time.sleep(0.2)
-    return found
 
 
 class Webhook:
@@ -111,7 +94,7 @@ class Fleet:
         body = {"name": fault} if seconds is None else {"name": fault, "for": seconds}
         self._ask(name, "POST", "/faults", body)
 
-    def mend(self, name):
+    def recover(self, name):
         self._ask(name, "DELETE", "/faults", None)
 
     def _ask(self, name, method, path, body):
@@ -143,8 +126,8 @@ class Fleets:
     def fault(self, name, fault):
         self._of[name].fault(name, fault)
 
-    def mend(self, name):
-        self._of[name].mend(name)
+    def recover(self, name):
+        self._of[name].recover(name)
 
     def kill(self):
         for fleet in set(self._of.values()):
@@ -158,10 +141,10 @@ class Stack:
     milliseconds, and a dozen engines share a machine here.
     """
 
-    def __init__(self, folder, factor, webhook, find, *, extra=None, scrape="500ms"):
+    def __init__(self, folder, factor, webhook, *, extra=None, scrape="500ms"):
         self.folder, self.factor = Path(folder), factor
         self.port, self.alertmanager_port = free_port(), free_port()
-        self._find, self._processes = find, []
+        self._processes = []
         self._write(webhook, scrape, extra or {})
 
     def _write(self, webhook, scrape, extra):
@@ -217,12 +200,13 @@ class Stack:
             f"--web.listen-address=127.0.0.1:{self.port}",
         )
         for port in (self.alertmanager_port, self.port):
-            eventually(lambda port=port: _answers(port), 30, self.log)
+            url = f"http://127.0.0.1:{port}"
+            eventually(lambda url=url: is_ready(url), what=self.log)
 
     def _run(self, name, *arguments):
         with (self.folder / f"{name}.log").open("w") as log:
             self._processes.append(
-                subprocess.Popen([self._find(name), *arguments], stdout=log, stderr=log)
+                subprocess.Popen([program(name), *arguments], stdout=log, stderr=log)
             )
 
     def log(self):
@@ -230,9 +214,7 @@ class Stack:
 
     def stop(self):
         for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            process.wait(20)
+            ended(process)
         shutil.rmtree(self.folder / "tsdb", ignore_errors=True)
 
     @property
@@ -249,11 +231,3 @@ class Stack:
             (series["metric"]["alertname"], series["metric"].get("instance", ""))
             for series in self.query('ALERTS{alertstate="firing", alertname!="Watchdog"}')
         }
-
-
-def _answers(port):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ai_engine_lab.engine.audio_formats import FRAME_SECONDS
+from ai_engine_lab.basics.audio_formats import FRAME_SECONDS
 
 _SLACK_SECONDS = 1e-6  # sums of 20 ms are not exact
 

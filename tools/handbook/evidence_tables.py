@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from statistics import median
 from typing import Any, Final
 
+from ai_engine_lab.evidence.agreement import MEASURES, correlate, groups, is_unseen
 from ai_engine_lab.evidence.correlation import Correlation, correlation
 from ai_engine_lab.evidence.impairments import (
     CLEAN,
@@ -18,52 +19,24 @@ from ai_engine_lab.evidence.impairments import (
     MISREADINGS,
     UNDERFLOW,
 )
-from ai_engine_lab.evidence.passages import HELD_BACK, SIDES
-from ai_engine_lab.evidence.published import FINDINGS, Finding
+from ai_engine_lab.evidence.passages import HELD_BACK
 from ai_engine_lab.evidence.real_calls import (
     ORDER,
-    JudgedCall,
     Ranking,
+    RealCall,
     disagreements,
-    judged_calls,
     ranking,
+    scored_calls,
 )
 from ai_engine_lab.evidence.samples import Sample
+
 from ai_engine_quality import Policy
 from ai_engine_quality.toolkit import percent
-
-MEASURES: Final = {"PESQ": "pesq", "ViSQOL": "visqol"}
-"""Each measure's title and the sample's field."""
-
-UNSEEN: Final = ("16 kHz read as 8 kHz", "8 kHz read as 16 kHz")
-"""Misreadings that stay speech, only too slow or too quick: nothing measured tells them."""
-
-PESQ_FAILS: Final = "u-law read as linear"
-"""Noise of half the length, which PESQ's time alignment was not made for: it likes some of it."""
+from handbook.marks import table
+from handbook.published import PUBLISHED, PublishedFinding
 
 _FILLER_BINS: Final = (0.0, 1e-9, 0.005, 0.01, 0.02, 0.04, 0.06, 0.10, 0.20, 1.0)
 _GAIN_BINS: Final = (-30.0, -24.0, -18.0, -12.0, -3.0, 2.0, 9.0, 12.0, 15.0, 18.0, 21.0, 24.0, 27.1)
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[object]], *, right: bool = True) -> str:
-    """Return a table; every column but the first is ranged right, where that is wanted."""
-    ruler = ["---", *["---:" if right else "---"] * (len(header) - 1)]
-    lines = [header, ruler, *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
-
-
-def correlate(samples: Sequence[Sample], policy: Policy, measure: str) -> Correlation:
-    """Return the rank correlation of the audio part of the score with a measure."""
-    return correlation(
-        [sample.audio_part(policy) for sample in samples],
-        [getattr(sample, measure) for sample in samples],
-        [sample.passage for sample in samples],
-    )
-
-
-def is_unseen(sample: Sample) -> bool:
-    """Return whether something is wrong that no observation of the engine's can tell."""
-    return any(way in sample.detail for way in UNSEEN)
 
 
 def correlations(samples: Sequence[Sample], policies: Sequence[Policy]) -> str:
@@ -74,7 +47,7 @@ def correlations(samples: Sequence[Sample], policies: Sequence[Policy]) -> str:
         for title, chosen in groups(samples).items()
         for found in [[correlate(chosen, policy, field) for field in MEASURES.values()]]
     ]
-    return markdown(("policy, prompts", "samples", *MEASURES), rows)
+    return table(("policy, prompts", "samples", *MEASURES), rows, right=True)
 
 
 def agreement(samples: Sequence[Sample]) -> str:
@@ -84,16 +57,7 @@ def agreement(samples: Sequence[Sample]) -> str:
         pesq, visqol = ([getattr(s, field) for s in chosen] for field in MEASURES.values())
         found = correlation(pesq, visqol, [s.passage for s in chosen])
         rows.append((title, len(chosen), _with_interval(found)))
-    return markdown(("prompts", "samples", " with ".join(MEASURES)), rows)
-
-
-def groups(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
-    """Return each side, and the held-back one without what can't be right by any knee."""
-    groups = {side: [s for s in samples if s.side == side] for side in SIDES}
-    seen = [s for s in groups[HELD_BACK] if not is_unseen(s)]
-    judged = [s for s in seen if PESQ_FAILS not in s.detail]
-    groups |= {f"{HELD_BACK}, no wrong rate": seen}
-    return groups | {f"{HELD_BACK}, no wrong rate, no {PESQ_FAILS}": judged}
+    return table(("prompts", "samples", " with ".join(MEASURES)), rows, right=True)
 
 
 def correlations_by_kind(samples: Sequence[Sample], policies: Sequence[Policy]) -> str:
@@ -106,7 +70,7 @@ def correlations_by_kind(samples: Sequence[Sample], policies: Sequence[Policy]) 
             correlate(chosen, policy, field) for field in MEASURES.values() for policy in policies
         ]
         rows.append((kind, len(chosen), *map(_with_interval, found)))
-    return markdown(("impairment", "samples", *header), rows)
+    return table(("impairment", "samples", *header), rows, right=True)
 
 
 def by_fillers(samples: Sequence[Sample], policies: Sequence[Policy]) -> str:
@@ -130,7 +94,7 @@ def by_fallbacks(samples: Sequence[Sample], policies: Sequence[Policy]) -> str:
         _row(str(count), list(group), policies)
         for count, group in groupby(keyed, key=lambda s: s.summary.fallbacks or 0)
     ]
-    return markdown(_header("fallbacks", policies), rows)
+    return table(_header("fallbacks", policies), rows, right=True)
 
 
 def by_gain(samples: Sequence[Sample], policies: Sequence[Policy]) -> str:
@@ -152,7 +116,7 @@ def by_misreading(samples: Sequence[Sample], policies: Sequence[Policy]) -> str:
         chosen = [s for s in samples if s.kind == CODEC and s.detail.startswith(way)]
         noticed = sum(_heard_as_noise(s, policies[0]) for s in chosen)
         rows.append((*_row(way, chosen, policies), f"{noticed} of {len(chosen)}"))
-    return markdown((*_header("misreading", policies), "noise noticed"), rows)
+    return table((*_header("misreading", policies), "noise noticed"), rows, right=True)
 
 
 def escaped(samples: Sequence[Sample], policy: Policy) -> str:
@@ -182,7 +146,7 @@ def _binned(
     for (low, high), name in zip(pairwise(edges), titles, strict=True):
         if inside := [s for s in samples if low <= key(s) < high]:
             rows.append(_row(name, inside, policies))
-    return markdown(_header(title, policies), rows)
+    return table(_header(title, policies), rows, right=True)
 
 
 def _header(title: str, policies: Sequence[Policy]) -> tuple[str, ...]:
@@ -194,9 +158,11 @@ def _row(name: str, samples: Sequence[Sample], policies: Sequence[Policy]) -> tu
     opinions = [median(getattr(s, field) for s in samples) for field in MEASURES.values()]
     scores = [median(s.audio_part(policy) for s in samples) for policy in policies]
     return (
-        name, len(samples), *(f"{value:.2f}" for value in opinions),
+        name,
+        len(samples),
+        *(f"{value:.2f}" for value in opinions),
         *(f"{value:.0f}" for value in scores),
-    )  # fmt: skip
+    )
 
 
 def _with_interval(found: Correlation) -> str:
@@ -212,11 +178,11 @@ def policy_changes(old: Policy, new: Policy) -> str:
         for key in dict.fromkeys(keys)
         if key != "version"
     ]
-    return markdown(("key", old.version, new.version), rows, right=False)
+    return table(("key", old.version, new.version), rows)
 
 
-def _flat(table: dict[str, Any], path: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in table.items():
+def _flat(policy: dict[str, Any], path: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in policy.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{path}{key}.")
         else:
@@ -231,7 +197,7 @@ def _value(value: Any) -> str:
 
 def real_calls(policies: Sequence[Policy]) -> str:
     """Return every judged real call: verdict, scores, and the first policy's reason."""
-    scored = [{c.score.call_id: c for c in judged_calls(policy)} for policy in policies]
+    scored = [{c.score.call_id: c for c in scored_calls(policy)} for policy in policies]
     rows = []
     for call_id, call in scored[0].items():
         if call.verdict is None:
@@ -241,16 +207,16 @@ def real_calls(policies: Sequence[Policy]) -> str:
             (call_id, call.verdict, *(c.points for c in others), others[-1].score.explain())
         )
     versions = [policy.version for policy in policies]
-    return markdown(("call", "verdict", *versions, f"why, {versions[-1]}"), rows, right=False)
+    return table(("call", "verdict", *versions, f"why, {versions[-1]}"), rows)
 
 
 def rankings(policies: Sequence[Policy]) -> str:
     """Return how often the score agrees with the verdicts, pair by pair."""
     rows = []
     for better, worse in (("good", "bad"), ("good", "mixed"), ("mixed", "bad")):
-        found = [ranking(judged_calls(policy), better, worse) for policy in policies]
+        found = [ranking(scored_calls(policy), better, worse) for policy in policies]
         rows.append((f"{better} over {worse}", found[0].pairs, *map(_agreement, found)))
-    return markdown(("verdicts", "pairs", *(policy.version for policy in policies)), rows)
+    return table(("verdicts", "pairs", *(policy.version for policy in policies)), rows, right=True)
 
 
 def _agreement(found: Ranking) -> str:
@@ -261,7 +227,7 @@ def _agreement(found: Ranking) -> str:
 def real_disagreements(policy: Policy) -> str:
     """Return each call that does not outrank what it should, and what decided its score."""
     rows = []
-    pairs = disagreements(judged_calls(policy))
+    pairs = disagreements(scored_calls(policy))
     for call_id, group in groupby(
         sorted(
             pairs, key=lambda pair: (-ORDER.index(pair[0].verdict or ""), pair[0].score.call_id)
@@ -274,12 +240,10 @@ def real_disagreements(policy: Policy) -> str:
         )
         better = found[0][0]
         rows.append((call_id, f"{better.verdict}, {better.points}", over, _cause(better)))
-    return markdown(
-        ("call", "verdict, score", "does not outrank", "what decided its score"), rows, right=False
-    )
+    return table(("call", "verdict, score", "does not outrank", "what decided its score"), rows)
 
 
-def _cause(call: JudgedCall) -> str:
+def _cause(call: RealCall) -> str:
     dearest = max(call.score.factors, key=lambda factor: factor.penalty)
     for lowest in call.score.ceilings[:1]:
         return f"{dearest.name}: {dearest.evidence}; at most {lowest.ceiling} for {lowest.reason}"
@@ -288,12 +252,12 @@ def _cause(call: JudgedCall) -> str:
 
 def published(policy: Policy) -> str:
     """Return the published findings, and what the policy makes of the seconds they name."""
-    rows = [(f.factor, f.says, _judged(f, policy), f"[{f.source}]({f.address})") for f in FINDINGS]
+    rows = [(f.factor, f.says, _judged(f, policy), f"[{f.source}]({f.address})") for f in PUBLISHED]
     header = ("factor", "finding", f"costs, by policy {policy.version}", "source")
-    return markdown(header, rows, right=False)
+    return table(header, rows)
 
 
-def _judged(finding: Finding, policy: Policy) -> str:
+def _judged(finding: PublishedFinding, policy: Policy) -> str:
     """Return points and ceiling at each of a finding's durations."""
     texts = []
     for seconds in finding.seconds:

@@ -11,7 +11,7 @@ from typing import Final
 
 
 @dataclass(frozen=True)
-class Finding:
+class PublishedFinding:
     """What was found, at which seconds, and where it can be read."""
 
     factor: str
@@ -23,8 +23,8 @@ class Finding:
     address: str
 
 
-FINDINGS: Final = (
-    Finding(
+PUBLISHED: Final = (
+    PublishedFinding(
         "latency",
         (0.15, 0.4),
         "One-way delay of a telephone connection: acceptable below 150 ms, not above 400 ms. "
@@ -32,7 +32,7 @@ FINDINGS: Final = (
         "ITU-T G.114 (05/2003), as summarised",
         "https://en.wikipedia.org/wiki/G.114",
     ),
-    Finding(
+    PublishedFinding(
         "latency",
         (0.2, 0.6),
         "People leave gaps of about 200 ms between turns; to plan an answer from scratch takes "
@@ -40,7 +40,7 @@ FINDINGS: Final = (
         "Levinson and Torreira 2015, Frontiers in Psychology 6:731",
         "https://pmc.ncbi.nlm.nih.gov/articles/PMC4464110",
     ),
-    Finding(
+    PublishedFinding(
         "latency",
         (0.25,),
         "In ten languages the mean gap is within 250 ms of the mean over all of them: the "
@@ -48,7 +48,7 @@ FINDINGS: Final = (
         "Stivers et al. 2009, PNAS 106(26)",
         "https://pub.uni-bielefeld.de/publication/1591790",
     ),
-    Finding(
+    PublishedFinding(
         "latency",
         (0.6, 1.2),
         "Telephone conversations with silences of 0, 600 and 1,200 ms before an answer: the "
@@ -56,7 +56,7 @@ FINDINGS: Final = (
         "Roberts, Margutti and Takano 2011, Discourse Processes 48(5)",
         "https://paperexplained.cn/articles/paper/detail/2a32793bf9936eb5b52376ba88f21d884df6b6e4",
     ),
-    Finding(
+    PublishedFinding(
         "latency",
         (1.0, 2.0),
         "Talking to a robot, people prefer an answer after 1 s, and their impression does not "
@@ -64,7 +64,7 @@ FINDINGS: Final = (
         "Shiwa et al. 2008 and 2009, Int. J. of Social Robotics 1(2)",
         "https://keio.pure.elsevier.com/en/publications/how-quickly-should-communication-robots-respond",
     ),
-    Finding(
+    PublishedFinding(
         "latency",
         (1.5, 4.0, 6.5),
         "Free conversation with an agent driven by a language model, at 1.5, 4 and 6.5 s: above "
@@ -72,14 +72,14 @@ FINDINGS: Final = (
         "Maslych et al. 2025, ACM CUI '25",
         "https://mykola.io/publication/iva-cui",
     ),
-    Finding(
+    PublishedFinding(
         "latency",
         (4.0, 8.0),
         "A service robot, 94 participants: they bear 4 s, and satisfaction drops at 8 s.",
         "Peng et al. 2020, CHI EA '20, doi 10.1145/3334480.3382792",
         "https://vdocuments.site/understanding-user-perceptions-of-robotas-delay-voice-models-of-robot-xiaoweias.html",
     ),
-    Finding(
+    PublishedFinding(
         "barge_in",
         (0.3, 0.5),
         "A prompt that plays on for more than 300 to 500 ms makes callers stop and start over "

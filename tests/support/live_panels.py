@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from pathlib import Path
 
-import pytest
 from ai_engine_lab.engine import FAULTS
 from boards import without_zeros
 from live_stack import Fleet, Stack, get_json
@@ -39,7 +37,7 @@ class ShortSighted(Stack):
             path.write_text(_DURATION.sub(_shortened, path.read_text()))
 
 
-PATIENCE = 40.0
+PATIENCE = 240.0
 LONGEST_MS = 30_000
 _DURATION = re.compile(r"(\[|offset )(\d+)ms")
 
@@ -109,9 +107,14 @@ class Live:
         With ``seconds``, over so many of them up to now, unless the query is instant.
         """
         text = target.expanded(
-            age=round(self.age), factor=FACTOR, scrape=SCRAPE, job=".*ai[-_]engine.*",
-            instance=instance, provider=provider, call_id=call_id,
-        )  # fmt: skip
+            age=round(self.age),
+            factor=FACTOR,
+            scrape=SCRAPE,
+            job=".*ai[-_]engine.*",
+            instance=instance,
+            provider=provider,
+            call_id=call_id,
+        )
         text = text if zeros else without_zeros(text)
         if target.instant or not seconds:
             found = self.stack.query(text)
@@ -119,8 +122,11 @@ class Live:
         now = time.time()
         answer = get_json(
             f"{self.stack.url}/api/v1/query_range",
-            query=text, start=now - seconds, end=now, step="500ms",
-        )  # fmt: skip
+            query=text,
+            start=now - seconds,
+            end=now,
+            step="500ms",
+        )
         return {
             _legend(target, series): [float(value) for _, value in series["values"]]
             for series in answer["data"]["result"]
@@ -132,16 +138,6 @@ def _legend(target, series):
     labels = series["metric"]
     text = re.sub(r"\{\{(\w+)\}\}", lambda found: labels.get(found[1], ""), target.legend)
     return str(sorted(labels.items())) if text == "__auto" else text
-
-
-def program(name):
-    path = shutil.which(name)
-    if path is None:
-        pytest.fail(
-            f"{name} is missing: apt-get install -y --no-install-recommends prometheus "
-            "prometheus-alertmanager"
-        )
-    return path
 
 
 def seasoned(stack, fleet):

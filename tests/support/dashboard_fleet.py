@@ -13,16 +13,12 @@ import json
 import sys
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from ai_engine_lab.engine import FAULTS, SCENARIOS, EngineLoop, ReferenceEngine, endless_calls
+from engine_fleet import LONGEST_STEP, calls_in_turn, end_with_parent
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
-
-sys.path.append(str(Path(__file__).parent.parent / "monitoring"))
-
-from engine_fleet import calls_in_turn, end_with_parent
 
 COSTS = {name: aeq.CallCost(0.01, "USD") for name in ("deepgram", "openai_realtime", "local")}
 SHORT, LONG = 32.0, 46.0
@@ -90,7 +86,7 @@ async def _serve(specs, loop):
 def main():
     end_with_parent()
     speed, *specs = sys.argv[1:]
-    loop = EngineLoop(float(speed))
+    loop = EngineLoop(float(speed), longest_step=LONGEST_STEP)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(_serve([Spec.parse(text) for text in specs], loop))
 

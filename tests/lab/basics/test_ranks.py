@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from ai_engine_lab.ranks import ranks, spearman
+from ai_engine_lab.basics.ranks import ranks, spearman
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import rankdata, spearmanr

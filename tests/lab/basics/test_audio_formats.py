@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from ai_engine_lab.engine.audio_formats import FRAME_BYTES, LINEAR, AudioFormat, decode, encode, rms
+from ai_engine_lab.basics.audio_formats import FRAME_BYTES, LINEAR, AudioFormat, decode, encode, rms
 
 ULAW = AudioFormat("ulaw", 8_000)
 WIDE = AudioFormat("slin16", 24_000)

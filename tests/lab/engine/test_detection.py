@@ -2,7 +2,7 @@
 
 import pytest
 from ai_engine_lab.engine import BargeInSettings, TurnSettings
-from ai_engine_lab.engine.listening import BargeInDetector, TurnDetector, TurnEvent
+from ai_engine_lab.engine.detection import BargeInDetector, TurnDetector, TurnEvent
 
 LOUD, QUIET, TICK = 2_000.0, 30.0, 0.02
 

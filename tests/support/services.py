@@ -1,0 +1,123 @@
+"""What tests of real programs share: a program's path, a port, a Prometheus, and patience."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+PATIENCE_SECONDS = 300.0
+"""How long a state is waited for. Whoever waits goes on as soon as it is there, so that this costs
+nothing on an idle machine, and a busy one has the time that it needs."""
+
+PACKAGES = {
+    "promtool": "prometheus",
+    "prometheus": "prometheus",
+    "amtool": "prometheus-alertmanager",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "victoria-metrics": "victoria-metrics",
+}
+"""Programs, and the packages of Debian's that they are in."""
+
+
+def program(name):
+    """Return the path of a program; without it a test fails, it never skips."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(
+            f"{name} is missing: apt-get install -y --no-install-recommends {PACKAGES[name]}"
+        )
+    return found
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(check, seconds=PATIENCE_SECONDS, what=None):
+    """Return the first truthy result of ``check``; fail with ``what()`` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds:g} s: {found if what is None else what()!r}")
+        time.sleep(0.1)
+    return found
+
+
+def is_ready(url):
+    """Whether a Prometheus, or what has its endpoints, answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def ended(process):
+    """End a program that a test has started, and return its exit code."""
+    process.terminate()
+    try:
+        return process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+@contextlib.contextmanager
+def serving_demo(folder, *options):
+    """Run ``demo --serve``; give the line that says where. Interrupted, it ends with 0."""
+    command = [sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve"]
+    with subprocess.Popen(
+        [*command, *options],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "220"},
+    ) as demo:
+        try:
+            lines = iter(demo.stdout.readline, "")
+            yield next(line for line in lines if line.startswith("Serving "))
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(60) == 0
+        finally:
+            demo.kill()
+
+
+@contextlib.contextmanager
+def running_prometheus(folder, target):
+    """Run a Prometheus that scrapes one engine every second; give its address once it answers."""
+    job = {"job_name": "engine", "static_configs": [{"targets": [target]}]}
+    config = folder / "prometheus.yml"
+    config.write_text(  # JSON is YAML
+        json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
+    )
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [
+        program("prometheus"),
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={url.removeprefix('http://')}",
+        "--enable-feature=exemplar-storage",
+    ]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+    ):
+        try:
+            eventually(lambda: process.poll() is not None or is_ready(url))
+            assert process.poll() is None, (folder / "log").read_text()
+            yield url
+        finally:
+            ended(process)
