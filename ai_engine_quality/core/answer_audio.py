@@ -1,0 +1,273 @@
+"""What the provider gave against what was played: holes in answers, and audio that was lost. Pure.
+
+Audio is told apart by level into *sounding* and *silent*. Silence that the provider gave is a pause
+of its voice, and belongs there; silence that it did not give is a hole. So each answer keeps where
+in its sounding audio the pauses stand, and a silence played elsewhere is a hole. What was given to
+sound and never did, though no barge-in threw it away, is lost.
+
+Nothing can be told of silent frames where nobody says what was given: then only frames that did not
+come, between two sounding ones, are holes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SILENT_RMS = 30.0
+"""16-bit RMS (-61 dBov) under which a frame holds no sound, in what is given and in what is played."""
+
+MIN_HOLE_SECONDS = 0.04
+"""A shorter one is what a jitter buffer evens out."""
+
+MAX_BLIND_HOLE_SECONDS = 1.5
+"""Where nothing says that the answer went on, a longer gap may lie between two answers."""
+
+PLACE_TOLERANCE_SECONDS = 0.25
+"""How far a pause may be played from where it was given: chunks are given whole."""
+
+LEFT_OVER_SECONDS = 0.15
+"""Sounding audio that was given and not played, from which it isn't a difference of edges."""
+
+LEFT_OVER_SHARE = 0.02
+"""And the same as a share of the answer: resampling and changes of level move edges."""
+
+MAX_ANSWERS_AHEAD = 16
+"""Answers that were given and are not played yet; what is given beyond joins the last."""
+
+MAX_PAUSES = 64
+"""Pauses given and not played yet, of one answer; what comes beyond joins the last."""
+
+
+class AnswerTotals(NamedTuple):
+    """What the answers of a call came to. Seconds."""
+
+    given: float
+    lost: float
+    thrown_away: float
+    cut: int
+    holes: int
+    hole_seconds: float
+    longest_hole: float
+
+
+class _Answer:
+    """One answer as the provider gave it, and how much of it was played."""
+
+    __slots__ = ("barged", "complete", "given", "given_since", "pauses", "played")
+
+    def __init__(self, at: float) -> None:
+        self.given_since = at
+        self.given = 0.0
+        """Sounding seconds."""
+        self.played = 0.0
+        """Sounding seconds."""
+        self.complete = False
+        self.barged = False
+        self.pauses: list[tuple[float, float]] = []
+        """(place in the sounding audio, seconds of silence), those not yet played."""
+
+    def copy(self) -> _Answer:
+        """Return an equal one that changes for itself."""
+        new = _Answer(self.given_since)
+        new.given, new.played, new.complete = self.given, self.played, self.complete
+        new.barged, new.pauses = self.barged, self.pauses.copy()
+        return new
+
+    @property
+    def left_over(self) -> float:
+        """Sounding seconds that were given and not played; 0 within the tolerance."""
+        left = self.given - self.played
+        return left if left > LEFT_OVER_SECONDS + LEFT_OVER_SHARE * self.given else 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it is still to come."""
+        return self.complete and not self.left_over
+
+    def pause(self, seconds: float) -> None:
+        """Take note of silence that is given after the sounding audio so far."""
+        place = self.given
+        if self.pauses and (len(self.pauses) >= MAX_PAUSES or self.pauses[-1][0] >= place):
+            place, before = self.pauses.pop()
+            seconds += before
+        self.pauses.append((place, seconds))
+
+    def allowed(self, silent: float) -> float:
+        """Return how much of a silence was given here, and take it from what is still due."""
+        reach = self.played + PLACE_TOLERANCE_SECONDS
+        allowed = 0.0
+        while self.pauses and self.pauses[0][0] <= reach and allowed < silent:
+            place, pause = self.pauses.pop(0)
+            taken = min(pause, silent - allowed)
+            allowed += taken
+            if pause - taken > 0.005:
+                self.pauses.insert(0, (place, pause - taken))
+        return allowed
+
+
+class AnswerAudio:
+    """Keeps the account of one call's answers."""
+
+    __slots__ = (
+        "_answers", "_cut", "_given", "_holes", "_last_given_at", "_longest", "_lost",
+        "_missing", "_run_answer", "_silent", "_hole_seconds", "_thrown", "hinted",
+        "_barged_at",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.hinted = False
+        """Whether somebody says what was given."""
+        self._answers: list[_Answer] = []
+        self._given = self._lost = self._thrown = 0.0
+        self._cut = self._holes = 0
+        self._hole_seconds = self._longest = 0.0
+        self._silent = self._missing = 0.0
+        self._run_answer: _Answer | None = None
+        self._last_given_at = float("-inf")
+        self._barged_at = float("-inf")
+
+    def copy(self) -> AnswerAudio:
+        """Return an equal one that changes for itself."""
+        new = AnswerAudio.__new__(AnswerAudio)
+        for name in self.__slots__:
+            setattr(new, name, getattr(self, name))
+        new._answers = [answer.copy() for answer in self._answers]
+        if self._run_answer in self._answers:
+            new._run_answer = new._answers[self._answers.index(self._run_answer)]
+        return new
+
+    # What the provider gives.
+
+    def give(self, at: float, seconds: float, silent: float) -> None:
+        """Take note of audio that the provider handed over, ``silent`` seconds of it silence."""
+        self.hinted = True
+        silent = min(silent, seconds)
+        self._given += seconds
+        answer = self._receiving(at)
+        self._last_given_at = at
+        if silent > 0:
+            answer.pause(silent)
+        answer.given += seconds - silent
+
+    def begin(self, at: float) -> None:
+        """Take note that a new answer begins: what is given from now on belongs to it."""
+        if self._answers and (self._answers[-1].given or self._answers[-1].complete):
+            self._answers[-1].complete = True
+            self._open(at)
+
+    def complete(self) -> None:
+        """Take note that the provider has given all of its answer."""
+        if self._answers:
+            self._answers[-1].complete = True
+
+    def barge_in(self, at: float) -> None:
+        """Take note that the answer that is played now is thrown away, for the caller speaks."""
+        self._barged_at = at
+        for answer in self._answers:
+            if answer.given_since <= at:
+                answer.barged = True
+
+    def flush(self, at: float, seconds: float) -> None:
+        """Take note that ``seconds`` of what was sent will not be played: a barge-in."""
+        if self._answers:
+            self._answers[0].played = max(0.0, self._answers[0].played - seconds)
+        self.barge_in(at)
+
+    def _receiving(self, at: float) -> _Answer:
+        """Return the answer that audio given now belongs to."""
+        last = self._answers[-1] if self._answers else None
+        if last is None or last.complete:
+            return self._open(at)
+        if last.barged and at > self._barged_at + 0.7 and at > self._last_given_at + 0.5:
+            last.complete = True
+            return self._open(at)
+        return last
+
+    def _open(self, at: float) -> _Answer:
+        while self._answers and self._answers[0].over and self._answers[0] is not self._run_answer:
+            self._settle()
+        if len(self._answers) >= MAX_ANSWERS_AHEAD:
+            self._settle()
+        answer = _Answer(at)
+        self._answers.append(answer)
+        return answer
+
+    # What is played, in the order in which it is heard.
+
+    def silence(self, seconds: float) -> None:
+        """Take a frame without sound."""
+        if not self._silent and not self._missing and self._answers:
+            self._run_answer = self._answers[0]
+        self._silent += seconds
+
+    def gap(self, seconds: float) -> None:
+        """Take time in which no frame came."""
+        if not self._silent and not self._missing and self._answers:
+            self._run_answer = self._answers[0]
+        self._missing += seconds
+
+    def sound(self, at: float, seconds: float) -> None:
+        """Take a frame with sound, heard from ``at``."""
+        if self._silent or self._missing:
+            self._end_run(at)
+        if self._answers:
+            self._answers[0].played += seconds
+
+    def _end_run(self, at: float) -> None:
+        """End a silence: it was a pause, a hole, or the time between two answers."""
+        silent, missing = self._silent, self._missing
+        self._silent = self._missing = 0.0
+        began = self._run_answer
+        self._run_answer = None
+        if not self._answers:
+            return
+        self._move_on(at, silent + missing)
+        answer = self._answers[0]
+        if answer is not began or not answer.played:
+            return
+        hole = missing + silent - answer.allowed(silent + missing)
+        if hole >= MIN_HOLE_SECONDS - 1e-9:
+            self.hole(hole)
+
+    def _move_on(self, at: float, run: float) -> None:
+        """Leave answers that are over, when the sound after a silence must be the next one's."""
+        while len(self._answers) > 1:
+            answer, following = self._answers[0], self._answers[1]
+            lost = answer.complete and following.given_since >= at - run
+            if not (answer.over or lost or answer.barged):
+                return
+            self._settle()
+
+    def hole(self, seconds: float) -> None:
+        """Count a hole."""
+        self._holes += 1
+        self._hole_seconds += seconds
+        self._longest = max(self._longest, seconds)
+
+    def _settle(self) -> None:
+        """Close the account of the first answer."""
+        answer = self._answers.pop(0)
+        left = answer.left_over
+        if answer.barged:
+            self._thrown += left
+        else:
+            self._lost += left
+        self._cut += answer.barged or left > 2 * LEFT_OVER_SECONDS
+
+    # What others may ask.
+
+    def unfinished(self) -> bool | None:
+        """Whether the answer that is played was cut off, were it to end here; None: unknown."""
+        if not self._answers:
+            return None
+        answer = self._answers[0]
+        return not answer.complete or answer.left_over > 0
+
+    def totals(self) -> AnswerTotals:
+        """Return the totals, as if the call ended here. It changes the account: copy it first."""
+        while self._answers:
+            self._settle()
+        return AnswerTotals(
+            self._given, self._lost, self._thrown, self._cut,
+            self._holes, self._hole_seconds, self._longest,
+        )  # fmt: skip

@@ -1,0 +1,322 @@
+"""The two tracks of a call: when each frame was heard, and where each talkspurt begins and ends.
+
+Frames cross the engine's edge at one time and are heard at another. The caller's were spoken before
+they arrived, and may have been held up on the way; the agent's are played after those before them,
+so that what is sent early is heard later. Each track turns its frames into the edges of talkspurts
+(ITU-T P.59), at the times at which they were heard, for :mod:`turn_taking` to put together.
+
+Echo: a frame of the caller's is the agent's echo where it is quieter than a share of what the agent
+played a moment ago: D. L. Duttweiler's comparison, which he credits to A. A. Geigel ("A twelve-
+channel digital echo canceler", IEEE Trans. Commun. 26, 1978).
+"""
+
+from __future__ import annotations
+
+from ai_engine_quality.core.answer_audio import (
+    MAX_BLIND_HOLE_SECONDS,
+    SILENT_RMS,
+    AnswerAudio,
+)
+from ai_engine_quality.core.turn_taking import Edge, TurnTaking
+from ai_engine_quality.core.voice_activity import VoiceActivity
+
+ONSET_SECONDS = 0.055
+"""Speech must last this long to be a talkspurt, three frames of 20 ms: clicks are shorter."""
+
+HANGOVER_SECONDS = 0.2
+"""A shorter silence is part of a talkspurt: P.59's least pause."""
+
+SPARSE_SECONDS = 0.1
+"""Frames that stand for more are looks at a track now and then."""
+
+WARM_UP_SECONDS = 0.3
+"""The caller's line is listened to for its noise so long before anything on it is speech."""
+
+ECHO_SHARE = 0.2
+"""The caller's voice is louder than this share of the agent's: -14 dB; echo is mostly under -20."""
+
+ECHO_BLOCK_SECONDS = 0.3
+"""Echo comes back within one to two of these."""
+
+STALL_SECONDS = 0.5
+"""A caller's track from which nothing comes for longer stood still."""
+
+MAX_AHEAD_SECONDS = 60.0
+"""No far end buffers more than this."""
+
+JITTER_SECONDS = 0.04
+"""Time that frames may come late, in sum, before it is a hole."""
+
+IDLE_SLEW = 0.05
+SLEW = 0.002
+"""Share of its length by which a frame shortens what the far end is thought to hold: a sender whose
+clock is a little fast isn't ahead. More between answers, where nothing sounds."""
+
+DEAD_LINE_RMS = 9.0
+"""Digital silence: A-law's smallest code is 8."""
+
+
+class CallerTrack:
+    """What came from the caller."""
+
+    __slots__ = (
+        "_agent", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
+        "_hang", "_media", "_onset", "_speaking", "_turns", "_voice",
+        "first_at", "last_at", "loudest", "longest_stall", "resolution", "stalls",
+        "voice_over_agent", "agent_seconds", "seconds",
+    )  # fmt: skip
+
+    def __init__(self, turns: TurnTaking, agent: AgentTrack) -> None:
+        self._turns = turns
+        self._agent = agent
+        self._voice = VoiceActivity(WARM_UP_SECONDS)
+        self._media = 0.0
+        self._onset = self._hang = 0.0
+        self._speaking = False
+        self._candidate_media = self._candidate_offset = 0.0
+        self._end_media = self._end_offset = 0.0
+        self.first_at: float | None = None
+        self.last_at = float("-inf")
+        self.loudest = 0.0
+        self.stalls = 0
+        self.longest_stall = 0.0
+        self.resolution = 0.0
+        self.voice_over_agent = self.agent_seconds = self.seconds = 0.0
+
+    def hear(self, at: float, level: float, seconds: float) -> None:
+        """Take a frame that arrived at ``at``.
+
+        What is held up on the way arrives in a burst; then its frames were spoken earlier than they
+        came. So an edge lies at its place in the audio, plus the least delay of the frames from it
+        until it is decided.
+        """
+        if self.first_at is None:
+            self.first_at = at - seconds
+            self._media = at - seconds
+        elif at - self.last_at > STALL_SECONDS and at - self.last_at > 3 * seconds:
+            self.stalls += 1
+            self.longest_stall = max(self.longest_stall, at - self.last_at)
+        self.last_at = at
+        self.resolution += 0.02 * (seconds - self.resolution) if self.seconds else seconds
+        self.seconds += seconds
+        media = self._media
+        self._media = media + seconds
+        offset = at - self._media
+        if level > self.loudest:
+            self.loudest = level
+        echo = self._agent.loudest_near(at)
+        voiced = self._voice.hear(level, seconds, echo * ECHO_SHARE, echo < 100.0)
+        if voiced:
+            if not self._onset:
+                self._candidate_media, self._candidate_offset = media, offset
+            elif offset < self._candidate_offset:
+                self._candidate_offset = offset
+            self._onset += seconds
+            if self._speaking or self._onset >= ONSET_SECONDS:
+                self._end_media, self._end_offset, self._hang = self._media, offset, 0.0
+                if not self._speaking:
+                    self._start(seconds)
+            return
+        self._onset = 0.0
+        if self._speaking:
+            if offset < self._end_offset:
+                self._end_offset = offset
+            self._hang += seconds
+            if self._hang >= HANGOVER_SECONDS and self._hang >= 1.5 * seconds:
+                self.end(seconds)
+
+    def _start(self, seconds: float) -> None:
+        self._speaking = True
+        half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
+        self._turns.put(self._candidate_media + self._candidate_offset + half, Edge.CALLER_STARTS)
+
+    def end(self, seconds: float = 0.0) -> None:
+        """End the talkspurt, if there is one, where its last frame with speech ended."""
+        if self._speaking:
+            self._speaking = False
+            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
+            self._turns.put(self._end_media + self._end_offset + half, Edge.CALLER_ENDS)
+
+    def settled(self, now: float) -> float:
+        """Return until when no more edges can be found."""
+        if self._speaking:
+            return min(now, self._end_media + self._end_offset)
+        if self._onset:
+            return min(now, self._candidate_media + self._candidate_offset)
+        return now - 2 * self.resolution
+
+    def link(self, turns: TurnTaking, agent: AgentTrack) -> None:
+        """Work for these from now on: a twin does for twins."""
+        self._turns, self._agent = turns, agent
+
+    def end_of_track(self, now: float) -> None:
+        """Take note that the call ends."""
+        behind = self._agent.last_at - self.last_at
+        if self.seconds and behind > STALL_SECONDS and behind > 3 * self.resolution:
+            self.stalls += 1
+            self.longest_stall = max(self.longest_stall, behind)
+        if self._speaking and now - self.last_at > HANGOVER_SECONDS or self._hang:
+            self.end(self.resolution)
+
+    def cannot_hear(self) -> str | None:
+        """Return why the caller's voice can't be told; None where it can."""
+        if not self.seconds:
+            return "the caller's track was not seen"
+        return None
+
+    def idle(self, now: float) -> None:
+        """Take note that nothing came until ``now``."""
+        if self._speaking and now - self.last_at > STALL_SECONDS + 3 * self.resolution:
+            self.end(self.resolution)
+
+
+class AgentTrack:
+    """What was sent to the caller, and when it was played."""
+
+    __slots__ = (
+        "_answers", "_blocks", "_candidate", "_end", "_last_voiced_end", "_onset", "_slip",
+        "_speaking", "_turns", "_voice", "_loud_before", "ever_voiced", "last_at",
+        "resolution", "seconds", "_cut_by_gap",
+    )  # fmt: skip
+
+    def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
+        self._turns = turns
+        self._answers = answers
+        self._voice = VoiceActivity(0.0)
+        self._blocks: dict[int, float] = {}
+        self._end = float("-inf")
+        self._candidate = self._last_voiced_end = 0.0
+        self._onset = 0.0
+        self._speaking = False
+        self._slip = 0.0
+        self._loud_before = False
+        self._cut_by_gap = 0.0
+        self.ever_voiced = False
+        self.last_at = float("-inf")
+        self.resolution = 0.0
+        self.seconds = 0.0
+
+    def loudest_near(self, at: float) -> float:
+        """Return the highest level that was played in the last 0.3 to 0.6 s, 16-bit RMS."""
+        block = int(at / ECHO_BLOCK_SECONDS)
+        blocks = self._blocks
+        now, before = blocks.get(block, 0.0), blocks.get(block - 1, 0.0)
+        return now if now > before else before
+
+    def hear(self, at: float, level: float, seconds: float) -> None:
+        """Take a frame that was sent at ``at``: it is heard then, or after those before it."""
+        self.last_at = at
+        self.resolution += 0.02 * (seconds - self.resolution) if self.seconds else seconds
+        self.seconds += seconds
+        start = self._end
+        if at >= start:
+            if at > start:
+                self._late(at, seconds)
+                start = at
+        elif start - at > MAX_AHEAD_SECONDS:
+            return
+        sounding = level >= SILENT_RMS
+        ahead = start - at
+        if ahead > 0.02:
+            self._end = start + seconds * (1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW))
+        else:
+            self._end = start + seconds
+        if sounding:
+            self._answers.sound(start, seconds)
+            block = int(start / ECHO_BLOCK_SECONDS)
+            loudest = self._blocks.get(block)
+            if loudest is None:
+                self._new_block(block, at, level)
+            elif level > loudest:
+                self._blocks[block] = level
+        else:
+            self._answers.silence(seconds)
+        if self._voice.hear(level, seconds, 0.0, True):
+            self._voiced(start, seconds)
+        else:
+            self._onset = 0.0
+            self._loud_before = False
+            if self._speaking and start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
+                self.end(seconds)
+
+    def _voiced(self, start: float, seconds: float) -> None:
+        if not self._onset:
+            self._candidate = start
+        if self._cut_by_gap:
+            self._turns.put(start, Edge.HOLE, self._cut_by_gap)
+        self._cut_by_gap = 0.0
+        self._loud_before = True
+        self._onset += seconds
+        if not self._speaking and self._onset >= ONSET_SECONDS:
+            self._speaking = self.ever_voiced = True
+            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
+            self._turns.put(self._candidate - half, Edge.AGENT_STARTS)
+        if self._speaking:
+            self._last_voiced_end = start + seconds
+
+    def _late(self, at: float, seconds: float) -> None:
+        """Take note that this frame came after all before it had been played."""
+        gap = at - self._end
+        if gap > MAX_BLIND_HOLE_SECONDS:
+            self._slip = 0.0
+        else:
+            self._slip = max(0.0, self._slip - 0.005 * seconds) + gap
+        missing = gap
+        if gap <= JITTER_SECONDS or seconds > SPARSE_SECONDS:
+            missing = 0.0
+            if self._slip > JITTER_SECONDS and seconds <= SPARSE_SECONDS:
+                missing, self._slip = self._slip, 0.0
+        if missing:
+            if self._answers.hinted:
+                self._answers.gap(missing)
+            elif self._loud_before and missing <= MAX_BLIND_HOLE_SECONDS:
+                self._cut_by_gap = missing
+        if self._speaking and at - self._last_voiced_end >= max(HANGOVER_SECONDS, 1.5 * seconds):
+            self.end(seconds)
+        if gap > JITTER_SECONDS:
+            self._onset = 0.0
+
+    def _new_block(self, block: int, at: float, level: float) -> None:
+        if len(self._blocks) > 8:
+            oldest = int(at / ECHO_BLOCK_SECONDS) - 2
+            for known in [known for known in self._blocks if known < oldest]:
+                del self._blocks[known]
+        self._blocks[block] = level
+
+    def end(self, seconds: float = 0.0) -> None:
+        """End the talkspurt, if there is one, where its last frame with speech ended."""
+        if self._speaking:
+            self._speaking = False
+            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
+            unfinished = self._answers.unfinished() if self._answers.hinted else None
+            self._turns.put(self._last_voiced_end - half, Edge.AGENT_ENDS, 0.0, unfinished)
+
+    def flush(self, at: float) -> None:
+        """Take note that the far end throws away what it hasn't played yet."""
+        self._answers.flush(at, max(0.0, self._end - at))
+        self._end = min(self._end, at)
+        if self._speaking:
+            self._last_voiced_end = min(self._last_voiced_end, at)
+            self.end()
+        self._turns.flush(at)
+
+    def settled(self, now: float) -> float:
+        """Return until when no more edges can be found."""
+        if self._speaking:
+            return min(now, self._last_voiced_end)
+        return min(now, self._candidate) if self._onset else now
+
+    def link(self, turns: TurnTaking, answers: AnswerAudio) -> None:
+        """Work for these from now on: a twin does for twins."""
+        self._turns, self._answers = turns, answers
+
+    def end_of_track(self) -> None:
+        """Take note that the call ends."""
+        self.end(self.resolution)
+
+    def idle(self, now: float) -> None:
+        """Take note that nothing came until ``now``."""
+        if self._speaking and now - max(self._end, self._last_voiced_end) >= max(
+            HANGOVER_SECONDS, 1.5 * self.resolution
+        ):
+            self.end(self.resolution)

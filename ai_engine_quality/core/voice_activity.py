@@ -1,0 +1,147 @@
+"""Is a frame of speech? By its level alone, over a floor that adapts. Pure.
+
+The floor follows the noise in two ways. *Minimum statistics* (R. Martin, "Spectral subtraction
+based on minimum statistics", EUSIPCO 1994; here over the level of the whole band, not over bins):
+speech pauses at least every few seconds, so the least smoothed level of the last seconds is noise.
+It finds the floor again when the noise rises, without being told when nobody speaks. Between its
+updates, a *recursive mean and deviation* of the frames without speech follow the noise closely, so
+that a restless noise keeps a wider margin than a steady one.
+
+What is far below the talker's own active level is no speech either, however silent the line: ITU-T
+P.56 takes the line 15.9 dB below it. Talkspurt, hangover and pause are ITU-T P.59's terms.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+QUIETEST_SPEECH = 36.0
+"""16-bit RMS (-59 dBov) under which nothing is speech; lines idle at 7 and more."""
+
+UNDER_THE_TALKER = 0.14
+"""Share of the talker's mean level from which a frame is speech: -17 dB, near P.56's margin."""
+
+STEADY_MARGIN = 1.5
+"""Times the mean noise that a frame of speech must exceed: 3.5 dB, for noise that hardly varies."""
+
+DEVIATIONS = 4.5
+"""And mean absolute deviations of the noise that it must lie above the mean."""
+
+SUB_WINDOW_SECONDS = 0.4
+SUB_WINDOWS = 6
+"""Martin's window: the least level of the last 2.4 s, in pieces of 0.4 s."""
+
+SMOOTHING_SECONDS = 0.06
+MINIMUM_BIAS = 1.15
+"""The least of several smoothed levels lies this much under the mean of a steady noise."""
+
+NOISE_SECONDS = 0.5
+TALKER_SECONDS = 1.5
+"""Time constants of the recursive means, in seconds of noise and of speech."""
+
+FORGET_TALKER_SECONDS = 40.0
+"""A talker who isn't heard is forgotten at this time constant: the next may be quieter."""
+
+_LEVEL_AT_START = 20.0
+
+
+class VoiceActivity:
+    """Judges one track's frames, in the order in which they are heard.
+
+    Args:
+        warm_up: Seconds in which the floor is only learned and nothing is called speech.
+    """
+
+    __slots__ = (
+        "_deviation", "_least", "_minima", "_smooth", "_sub_left", "_warm_up",
+        "noise", "talker", "threshold",
+    )  # fmt: skip
+
+    def __init__(self, warm_up: float) -> None:
+        self._warm_up = warm_up
+        self.noise = _LEVEL_AT_START
+        """Mean level of the frames without speech, 16-bit RMS."""
+        self._deviation = 0.0
+        self.talker = 0.0
+        """Mean level of the frames with speech, 16-bit RMS; 0 where there was none yet."""
+        self.threshold = QUIETEST_SPEECH
+        """The level over which a frame is speech, 16-bit RMS."""
+        self._smooth = -1.0
+        self._least = float("inf")
+        self._minima = array("d")
+        self._sub_left = SUB_WINDOW_SECONDS
+
+    @property
+    def deviation(self) -> float:
+        """Mean absolute deviation of the noise, as a share of its mean."""
+        return self._deviation / self.noise if self.noise > 0 else 0.0
+
+    def hear(self, level: float, seconds: float, echo: float, quiet: bool) -> bool:
+        """Take a frame, and return whether it is speech.
+
+        Args:
+            level: Its 16-bit RMS.
+            seconds: How much audio it stands for.
+            echo: What the other side may have left in it, 16-bit RMS; speech is louder.
+            quiet: Whether the other side is silent, so that this frame tells about the noise.
+        """
+        smooth = self._smooth
+        if smooth < 0:
+            smooth = level
+        weight = seconds / SMOOTHING_SECONDS
+        smooth += (level - smooth) * (weight if weight < 0.5 else 0.5)
+        self._smooth = smooth
+        if smooth < self._least:
+            self._least = smooth
+        self._sub_left -= seconds
+        if self._sub_left <= 0:
+            self._end_sub_window()
+        if self._warm_up > 0:
+            self._learn(level, seconds)
+            return False
+        if level > self.threshold:
+            if level <= echo:
+                return False
+            weight = seconds / TALKER_SECONDS
+            talker = self.talker
+            self.talker = talker + (level - talker) * (weight if weight < 1 else 1.0)
+            return True
+        if quiet:
+            weight = seconds / NOISE_SECONDS
+            if weight > 0.2:
+                weight = 0.2
+            off = level - self.noise
+            self.noise += off * weight
+            self._deviation += ((off if off > 0 else -off) - self._deviation) * weight
+        return False
+
+    def _learn(self, level: float, seconds: float) -> None:
+        """Begin with the noise of the first frames."""
+        self._warm_up -= seconds
+        if self._warm_up <= 0:
+            self._minima.append(self._least)
+            self.noise = max(self._least * MINIMUM_BIAS, 1.0)
+            self._deviation = self.noise * 0.1
+            self._set_threshold()
+
+    def _end_sub_window(self) -> None:
+        """Look at the least level of the window, as Martin does, and set the threshold anew."""
+        minima = self._minima
+        minima.append(self._least)
+        if len(minima) > SUB_WINDOWS:
+            del minima[0]
+        self._least = self._smooth
+        self._sub_left = SUB_WINDOW_SECONDS
+        if len(minima) == SUB_WINDOWS:
+            floor = min(minima) * MINIMUM_BIAS
+            if floor > self.noise:
+                self.noise = floor
+        self.talker -= self.talker * (SUB_WINDOW_SECONDS / FORGET_TALKER_SECONDS)
+        self._set_threshold()
+
+    def _set_threshold(self) -> None:
+        steady = self.noise * STEADY_MARGIN
+        restless = self.noise + self._deviation * DEVIATIONS
+        self.threshold = max(
+            QUIETEST_SPEECH, steady, restless, self.talker * UNDER_THE_TALKER
+        )
