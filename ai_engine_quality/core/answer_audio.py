@@ -13,11 +13,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ai_engine_quality.core.twins import twin
+
 SILENT_RMS = 30.0
 """16-bit RMS (-61 dBov) under which a frame holds no sound, in what is given and in what is played."""
 
-MIN_HOLE_SECONDS = 0.04
-"""A shorter one is what a jitter buffer evens out."""
+MIN_FILLED_SECONDS = 0.06
+"""Less silence than was given is a difference of edges: frames fall otherwise on the audio."""
+
+RECENT_SECONDS = 0.7
+"""What stopped so long ago may be what a barge-in made stop."""
+
+CUT_SECONDS = 0.3
+"""An answer of which more was left had not been said."""
 
 MAX_BLIND_HOLE_SECONDS = 1.5
 """Where nothing says that the answer went on, a longer gap may lie between two answers."""
@@ -30,6 +38,9 @@ LEFT_OVER_SECONDS = 0.15
 
 LEFT_OVER_SHARE = 0.02
 """And the same as a share of the answer: resampling and changes of level move edges."""
+
+ASKED_AFTER_SECONDS = 0.1
+"""The agent must have been silent so long when the caller's words end, if they ask for an answer."""
 
 MAX_ANSWERS_AHEAD = 16
 """Answers that were given and are not played yet; what is given beyond joins the last."""
@@ -53,7 +64,9 @@ class AnswerTotals(NamedTuple):
 class _Answer:
     """One answer as the provider gave it, and how much of it was played."""
 
-    __slots__ = ("barged", "complete", "given", "given_since", "pauses", "played")
+    __slots__ = (
+        "barged", "complete", "given", "given_since", "heard_from", "heard_to", "pauses", "played",
+    )  # fmt: skip
 
     def __init__(self, at: float) -> None:
         self.given_since = at
@@ -61,17 +74,12 @@ class _Answer:
         """Sounding seconds."""
         self.played = 0.0
         """Sounding seconds."""
+        self.heard_from = float("inf")
+        self.heard_to = float("-inf")
         self.complete = False
         self.barged = False
         self.pauses: list[tuple[float, float]] = []
         """(place in the sounding audio, seconds of silence), those not yet played."""
-
-    def copy(self) -> _Answer:
-        """Return an equal one that changes for itself."""
-        new = _Answer(self.given_since)
-        new.given, new.played, new.complete = self.given, self.played, self.complete
-        new.barged, new.pauses = self.barged, self.pauses.copy()
-        return new
 
     @property
     def left_over(self) -> float:
@@ -83,6 +91,10 @@ class _Answer:
     def over(self) -> bool:
         """Whether nothing of it is still to come."""
         return self.complete and not self.left_over
+
+    def heard_around(self, at: float) -> bool:
+        """Return whether it was what the caller heard at a time, or shortly before."""
+        return self.heard_from <= at and self.heard_to >= at - RECENT_SECONDS
 
     def pause(self, seconds: float) -> None:
         """Take note of silence that is given after the sounding audio so far."""
@@ -111,7 +123,7 @@ class AnswerAudio:
     __slots__ = (
         "_answers", "_cut", "_given", "_holes", "_last_given_at", "_longest", "_lost",
         "_missing", "_run_answer", "_silent", "_hole_seconds", "_thrown", "hinted",
-        "_barged_at",
+        "_asked_at", "_completed", "_last", "_sounded_at",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -123,15 +135,16 @@ class AnswerAudio:
         self._hole_seconds = self._longest = 0.0
         self._silent = self._missing = 0.0
         self._run_answer: _Answer | None = None
+        self._last: _Answer | None = None
+        self._completed = False
         self._last_given_at = float("-inf")
-        self._barged_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._sounded_at = float("-inf")
 
     def copy(self) -> AnswerAudio:
         """Return an equal one that changes for itself."""
-        new = AnswerAudio.__new__(AnswerAudio)
-        for name in self.__slots__:
-            setattr(new, name, getattr(self, name))
-        new._answers = [answer.copy() for answer in self._answers]
+        new = twin(self)
+        new._answers = [twin(answer) for answer in self._answers]
         if self._run_answer in self._answers:
             new._run_answer = new._answers[self._answers.index(self._run_answer)]
         return new
@@ -157,15 +170,21 @@ class AnswerAudio:
 
     def complete(self) -> None:
         """Take note that the provider has given all of its answer."""
+        self._completed = True
         if self._answers:
             self._answers[-1].complete = True
 
     def barge_in(self, at: float) -> None:
-        """Take note that the answer that is played now is thrown away, for the caller speaks."""
-        self._barged_at = at
+        """Take note that the answer that was heard then is thrown away, for the caller speaks."""
         for answer in self._answers:
-            if answer.given_since <= at:
+            if answer.heard_around(at):
                 answer.barged = True
+        last = self._last
+        if last is not None and last.heard_around(at) and not last.barged:
+            self._lost -= last.left_over
+            self._thrown += last.left_over
+            self._cut += not self._was_cut(last)
+            self._last = None
 
     def flush(self, at: float, seconds: float) -> None:
         """Take note that ``seconds`` of what was sent will not be played: a barge-in."""
@@ -173,13 +192,20 @@ class AnswerAudio:
             self._answers[0].played = max(0.0, self._answers[0].played - seconds)
         self.barge_in(at)
 
+    def asked(self, at: float) -> None:
+        """Take note that the caller has spoken: what is given from now on answers that.
+
+        Not while the agent speaks: what it is given then is still the same answer's.
+        """
+        if at - self._sounded_at >= ASKED_AFTER_SECONDS:
+            self._asked_at = at
+
     def _receiving(self, at: float) -> _Answer:
         """Return the answer that audio given now belongs to."""
         last = self._answers[-1] if self._answers else None
         if last is None or last.complete:
             return self._open(at)
-        if last.barged and at > self._barged_at + 0.7 and at > self._last_given_at + 0.5:
-            last.complete = True
+        if self._asked_at > self._last_given_at:  # and its completion was never told
             return self._open(at)
         return last
 
@@ -210,8 +236,13 @@ class AnswerAudio:
         """Take a frame with sound, heard from ``at``."""
         if self._silent or self._missing:
             self._end_run(at)
+        self._sounded_at = at + seconds
         if self._answers:
-            self._answers[0].played += seconds
+            answer = self._answers[0]
+            answer.played += seconds
+            answer.heard_to = at + seconds
+            if at < answer.heard_from:
+                answer.heard_from = at
 
     def _end_run(self, at: float) -> None:
         """End a silence: it was a pause, a hole, or the time between two answers."""
@@ -225,16 +256,18 @@ class AnswerAudio:
         answer = self._answers[0]
         if answer is not began or not answer.played:
             return
-        hole = missing + silent - answer.allowed(silent + missing)
-        if hole >= MIN_HOLE_SECONDS - 1e-9:
-            self.hole(hole)
+        filled = silent - answer.allowed(silent)
+        if filled < MIN_FILLED_SECONDS - 1e-9:
+            filled = 0.0
+        if filled or missing:
+            self.hole(filled + missing)
 
     def _move_on(self, at: float, run: float) -> None:
         """Leave answers that are over, when the sound after a silence must be the next one's."""
         while len(self._answers) > 1:
             answer, following = self._answers[0], self._answers[1]
-            lost = answer.complete and following.given_since >= at - run
-            if not (answer.over or lost or answer.barged):
+            silent_since = at - run
+            if not (answer.over or answer.barged or following.given_since >= silent_since):
                 return
             self._settle()
 
@@ -246,13 +279,18 @@ class AnswerAudio:
 
     def _settle(self) -> None:
         """Close the account of the first answer."""
-        answer = self._answers.pop(0)
-        left = answer.left_over
+        answer = self._last = self._answers.pop(0)
         if answer.barged:
-            self._thrown += left
+            self._thrown += answer.left_over
         else:
-            self._lost += left
-        self._cut += answer.barged or left > 2 * LEFT_OVER_SECONDS
+            self._lost += answer.left_over
+        self._cut += answer.barged or self._was_cut(answer)
+
+    def _was_cut(self, answer: _Answer) -> bool:
+        """Return whether an answer ended before all of it had been said."""
+        if not answer.played:
+            return False
+        return answer.left_over > CUT_SECONDS or (self._completed and not answer.complete)
 
     # What others may ask.
 
@@ -263,8 +301,13 @@ class AnswerAudio:
         answer = self._answers[0]
         return not answer.complete or answer.left_over > 0
 
-    def totals(self) -> AnswerTotals:
-        """Return the totals, as if the call ended here. It changes the account: copy it first."""
+    def totals(self, end: float) -> AnswerTotals:
+        """Return the totals, as if the call ended here. It changes the account: copy it first.
+
+        What is being said when the call ends is neither lost nor cut: somebody hung up.
+        """
+        if self._answers and self._answers[0].heard_to > end - RECENT_SECONDS:
+            self._answers.clear()
         while self._answers:
             self._settle()
         return AnswerTotals(

@@ -111,7 +111,7 @@ class Ear:
         self._answers = AnswerAudio()
         self._turns = TurnTaking(self._answers)
         self._agent = AgentTrack(self._turns, self._answers)
-        self._caller = CallerTrack(self._turns, self._agent)
+        self._caller = CallerTrack(self._turns, self._agent, self._answers)
         self._pending = array("d")
         self._limit = 4 * BATCH
         self._ordered = True
@@ -263,7 +263,7 @@ class Ear:
         new._caller = twin(self._caller)
         new._turns.link(new._answers)
         new._agent.link(new._turns, new._answers)
-        new._caller.link(new._turns, new._agent)
+        new._caller.link(new._turns, new._agent, new._answers)
         return new
 
     def _finish(self, now: float) -> Heard:
@@ -275,11 +275,11 @@ class Ear:
         self._caller.end_of_track(until)
         self._agent.end_of_track()
         self._turns.finish(until)
-        return self._heard()
+        return self._heard(until)
 
-    def _heard(self) -> Heard:
+    def _heard(self, until: float) -> Heard:
         caller, agent, turns = self._caller, self._agent, self._turns
-        totals = self._answers.totals()
+        totals = self._answers.totals(until)
         hinted = self._answers.hinted
         heard_agent = agent.seconds > 0
         reason = caller.cannot_hear()

@@ -17,7 +17,7 @@ from ai_engine_quality.core.answer_audio import (
     SILENT_RMS,
     AnswerAudio,
 )
-from ai_engine_quality.core.turn_taking import Edge, TurnTaking
+from ai_engine_quality.core.turn_taking import MIN_WORDS_SECONDS, Edge, TurnTaking
 from ai_engine_quality.core.voice_activity import VoiceActivity
 
 ONSET_SECONDS = 0.055
@@ -31,6 +31,10 @@ SPARSE_SECONDS = 0.1
 
 WARM_UP_SECONDS = 0.3
 """The caller's line is listened to for its noise so long before anything on it is speech."""
+
+MOST_CALLER_NOISE = 0.7
+MOST_AGENT_NOISE = 0.25
+"""Share of the talker's level that noise may ask for: an engine sends little noise."""
 
 ECHO_SHARE = 0.2
 """The caller's voice is louder than this share of the agent's: -14 dB; echo is mostly under -20."""
@@ -60,16 +64,18 @@ class CallerTrack:
     """What came from the caller."""
 
     __slots__ = (
-        "_agent", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
+        "_agent", "_answers", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
         "_hang", "_media", "_onset", "_speaking", "_turns", "_voice",
         "first_at", "last_at", "loudest", "longest_stall", "resolution", "stalls",
         "voice_over_agent", "agent_seconds", "seconds",
     )  # fmt: skip
 
-    def __init__(self, turns: TurnTaking, agent: AgentTrack) -> None:
+    def __init__(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
         self._turns = turns
         self._agent = agent
-        self._voice = VoiceActivity(WARM_UP_SECONDS)
+        self._answers = answers
+        self._started = 0.0
+        self._voice = VoiceActivity(WARM_UP_SECONDS, MOST_CALLER_NOISE)
         self._media = 0.0
         self._onset = self._hang = 0.0
         self._speaking = False
@@ -105,7 +111,7 @@ class CallerTrack:
         if level > self.loudest:
             self.loudest = level
         echo = self._agent.loudest_near(at)
-        voiced = self._voice.hear(level, seconds, echo * ECHO_SHARE, echo < 100.0)
+        voiced = self._voice.hear(level, seconds, echo * ECHO_SHARE, echo < 100.0 and not self._speaking)
         if voiced:
             if not self._onset:
                 self._candidate_media, self._candidate_offset = media, offset
@@ -128,14 +134,18 @@ class CallerTrack:
     def _start(self, seconds: float) -> None:
         self._speaking = True
         half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
-        self._turns.put(self._candidate_media + self._candidate_offset + half, Edge.CALLER_STARTS)
+        self._started = self._candidate_media + self._candidate_offset + half
+        self._turns.put(self._started, Edge.CALLER_STARTS)
 
     def end(self, seconds: float = 0.0) -> None:
         """End the talkspurt, if there is one, where its last frame with speech ended."""
         if self._speaking:
             self._speaking = False
             half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
-            self._turns.put(self._end_media + self._end_offset + half, Edge.CALLER_ENDS)
+            ends = self._end_media + self._end_offset + half
+            self._turns.put(ends, Edge.CALLER_ENDS)
+            if ends - self._started >= MIN_WORDS_SECONDS:
+                self._answers.asked(ends)
 
     def settled(self, now: float) -> float:
         """Return until when no more edges can be found."""
@@ -145,9 +155,9 @@ class CallerTrack:
             return min(now, self._candidate_media + self._candidate_offset)
         return now - 2 * self.resolution
 
-    def link(self, turns: TurnTaking, agent: AgentTrack) -> None:
+    def link(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
         """Work for these from now on: a twin does for twins."""
-        self._turns, self._agent = turns, agent
+        self._turns, self._agent, self._answers = turns, agent, answers
 
     def end_of_track(self, now: float) -> None:
         """Take note that the call ends."""
@@ -182,7 +192,7 @@ class AgentTrack:
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
         self._turns = turns
         self._answers = answers
-        self._voice = VoiceActivity(0.0)
+        self._voice = VoiceActivity(0.0, MOST_AGENT_NOISE)
         self._blocks: dict[int, float] = {}
         self._end = float("-inf")
         self._candidate = self._last_voiced_end = 0.0
@@ -231,7 +241,7 @@ class AgentTrack:
                 self._blocks[block] = level
         else:
             self._answers.silence(seconds)
-        if self._voice.hear(level, seconds, 0.0, True):
+        if self._voice.hear(level, seconds, 0.0, not self._speaking):
             self._voiced(start, seconds)
         else:
             self._onset = 0.0
@@ -257,14 +267,15 @@ class AgentTrack:
     def _late(self, at: float, seconds: float) -> None:
         """Take note that this frame came after all before it had been played."""
         gap = at - self._end
-        if gap > MAX_BLIND_HOLE_SECONDS:
-            self._slip = 0.0
+        missing = 0.0
+        if seconds > SPARSE_SECONDS:
+            pass
+        elif gap > JITTER_SECONDS:
+            missing, self._slip = gap, 0.0
+            self._voice.nothing()
         else:
             self._slip = max(0.0, self._slip - 0.005 * seconds) + gap
-        missing = gap
-        if gap <= JITTER_SECONDS or seconds > SPARSE_SECONDS:
-            missing = 0.0
-            if self._slip > JITTER_SECONDS and seconds <= SPARSE_SECONDS:
+            if self._slip > JITTER_SECONDS:
                 missing, self._slip = self._slip, 0.0
         if missing:
             if self._answers.hinted:

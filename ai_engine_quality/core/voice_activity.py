@@ -18,8 +18,9 @@ from array import array
 QUIETEST_SPEECH = 36.0
 """16-bit RMS (-59 dBov) under which nothing is speech; lines idle at 7 and more."""
 
-UNDER_THE_TALKER = 0.14
-"""Share of the talker's mean level from which a frame is speech: -17 dB, near P.56's margin."""
+UNDER_THE_TALKER = 0.19
+"""Share of the talker's mean level from which a frame is speech: P.56's margin, as the mean level
+of frames lies 1 to 2 dB under the active level."""
 
 STEADY_MARGIN = 1.5
 """Times the mean noise that a frame of speech must exceed: 3.5 dB, for noise that hardly varies."""
@@ -28,11 +29,11 @@ DEVIATIONS = 4.5
 """And mean absolute deviations of the noise that it must lie above the mean."""
 
 SUB_WINDOW_SECONDS = 0.4
-SUB_WINDOWS = 6
-"""Martin's window: the least level of the last 2.4 s, in pieces of 0.4 s."""
+SUB_WINDOWS = 8
+"""Martin's window: the least level of the last 3.2 s, in pieces of 0.4 s."""
 
-SMOOTHING_SECONDS = 0.06
-MINIMUM_BIAS = 1.15
+SMOOTHING_SECONDS = 0.04
+MINIMUM_BIAS = 1.1
 """The least of several smoothed levels lies this much under the mean of a steady noise."""
 
 NOISE_SECONDS = 0.5
@@ -50,15 +51,17 @@ class VoiceActivity:
 
     Args:
         warm_up: Seconds in which the floor is only learned and nothing is called speech.
+        most_noise: The highest threshold that noise may lead to, as a share of the talker's level.
     """
 
     __slots__ = (
-        "_deviation", "_least", "_minima", "_smooth", "_sub_left", "_warm_up",
+        "_deviation", "_least", "_minima", "_most_noise", "_smooth", "_sub_left", "_warm_up",
         "noise", "talker", "threshold",
     )  # fmt: skip
 
-    def __init__(self, warm_up: float) -> None:
+    def __init__(self, warm_up: float, most_noise: float) -> None:
         self._warm_up = warm_up
+        self._most_noise = most_noise
         self.noise = _LEVEL_AT_START
         """Mean level of the frames without speech, 16-bit RMS."""
         self._deviation = 0.0
@@ -83,7 +86,7 @@ class VoiceActivity:
             level: Its 16-bit RMS.
             seconds: How much audio it stands for.
             echo: What the other side may have left in it, 16-bit RMS; speech is louder.
-            quiet: Whether the other side is silent, so that this frame tells about the noise.
+            quiet: Whether nobody speaks, so that this frame tells about the noise.
         """
         smooth = self._smooth
         if smooth < 0:
@@ -115,6 +118,10 @@ class VoiceActivity:
             self._deviation += ((off if off > 0 else -off) - self._deviation) * weight
         return False
 
+    def nothing(self) -> None:
+        """Take note that for a while nothing was there at all: the floor is at 0."""
+        self._smooth = self._least = 0.0
+
     def _learn(self, level: float, seconds: float) -> None:
         """Begin with the noise of the first frames."""
         self._warm_up -= seconds
@@ -142,6 +149,7 @@ class VoiceActivity:
     def _set_threshold(self) -> None:
         steady = self.noise * STEADY_MARGIN
         restless = self.noise + self._deviation * DEVIATIONS
-        self.threshold = max(
-            QUIETEST_SPEECH, steady, restless, self.talker * UNDER_THE_TALKER
-        )
+        noise = max(steady, restless)
+        if self.talker and noise > self.talker * self._most_noise:
+            noise = self.talker * self._most_noise
+        self.threshold = max(QUIETEST_SPEECH, noise, self.talker * UNDER_THE_TALKER)

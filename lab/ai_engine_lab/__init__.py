@@ -1,0 +1,1 @@
+"""What proves and shows the quality score: no engine needs it."""
