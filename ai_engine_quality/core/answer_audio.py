@@ -24,14 +24,19 @@ MIN_FILLED_SECONDS = 0.06
 RECENT_SECONDS = 0.7
 """What stopped so long ago may be what a barge-in made stop."""
 
-CUT_SECONDS = 0.3
-"""An answer of which more was left had not been said."""
-
 MAX_BLIND_HOLE_SECONDS = 1.5
 """Where nothing says that the answer went on, a longer gap may lie between two answers."""
 
-PLACE_TOLERANCE_SECONDS = 0.25
-"""How far a pause may be played from where it was given: chunks are given whole."""
+PLACE_TOLERANCE_SECONDS = 0.06
+"""How much earlier a pause may be played than it was given: frames fall otherwise on the audio."""
+
+MOST_SKIPPED_SECONDS = 3.0
+"""Where audio is lost a pause comes earlier, by no more than this, and is known by its length."""
+
+CHUNK_SECONDS = 0.25
+"""Pauses that lie closer may be one."""
+
+LENGTH_TOLERANCE_SECONDS = 0.05
 
 LEFT_OVER_SECONDS = 0.15
 """Sounding audio that was given and not played, from which it isn't a difference of edges."""
@@ -66,6 +71,7 @@ class _Answer:
 
     __slots__ = (
         "barged", "complete", "given", "given_since", "heard_from", "heard_to", "pauses", "played",
+        "skipped",
     )  # fmt: skip
 
     def __init__(self, at: float) -> None:
@@ -74,6 +80,8 @@ class _Answer:
         """Sounding seconds."""
         self.played = 0.0
         """Sounding seconds."""
+        self.skipped = 0.0
+        """Sounding seconds before this that seem to be lost."""
         self.heard_from = float("inf")
         self.heard_to = float("-inf")
         self.complete = False
@@ -106,7 +114,7 @@ class _Answer:
 
     def allowed(self, silent: float) -> float:
         """Return how much of a silence was given here, and take it from what is still due."""
-        reach = self.played + PLACE_TOLERANCE_SECONDS
+        reach = self.played + self.skipped + PLACE_TOLERANCE_SECONDS
         allowed = 0.0
         while self.pauses and self.pauses[0][0] <= reach and allowed < silent:
             place, pause = self.pauses.pop(0)
@@ -114,7 +122,27 @@ class _Answer:
             allowed += taken
             if pause - taken > 0.005:
                 self.pauses.insert(0, (place, pause - taken))
-        return allowed
+        return allowed or self._after_a_skip(silent)
+
+    def _after_a_skip(self, silent: float) -> float:
+        """Return the same where audio before it may have been lost: then the length tells."""
+        longer = 0.0  # a pause may have been given in two pieces
+        previous = float("-inf")
+        for index, (place, pause) in enumerate(self.pauses):
+            if place - self.played > MOST_SKIPPED_SECONDS:
+                break
+            longer = pause + (longer if place - previous <= CHUNK_SECONDS else 0.0)
+            previous = place
+            if any(_as_long(given, silent) for given in (pause, longer)):
+                self.skipped = place - self.played
+                del self.pauses[: index + 1]
+                return silent
+        return 0.0
+
+
+def _as_long(pause: float, silent: float) -> bool:
+    """Return whether a silence is as long as a pause that was given."""
+    return pause >= MIN_FILLED_SECONDS and abs(pause - silent) <= LENGTH_TOLERANCE_SECONDS
 
 
 class AnswerAudio:
@@ -290,7 +318,7 @@ class AnswerAudio:
         """Return whether an answer ended before all of it had been said."""
         if not answer.played:
             return False
-        return answer.left_over > CUT_SECONDS or (self._completed and not answer.complete)
+        return self._completed and not answer.complete
 
     # What others may ask.
 

@@ -32,6 +32,12 @@ SPARSE_SECONDS = 0.1
 WARM_UP_SECONDS = 0.3
 """The caller's line is listened to for its noise so long before anything on it is speech."""
 
+QUIETEST_CALLER_RMS = 36.0
+"""-59 dBov: lines idle at 7 and more, and callers may be quiet."""
+
+QUIETEST_AGENT_RMS = 120.0
+"""-49 dBov: louder than comfort noise, which may be there from the first frame."""
+
 MOST_CALLER_NOISE = 0.7
 MOST_AGENT_NOISE = 0.25
 """Share of the talker's level that noise may ask for: an engine sends little noise."""
@@ -47,6 +53,9 @@ STALL_SECONDS = 0.5
 
 MAX_AHEAD_SECONDS = 60.0
 """No far end buffers more than this."""
+
+COMFORT_MARGIN = 1.5
+"""A frame sounds that is over the noise that the engine sends as silence, times this."""
 
 JITTER_SECONDS = 0.04
 """Time that frames may come late, in sum, before it is a hole."""
@@ -75,7 +84,7 @@ class CallerTrack:
         self._agent = agent
         self._answers = answers
         self._started = 0.0
-        self._voice = VoiceActivity(WARM_UP_SECONDS, MOST_CALLER_NOISE)
+        self._voice = VoiceActivity(QUIETEST_CALLER_RMS, WARM_UP_SECONDS, MOST_CALLER_NOISE)
         self._media = 0.0
         self._onset = self._hang = 0.0
         self._speaking = False
@@ -192,7 +201,7 @@ class AgentTrack:
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
         self._turns = turns
         self._answers = answers
-        self._voice = VoiceActivity(0.0, MOST_AGENT_NOISE)
+        self._voice = VoiceActivity(QUIETEST_AGENT_RMS, 0.0, MOST_AGENT_NOISE)
         self._blocks: dict[int, float] = {}
         self._end = float("-inf")
         self._candidate = self._last_voiced_end = 0.0
@@ -225,7 +234,8 @@ class AgentTrack:
                 start = at
         elif start - at > MAX_AHEAD_SECONDS:
             return
-        sounding = level >= SILENT_RMS
+        silence = self._voice.steady_noise * COMFORT_MARGIN
+        sounding = level >= (silence if silence > SILENT_RMS else SILENT_RMS)
         ahead = start - at
         if ahead > 0.02:
             self._end = start + seconds * (1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW))

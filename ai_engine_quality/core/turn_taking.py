@@ -28,8 +28,14 @@ call ends. Full marks for a turn end far below (EVA, arXiv 2605.13841: none are 
 NEW_ANSWER_SECONDS = 1.5
 """An agent that speaks again after so long begins a new answer, though the caller said nothing."""
 
+MIN_REPLY_SECONDS = 0.08
+"""An agent that begins sooner after words does not answer them: nothing answers as fast."""
+
 MIN_REACTION_SECONDS = 0.12
 """An agent that falls silent sooner had come to its end: nothing stops as fast."""
+
+MIN_CUT_REACTION_SECONDS = 0.05
+"""The same where it is known that it had not come to its end."""
 
 MAX_BLIND_REACTION_SECONDS = 2.0
 """Where nobody says what was given, a later end is the answer's own."""
@@ -39,6 +45,9 @@ MIN_BARGE_IN_SECONDS = 0.45
 
 GAVE_UP_SECONDS = 0.3
 """A caller who was silent for longer when the agent fell silent had not made it stop."""
+
+GAVE_UP_CUT_SECONDS = 1.0
+"""The same where it is known that the agent had not come to its end."""
 
 TOLD_SECONDS = 0.5
 """How far a barge-in that was told may lie from the end of what it stopped."""
@@ -164,7 +173,7 @@ class TurnTaking:
     def _caller_starts(self, at: float) -> None:
         self._caller_since = at
         if self._agent_since is not None:
-            if self._agent_quiet_at is None:
+            if self._agent_quiet_at is None or self._goes_on(at):
                 self._begin_overlap(at)
         elif (
             self._words >= MIN_WORDS_SECONDS
@@ -174,12 +183,17 @@ class TurnTaking:
             self._first_end = self._words_end
 
     def _begin_overlap(self, at: float) -> None:
+        if self._goes_on(at):
+            self._overlap_end = None
+            return
         if self._overlap_since is not None and self._overlap_end is not None:
-            if at - self._overlap_end <= RESUME_SECONDS:
-                self._overlap_end = None
-                return
             self._talk_over(self._overlap_end - self._overlap_since)
         self._overlap_since, self._overlap_end = at, None
+
+    def _goes_on(self, at: float) -> bool:
+        """Return whether a caller who starts again now has only paused while both spoke."""
+        ended = self._overlap_end
+        return ended is not None and at - ended <= RESUME_SECONDS
 
     def _caller_ends(self, at: float) -> None:
         if self._caller_since is None:
@@ -210,8 +224,8 @@ class TurnTaking:
         if self._first_end is not None:
             self.unanswered.add(at - self._first_end)
         asked = self._words >= MIN_WORDS_SECONDS
-        if asked and self._caller_since is None:
-            self.latencies.add(max(0.0, at - self._words_end))
+        if asked and self._caller_since is None and at - self._words_end >= MIN_REPLY_SECONDS:
+            self.latencies.add(at - self._words_end)
         if self.first_word_at is None:
             self.first_word_at = at
         if asked or at - self._spell_end >= NEW_ANSWER_SECONDS:
@@ -232,8 +246,11 @@ class TurnTaking:
         overlap, ended = self._overlap_since, self._overlap_end
         self._overlap_since = self._overlap_end = None
         if overlap is None:
+            if self._agent_cut and self._caller_since is not None:
+                self._answers.barge_in(end)  # it stopped in a pause: nothing to be timed
             return
-        if ended is not None and ended < end - GAVE_UP_SECONDS:
+        patience = GAVE_UP_CUT_SECONDS if self._agent_cut else GAVE_UP_SECONDS
+        if ended is not None and ended < end - patience:
             self._talk_over(ended - overlap)
             return
         length = end - overlap
@@ -249,7 +266,7 @@ class TurnTaking:
 
     def _stopped(self, end: float, length: float) -> bool:
         """Return whether the agent fell silent for the caller, not because it had said it all."""
-        if length < MIN_REACTION_SECONDS:
+        if length < (MIN_CUT_REACTION_SECONDS if self._agent_cut else MIN_REACTION_SECONDS):
             return False
         if abs(self._told_at - end) <= TOLD_SECONDS + length:
             return True

@@ -15,9 +15,6 @@ from __future__ import annotations
 
 from array import array
 
-QUIETEST_SPEECH = 36.0
-"""16-bit RMS (-59 dBov) under which nothing is speech; lines idle at 7 and more."""
-
 UNDER_THE_TALKER = 0.19
 """Share of the talker's mean level from which a frame is speech: P.56's margin, as the mean level
 of frames lies 1 to 2 dB under the active level."""
@@ -43,6 +40,12 @@ TALKER_SECONDS = 1.5
 FORGET_TALKER_SECONDS = 40.0
 """A talker who isn't heard is forgotten at this time constant: the next may be quieter."""
 
+STEADY = 6.0
+"""A steady noise has a mean so many times its deviation; white noise has about 20 times."""
+
+DEVIATION_AT_START = 0.35
+"""That of babble, as a share of its mean: better too wide a margin at first than noise for words."""
+
 _LEVEL_AT_START = 20.0
 
 
@@ -50,16 +53,19 @@ class VoiceActivity:
     """Judges one track's frames, in the order in which they are heard.
 
     Args:
+        quietest: 16-bit RMS under which nothing is speech.
         warm_up: Seconds in which the floor is only learned and nothing is called speech.
         most_noise: The highest threshold that noise may lead to, as a share of the talker's level.
     """
 
     __slots__ = (
-        "_deviation", "_least", "_minima", "_most_noise", "_smooth", "_sub_left", "_warm_up",
-        "noise", "talker", "threshold",
+        "_deviation", "_least", "_minima", "_most_noise", "_quietest",
+        "_smooth", "_sub_left", "_talked", "_warm_up", "noise", "steady_noise",
+        "talker", "threshold",
     )  # fmt: skip
 
-    def __init__(self, warm_up: float, most_noise: float) -> None:
+    def __init__(self, quietest: float, warm_up: float, most_noise: float) -> None:
+        self._quietest = quietest
         self._warm_up = warm_up
         self._most_noise = most_noise
         self.noise = _LEVEL_AT_START
@@ -67,8 +73,11 @@ class VoiceActivity:
         self._deviation = 0.0
         self.talker = 0.0
         """Mean level of the frames with speech, 16-bit RMS; 0 where there was none yet."""
-        self.threshold = QUIETEST_SPEECH
+        self.threshold = quietest
         """The level over which a frame is speech, 16-bit RMS."""
+        self._talked = 0.0
+        self.steady_noise = 0.0
+        """Mean level of the noise while it hardly varies, as comfort noise does; else 0."""
         self._smooth = -1.0
         self._least = float("inf")
         self._minima = array("d")
@@ -105,9 +114,11 @@ class VoiceActivity:
         if level > self.threshold:
             if level <= echo:
                 return False
-            weight = seconds / TALKER_SECONDS
-            talker = self.talker
-            self.talker = talker + (level - talker) * (weight if weight < 1 else 1.0)
+            if self._talked < TALKER_SECONDS:
+                self._meet(level, seconds)
+            else:
+                weight = seconds / TALKER_SECONDS
+                self.talker += (level - self.talker) * (weight if weight < 1 else 1.0)
             return True
         if quiet:
             weight = seconds / NOISE_SECONDS
@@ -122,13 +133,19 @@ class VoiceActivity:
         """Take note that for a while nothing was there at all: the floor is at 0."""
         self._smooth = self._least = 0.0
 
+    def _meet(self, level: float, seconds: float) -> None:
+        """Get to know the talker: at first the mean is over all frames."""
+        self._talked += seconds
+        self.talker += (level - self.talker) * (seconds / self._talked)
+        self._set_threshold()
+
     def _learn(self, level: float, seconds: float) -> None:
         """Begin with the noise of the first frames."""
         self._warm_up -= seconds
         if self._warm_up <= 0:
             self._minima.append(self._least)
             self.noise = max(self._least * MINIMUM_BIAS, 1.0)
-            self._deviation = self.noise * 0.1
+            self._deviation = self.noise * DEVIATION_AT_START
             self._set_threshold()
 
     def _end_sub_window(self) -> None:
@@ -147,9 +164,10 @@ class VoiceActivity:
         self._set_threshold()
 
     def _set_threshold(self) -> None:
+        self.steady_noise = self.noise if self._deviation * STEADY < self.noise else 0.0
         steady = self.noise * STEADY_MARGIN
         restless = self.noise + self._deviation * DEVIATIONS
         noise = max(steady, restless)
         if self.talker and noise > self.talker * self._most_noise:
             noise = self.talker * self._most_noise
-        self.threshold = max(QUIETEST_SPEECH, noise, self.talker * UNDER_THE_TALKER)
+        self.threshold = max(self._quietest, noise, self.talker * UNDER_THE_TALKER)

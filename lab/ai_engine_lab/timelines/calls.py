@@ -72,22 +72,27 @@ class _Studio:
         self.truth = Truth()
         self.early: list[tuple[float, float]] = []
 
+    def framed(self, seconds: float) -> int:
+        """Return the same in samples, in whole frames: an engine sends and leaves out frames."""
+        size = int(self.condition.frame_seconds * RATE)
+        return round(seconds * RATE / size) * size
+
     def play(self, answer: Answer) -> None:
         """Play an answer as the engine does, and note what the provider gives for it."""
         samples = answer.voice.samples
         active = _mask(answer.voice.active, len(samples))
-        place, at, media = int(answer.starts * RATE), 0, 0
+        place, at, media = self.framed(answer.starts), 0, 0
         pieces: list[tuple[int, int, int]] = []  # (place in the call, from, to)
         for hole in answer.holes:
-            stop = int(hole.after * RATE)
+            stop = round(hole.after / CHUNK_SECONDS) * int(CHUNK_SECONDS * RATE)
             pieces.append((place + at, media, stop))
-            at, media = at + stop - media + int(hole.seconds * RATE), stop
+            at, media = at + stop - media + self.framed(hole.seconds), stop
         if answer.skipped:
-            first, last = (int(x * RATE) for x in answer.skipped)
+            first, last = (self.framed(x) for x in answer.skipped)
             pieces.append((place + at, media, first))
             at, media = at + first - media, last
         pieces.append((place + at, media, len(samples)))
-        stops = self.n if answer.stops is None else min(self.n, int(answer.stops * RATE))
+        stops = self.n if answer.stops is None else min(self.n, self.framed(answer.stops))
         for start, begin, end in pieces:
             count = max(0, min(end - begin, stops - start))
             self.agent[start : start + count] = samples[begin : begin + count]
@@ -96,8 +101,8 @@ class _Studio:
         for hole, (start, begin, end) in zip(answer.holes, pieces, strict=False):
             resumes = start + end - begin
             if hole.filled:
-                self.sent[resumes : resumes + int(hole.seconds * RATE)] = True
-            self.truth.holes.append(hole.seconds)
+                self.sent[resumes : resumes + self.framed(hole.seconds)] = True
+            self.truth.holes.append(self.framed(hole.seconds) / RATE)
         last = min(stops, pieces[-1][0] + pieces[-1][2] - pieces[-1][1])
         sounds = np.flatnonzero(self.agent_active[place:last])
         self.spans[id(answer)] = ((place + sounds[0]) / RATE, (place + sounds[-1]) / RATE)
@@ -109,24 +114,28 @@ class _Studio:
         barged = any(answer is other for _, other in self.script.barge_ins)
         cancelled = answer.stops is not None and (answer.kind == "cut" or barged)
         slips = [(hole.after, hole.seconds) for hole in answer.holes]
-        at, last = answer.starts - 0.06, 0.0
+        at, last, given_to = answer.starts - 0.06, 0.0, 0.0
         for begin in range(0, len(samples), int(CHUNK_SECONDS * RATE)):
             chunk = samples[begin : begin + int(CHUNK_SECONDS * RATE)]
             media = begin / RATE
             at = max(answer.starts - 0.06 + media / speed, last)
-            held = sum(seconds for after, seconds in slips if media + CHUNK_SECONDS > after)
+            held = sum(
+                seconds for after, seconds in slips if media > after - CHUNK_SECONDS / 2 - 1e-6
+            )
             if held:
-                at = max(at, answer.starts + media + held - CHUNK_SECONDS)
+                at = max(at, answer.starts + media + held - 0.03)
             if cancelled and at > (answer.stops or 0.0):
                 break
             self._chunk(at, chunk)
-            last = at
+            last, given_to = at, media + len(chunk) / RATE
         else:
             if not (cancelled and answer.kind == "cut"):
                 self.given.append(("answer_complete", last + 0.03, 0.0, 0.0))
-        if answer.skipped:
-            first, end = (int(x * RATE) for x in answer.skipped)
-            levels = _levels(samples[first:end], 160)
+        gone = answer.skipped
+        if answer.kind == "cut" and answer.stops is not None:
+            gone = (answer.stops - answer.starts, given_to)
+        if gone and gone[1] > gone[0]:
+            levels = _levels(samples[int(gone[0] * RATE) : int(gone[1] * RATE)], 160)
             self.truth.lost += float(np.sum(levels >= SILENT_RMS)) * 0.02
 
     def _chunk(self, at: float, chunk: Samples) -> None:
@@ -193,7 +202,9 @@ def _tell_truth(studio: _Studio) -> None:
         truth.unanswered.append(end - (words.starts + words.voice.ends))
     for words, answer in script.barge_ins:
         reaction = spans[id(answer)][1] - (words.starts + words.voice.starts)
-        if reaction >= _LEAST_OVERLAP:
+        first = int((words.starts + words.voice.starts) * RATE)
+        over = studio.agent_active[first : first + max(0, int(reaction * RATE))]
+        if np.sum(over) >= _LEAST_OVERLAP * RATE:
             truth.reactions.append(reaction)
     for words in script.words:
         if words.kind == "talk_over":

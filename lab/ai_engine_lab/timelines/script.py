@@ -88,6 +88,7 @@ class Writer:
     ) -> None:
         self._chance = chance
         self._now = float(chance.uniform(5, 11) if late_greeting else chance.uniform(0.3, 2))
+        self._hung_up = False
         self._script = Script([], [], 0.0, [], [], [])
         known = voices(real=real)
         self._short = [voice for voice in known if 0.45 <= voice.ends - voice.starts <= 4]
@@ -104,6 +105,8 @@ class Writer:
             self._now += self._uniform(0.4, 2.5)
             happening = names[int(self._chance.choice(len(names), p=shares / shares.sum()))]
             getattr(self, f"_{happening}")()
+            if self._hung_up:
+                break
         self._script.seconds = self._now + self._uniform(0.3, 2.0)
         return self._script
 
@@ -152,6 +155,7 @@ class Writer:
         self._now += self._uniform(3.5, 9.0)
         if self._chance.random() < 0.2:  # the caller hangs up
             self._script.unanswered.append((words, None))
+            self._hung_up = True
             return
         self._script.unanswered.append((words, self._reply(0.3, 1.5)))
 
