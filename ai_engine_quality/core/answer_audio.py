@@ -18,7 +18,7 @@ from ai_engine_quality.core.twins import twin
 SILENT_RMS = 30.0
 """16-bit RMS (-61 dBov) under which a frame holds no sound, in what is given and in what is played."""
 
-MIN_FILLED_SECONDS = 0.06
+MIN_FILLED_SECONDS = 0.1
 """Less silence than was given is a difference of edges: frames fall otherwise on the audio."""
 
 RECENT_SECONDS = 0.7
@@ -29,6 +29,9 @@ MAX_BLIND_HOLE_SECONDS = 1.5
 
 PLACE_TOLERANCE_SECONDS = 0.06
 """How much earlier a pause may be played than it was given: frames fall otherwise on the audio."""
+
+PLACE_SHARE = 0.01
+"""And as a share of the sounding audio before it."""
 
 MOST_SKIPPED_SECONDS = 3.0
 """Where audio is lost a pause comes earlier, by no more than this, and is known by its length."""
@@ -114,7 +117,7 @@ class _Answer:
 
     def allowed(self, silent: float) -> float:
         """Return how much of a silence was given here, and take it from what is still due."""
-        reach = self.played + self.skipped + PLACE_TOLERANCE_SECONDS
+        reach = self.played * (1 + PLACE_SHARE) + self.skipped + PLACE_TOLERANCE_SECONDS
         allowed = 0.0
         while self.pauses and self.pauses[0][0] <= reach and allowed < silent:
             place, pause = self.pauses.pop(0)

@@ -54,6 +54,12 @@ STALL_SECONDS = 0.5
 MAX_AHEAD_SECONDS = 60.0
 """No far end buffers more than this."""
 
+COMFORT_AFTER_SECONDS = 0.6
+"""An agent that is silent for longer does not pause: what the engine sends now is its silence."""
+
+COMFORT_WEIGHT = 0.1
+"""Of one frame in the mean level of that silence."""
+
 COMFORT_MARGIN = 1.5
 """A frame sounds that is over the noise that the engine sends as silence, times this."""
 
@@ -193,7 +199,7 @@ class AgentTrack:
     """What was sent to the caller, and when it was played."""
 
     __slots__ = (
-        "_answers", "_blocks", "_candidate", "_end", "_last_voiced_end", "_onset", "_slip",
+        "_answers", "_blocks", "_candidate", "_comfort", "_quiet_for", "_silence", "_end", "_last_voiced_end", "_onset", "_slip",
         "_speaking", "_turns", "_voice", "_loud_before", "ever_voiced", "last_at",
         "resolution", "seconds", "_cut_by_gap",
     )  # fmt: skip
@@ -205,6 +211,9 @@ class AgentTrack:
         self._blocks: dict[int, float] = {}
         self._end = float("-inf")
         self._candidate = self._last_voiced_end = 0.0
+        self._quiet_for = 0.0
+        self._comfort = 0.0
+        self._silence = SILENT_RMS
         self._onset = 0.0
         self._speaking = False
         self._slip = 0.0
@@ -234,8 +243,7 @@ class AgentTrack:
                 start = at
         elif start - at > MAX_AHEAD_SECONDS:
             return
-        silence = self._voice.steady_noise * COMFORT_MARGIN
-        sounding = level >= (silence if silence > SILENT_RMS else SILENT_RMS)
+        sounding = level >= self._silence
         ahead = start - at
         if ahead > 0.02:
             self._end = start + seconds * (1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW))
@@ -256,8 +264,14 @@ class AgentTrack:
         else:
             self._onset = 0.0
             self._loud_before = False
-            if self._speaking and start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
-                self.end(seconds)
+            self._quiet_for += seconds
+            if self._speaking:
+                if start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
+                    self.end(seconds)
+            elif self._quiet_for > COMFORT_AFTER_SECONDS:
+                self._comfort += (level - self._comfort) * COMFORT_WEIGHT
+                silence = self._comfort * COMFORT_MARGIN
+                self._silence = silence if silence > SILENT_RMS else SILENT_RMS
 
     def _voiced(self, start: float, seconds: float) -> None:
         if not self._onset:
@@ -266,6 +280,7 @@ class AgentTrack:
             self._turns.put(start, Edge.HOLE, self._cut_by_gap)
         self._cut_by_gap = 0.0
         self._loud_before = True
+        self._quiet_for = 0.0
         self._onset += seconds
         if not self._speaking and self._onset >= ONSET_SECONDS:
             self._speaking = self.ever_voiced = True
@@ -283,6 +298,7 @@ class AgentTrack:
         elif gap > JITTER_SECONDS:
             missing, self._slip = gap, 0.0
             self._voice.nothing()
+            self._quiet_for = 0.0
         else:
             self._slip = max(0.0, self._slip - 0.005 * seconds) + gap
             if self._slip > JITTER_SECONDS:

@@ -40,9 +40,6 @@ TALKER_SECONDS = 1.5
 FORGET_TALKER_SECONDS = 40.0
 """A talker who isn't heard is forgotten at this time constant: the next may be quieter."""
 
-STEADY = 6.0
-"""A steady noise has a mean so many times its deviation; white noise has about 20 times."""
-
 DEVIATION_AT_START = 0.35
 """That of babble, as a share of its mean: better too wide a margin at first than noise for words."""
 
@@ -60,8 +57,7 @@ class VoiceActivity:
 
     __slots__ = (
         "_deviation", "_least", "_minima", "_most_noise", "_quietest",
-        "_smooth", "_sub_left", "_talked", "_warm_up", "noise", "steady_noise",
-        "talker", "threshold",
+        "_smooth", "_sub_left", "_talked", "_warm_up", "noise", "talker", "threshold",
     )  # fmt: skip
 
     def __init__(self, quietest: float, warm_up: float, most_noise: float) -> None:
@@ -76,8 +72,6 @@ class VoiceActivity:
         self.threshold = quietest
         """The level over which a frame is speech, 16-bit RMS."""
         self._talked = 0.0
-        self.steady_noise = 0.0
-        """Mean level of the noise while it hardly varies, as comfort noise does; else 0."""
         self._smooth = -1.0
         self._least = float("inf")
         self._minima = array("d")
@@ -164,7 +158,6 @@ class VoiceActivity:
         self._set_threshold()
 
     def _set_threshold(self) -> None:
-        self.steady_noise = self.noise if self._deviation * STEADY < self.noise else 0.0
         steady = self.noise * STEADY_MARGIN
         restless = self.noise + self._deviation * DEVIATIONS
         noise = max(steady, restless)

@@ -180,17 +180,14 @@ def generate(condition: Condition, seed: int, *, real: bool = True) -> Call:
         studio.play(answer)
     for words in script.words:
         studio.speak(words)
+    _add_music(studio)
     _tell_truth(studio)
     _add_sounds(studio)
     observations = _observe(studio)
     return Call(
-        condition, seed, _STARTED_AT, _STARTED_AT + script.seconds + _jump(condition),
+        condition, seed, _STARTED_AT, _STARTED_AT + studio.n / RATE + condition.jump,
         observations, studio.truth,
     )  # fmt: skip
-
-
-def _jump(condition: Condition) -> float:
-    return condition.jump
 
 
 def _tell_truth(studio: _Studio) -> None:
@@ -198,7 +195,7 @@ def _tell_truth(studio: _Studio) -> None:
     for words, answer in script.waits:
         truth.latencies.append(spans[id(answer)][0] - (words.starts + words.voice.ends))
     for words, late in script.unanswered:
-        end = script.seconds if late is None else spans[id(late)][0]
+        end = studio.n / RATE if late is None else spans[id(late)][0]
         truth.unanswered.append(end - (words.starts + words.voice.ends))
     for words, answer in script.barge_ins:
         reaction = spans[id(answer)][1] - (words.starts + words.voice.starts)
@@ -228,8 +225,6 @@ def _add_sounds(studio: _Studio) -> None:
             at = np.arange(int(0.1 * RATE)) / RATE
             tone = 3000 * (np.sin(2 * np.pi * 770 * at) + np.sin(2 * np.pi * 1336 * at))
             _add_at(studio.words, answer.starts + 1.0, tone)
-    if condition.music:
-        _add_music(studio)
     idle = ~studio.sent
     if condition.comfort:
         studio.agent[idle] += chance.standard_normal(int(idle.sum())) * condition.comfort
@@ -255,6 +250,8 @@ def _add_at(track: Samples, starts: float, sound: Samples) -> None:
 
 def _add_music(studio: _Studio) -> None:
     """Let music play after the last answer: the caller is put on hold."""
+    if not studio.condition.music:
+        return
     first = int((studio.spans[id(studio.script.answers[-1])][1] + 2.5) * RATE)
     more = 12 * RATE
     n = studio.n + more
