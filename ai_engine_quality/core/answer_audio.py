@@ -36,6 +36,9 @@ PLACE_SHARE = 0.01
 MOST_SKIPPED_SECONDS = 3.0
 """Where audio is lost a pause comes earlier, by no more than this, and is known by its length."""
 
+STARVING_SECONDS = 0.4
+"""With less audio ahead an engine may have run out of it."""
+
 CHUNK_SECONDS = 0.25
 """Pauses that lie closer may be one."""
 
@@ -115,20 +118,28 @@ class _Answer:
             seconds += before
         self.pauses.append((place, seconds))
 
-    def allowed(self, silent: float) -> float:
-        """Return how much of a silence was given here, and take it from what is still due."""
+    def allowed(self, silent: float, ahead: float) -> float:
+        """Return how much of a silence was given here, and take it from what is still due.
+
+        ``ahead`` is what was given and not yet played when it began.
+        """
         reach = self.played * (1 + PLACE_SHARE) + self.skipped + PLACE_TOLERANCE_SECONDS
         allowed = 0.0
         while self.pauses and self.pauses[0][0] <= reach and allowed < silent:
             place, pause = self.pauses.pop(0)
             taken = min(pause, silent - allowed)
             allowed += taken
-            if pause - taken > 0.005:
+            if pause - taken > 2 * LENGTH_TOLERANCE_SECONDS:
                 self.pauses.insert(0, (place, pause - taken))
-        return allowed or self._after_a_skip(silent)
+        if silent - allowed < MIN_FILLED_SECONDS - 1e-9 or ahead < STARVING_SECONDS:
+            return allowed
+        return max(allowed, self._after_a_skip(silent))
 
     def _after_a_skip(self, silent: float) -> float:
-        """Return the same where audio before it may have been lost: then the length tells."""
+        """Return the same where audio before it may have been lost, part of a pause maybe.
+
+        An engine that has audio left doesn't fall silent of itself.
+        """
         longer = 0.0  # a pause may have been given in two pieces
         previous = float("-inf")
         for index, (place, pause) in enumerate(self.pauses):
@@ -136,23 +147,18 @@ class _Answer:
                 break
             longer = pause + (longer if place - previous <= CHUNK_SECONDS else 0.0)
             previous = place
-            if any(_as_long(given, silent) for given in (pause, longer)):
+            if longer >= silent - LENGTH_TOLERANCE_SECONDS:
                 self.skipped = place - self.played
                 del self.pauses[: index + 1]
                 return silent
         return 0.0
 
 
-def _as_long(pause: float, silent: float) -> bool:
-    """Return whether a silence is as long as a pause that was given."""
-    return pause >= MIN_FILLED_SECONDS and abs(pause - silent) <= LENGTH_TOLERANCE_SECONDS
-
-
 class AnswerAudio:
     """Keeps the account of one call's answers."""
 
     __slots__ = (
-        "_answers", "_cut", "_given", "_holes", "_last_given_at", "_longest", "_lost",
+        "_ahead", "_answers", "_comfort", "_cut", "_given", "_holes", "_last_given_at", "_longest", "_lost",
         "_missing", "_run_answer", "_silent", "_hole_seconds", "_thrown", "hinted",
         "_asked_at", "_completed", "_last", "_sounded_at",
     )  # fmt: skip
@@ -164,7 +170,7 @@ class AnswerAudio:
         self._given = self._lost = self._thrown = 0.0
         self._cut = self._holes = 0
         self._hole_seconds = self._longest = 0.0
-        self._silent = self._missing = 0.0
+        self._silent = self._missing = self._comfort = self._ahead = 0.0
         self._run_answer: _Answer | None = None
         self._last: _Answer | None = None
         self._completed = False
@@ -223,12 +229,13 @@ class AnswerAudio:
             self._answers[0].played = max(0.0, self._answers[0].played - seconds)
         self.barge_in(at)
 
-    def asked(self, at: float) -> None:
+    def asked(self, at: float, silent: float) -> None:
         """Take note that the caller has spoken: what is given from now on answers that.
 
-        Not while the agent speaks: what it is given then is still the same answer's.
+        Not while the agent speaks, or did so less than ``silent`` seconds ago: what it is given
+        then is still the same answer's.
         """
-        if at - self._sounded_at >= ASKED_AFTER_SECONDS:
+        if at - self._sounded_at >= silent:
             self._asked_at = at
 
     def _receiving(self, at: float) -> _Answer:
@@ -253,19 +260,25 @@ class AnswerAudio:
 
     def silence(self, seconds: float) -> None:
         """Take a frame without sound."""
-        if not self._silent and not self._missing and self._answers:
-            self._run_answer = self._answers[0]
+        if not self._silent and not self._missing and not self._comfort:
+            self._begin_run()
         self._silent += seconds
+
+    def comfort(self, seconds: float) -> None:
+        """Take a frame like the noise that the engine sends as silence, or like quiet speech."""
+        if not self._silent and not self._missing and not self._comfort:
+            self._begin_run()
+        self._comfort += seconds
 
     def gap(self, seconds: float) -> None:
         """Take time in which no frame came."""
-        if not self._silent and not self._missing and self._answers:
-            self._run_answer = self._answers[0]
+        if not self._silent and not self._missing and not self._comfort:
+            self._begin_run()
         self._missing += seconds
 
     def sound(self, at: float, seconds: float) -> None:
         """Take a frame with sound, heard from ``at``."""
-        if self._silent or self._missing:
+        if self._silent or self._missing or self._comfort:
             self._end_run(at)
         self._sounded_at = at + seconds
         if self._answers:
@@ -275,19 +288,28 @@ class AnswerAudio:
             if at < answer.heard_from:
                 answer.heard_from = at
 
+    def _begin_run(self) -> None:
+        if self._answers:
+            answer = self._run_answer = self._answers[0]
+            self._ahead = answer.given - answer.played
+
     def _end_run(self, at: float) -> None:
         """End a silence: it was a pause, a hole, or the time between two answers."""
-        silent, missing = self._silent, self._missing
-        self._silent = self._missing = 0.0
+        silent, missing, comfort = self._silent, self._missing, self._comfort
+        self._silent = self._missing = self._comfort = 0.0
         began = self._run_answer
         self._run_answer = None
         if not self._answers:
             return
+        if comfort >= MIN_FILLED_SECONDS - 1e-9 and comfort > silent:
+            silent += comfort
+        else:
+            self._answers[0].played += comfort  # it was quiet speech
         self._move_on(at, silent + missing)
         answer = self._answers[0]
         if answer is not began or not answer.played:
             return
-        filled = silent - answer.allowed(silent)
+        filled = silent - answer.allowed(silent, self._ahead)
         if filled < MIN_FILLED_SECONDS - 1e-9:
             filled = 0.0
         if filled or missing:

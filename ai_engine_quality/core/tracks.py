@@ -13,11 +13,17 @@ channel digital echo canceler", IEEE Trans. Commun. 26, 1978).
 from __future__ import annotations
 
 from ai_engine_quality.core.answer_audio import (
+    ASKED_AFTER_SECONDS,
     MAX_BLIND_HOLE_SECONDS,
     SILENT_RMS,
     AnswerAudio,
 )
-from ai_engine_quality.core.turn_taking import MIN_WORDS_SECONDS, Edge, TurnTaking
+from ai_engine_quality.core.turn_taking import (
+    MIN_WORDS_SECONDS,
+    RESUME_SECONDS,
+    Edge,
+    TurnTaking,
+)
 from ai_engine_quality.core.voice_activity import VoiceActivity
 
 ONSET_SECONDS = 0.055
@@ -60,8 +66,8 @@ COMFORT_AFTER_SECONDS = 0.6
 COMFORT_WEIGHT = 0.1
 """Of one frame in the mean level of that silence."""
 
-COMFORT_MARGIN = 1.5
-"""A frame sounds that is over the noise that the engine sends as silence, times this."""
+COMFORT_SPREAD = 0.25
+"""Frames of that silence lie so close to its mean; a frame of noise deviates by 0.05 to 0.1."""
 
 JITTER_SECONDS = 0.04
 """Time that frames may come late, in sum, before it is a hole."""
@@ -151,6 +157,7 @@ class CallerTrack:
         half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
         self._started = self._candidate_media + self._candidate_offset + half
         self._turns.put(self._started, Edge.CALLER_STARTS)
+        self._answers.asked(self._started, RESUME_SECONDS)
 
     def end(self, seconds: float = 0.0) -> None:
         """End the talkspurt, if there is one, where its last frame with speech ended."""
@@ -160,7 +167,7 @@ class CallerTrack:
             ends = self._end_media + self._end_offset + half
             self._turns.put(ends, Edge.CALLER_ENDS)
             if ends - self._started >= MIN_WORDS_SECONDS:
-                self._answers.asked(ends)
+                self._answers.asked(ends, ASKED_AFTER_SECONDS)
 
     def settled(self, now: float) -> float:
         """Return until when no more edges can be found."""
@@ -199,7 +206,8 @@ class AgentTrack:
     """What was sent to the caller, and when it was played."""
 
     __slots__ = (
-        "_answers", "_blocks", "_candidate", "_comfort", "_quiet_for", "_silence", "_end", "_last_voiced_end", "_onset", "_slip",
+        "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
+        "_quiet_for", "_end", "_last_voiced_end", "_onset", "_slip",
         "_speaking", "_turns", "_voice", "_loud_before", "ever_voiced", "last_at",
         "resolution", "seconds", "_cut_by_gap",
     )  # fmt: skip
@@ -213,7 +221,7 @@ class AgentTrack:
         self._candidate = self._last_voiced_end = 0.0
         self._quiet_for = 0.0
         self._comfort = 0.0
-        self._silence = SILENT_RMS
+        self._comfort_low = self._comfort_high = 0.0
         self._onset = 0.0
         self._speaking = False
         self._slip = 0.0
@@ -243,13 +251,16 @@ class AgentTrack:
                 start = at
         elif start - at > MAX_AHEAD_SECONDS:
             return
-        sounding = level >= self._silence
+        sounding = level >= SILENT_RMS
+        comfort = sounding and self._comfort_low < level < self._comfort_high
         ahead = start - at
         if ahead > 0.02:
             self._end = start + seconds * (1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW))
         else:
             self._end = start + seconds
-        if sounding:
+        if comfort:
+            self._answers.comfort(seconds)
+        elif sounding:
             self._answers.sound(start, seconds)
             block = int(start / ECHO_BLOCK_SECONDS)
             loudest = self._blocks.get(block)
@@ -269,9 +280,10 @@ class AgentTrack:
                 if start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
                     self.end(seconds)
             elif self._quiet_for > COMFORT_AFTER_SECONDS:
-                self._comfort += (level - self._comfort) * COMFORT_WEIGHT
-                silence = self._comfort * COMFORT_MARGIN
-                self._silence = silence if silence > SILENT_RMS else SILENT_RMS
+                known = self._comfort or level
+                self._comfort = known + (level - known) * COMFORT_WEIGHT
+                self._comfort_low = self._comfort * (1 - COMFORT_SPREAD)
+                self._comfort_high = self._comfort * (1 + COMFORT_SPREAD)
 
     def _voiced(self, start: float, seconds: float) -> None:
         if not self._onset:
