@@ -307,8 +307,8 @@ class AnswerAudio:
             self._answers[0].played += comfort  # it was quiet speech
         self._move_on(at, silent + missing)
         answer = self._answers[0]
-        if answer is not began or not answer.played:
-            return
+        if answer is not began or not answer.played or answer.over:
+            return  # what sounds now was not given: music on hold
         filled = silent - answer.allowed(silent, self._ahead)
         if filled < MIN_FILLED_SECONDS - 1e-9:
             filled = 0.0

@@ -54,6 +54,13 @@ ECHO_SHARE = 0.2
 ECHO_BLOCK_SECONDS = 0.3
 """Echo comes back within one to two of these."""
 
+FALL_SECONDS = 0.013
+"""Speech falls by a dB in so many seconds where words end, measured on telephone prompts: so much
+longer they last than noise lets hear."""
+
+DOUBLED = 0.25
+"""A frame of the same level as the last, this share of its length later, is the same frame."""
+
 STALL_SECONDS = 0.5
 """A caller's track from which nothing comes for longer stood still."""
 
@@ -85,7 +92,7 @@ class CallerTrack:
     """What came from the caller."""
 
     __slots__ = (
-        "_agent", "_answers", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
+        "_agent", "_answers", "_level", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
         "_hang", "_media", "_onset", "_speaking", "_turns", "_voice",
         "first_at", "last_at", "loudest", "longest_stall", "resolution", "stalls",
         "voice_over_agent", "agent_seconds", "seconds",
@@ -96,6 +103,7 @@ class CallerTrack:
         self._agent = agent
         self._answers = answers
         self._started = 0.0
+        self._level = -1.0
         self._voice = VoiceActivity(QUIETEST_CALLER_RMS, WARM_UP_SECONDS, MOST_CALLER_NOISE)
         self._media = 0.0
         self._onset = self._hang = 0.0
@@ -120,10 +128,13 @@ class CallerTrack:
         if self.first_at is None:
             self.first_at = at - seconds
             self._media = at - seconds
+        elif level == self._level and at - self.last_at < seconds * DOUBLED and level > SILENT_RMS:
+            return
         elif at - self.last_at > STALL_SECONDS and at - self.last_at > 3 * seconds:
             self.stalls += 1
             self.longest_stall = max(self.longest_stall, at - self.last_at)
         self.last_at = at
+        self._level = level
         self.resolution += 0.02 * (seconds - self.resolution) if self.seconds else seconds
         self.seconds += seconds
         media = self._media
@@ -165,6 +176,7 @@ class CallerTrack:
             self._speaking = False
             half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
             ends = self._end_media + self._end_offset + half
+            ends += self._voice.masked() * FALL_SECONDS
             self._turns.put(ends, Edge.CALLER_ENDS)
             if ends - self._started >= MIN_WORDS_SECONDS:
                 self._answers.asked(ends, ASKED_AFTER_SECONDS)
@@ -206,7 +218,7 @@ class AgentTrack:
     """What was sent to the caller, and when it was played."""
 
     __slots__ = (
-        "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
+        "_answers", "_blocks", "_candidate", "_comfort", "_level", "_comfort_high", "_comfort_low",
         "_quiet_for", "_end", "_last_voiced_end", "_onset", "_slip",
         "_speaking", "_turns", "_voice", "_loud_before", "ever_voiced", "last_at",
         "resolution", "seconds", "_cut_by_gap",
@@ -225,6 +237,7 @@ class AgentTrack:
         self._onset = 0.0
         self._speaking = False
         self._slip = 0.0
+        self._level = -1.0
         self._loud_before = False
         self._cut_by_gap = 0.0
         self.ever_voiced = False
@@ -241,7 +254,10 @@ class AgentTrack:
 
     def hear(self, at: float, level: float, seconds: float) -> None:
         """Take a frame that was sent at ``at``: it is heard then, or after those before it."""
+        if level == self._level and at - self.last_at < seconds * DOUBLED and level > SILENT_RMS:
+            return
         self.last_at = at
+        self._level = level
         self.resolution += 0.02 * (seconds - self.resolution) if self.seconds else seconds
         self.seconds += seconds
         start = self._end

@@ -17,6 +17,8 @@ from ai_engine_lab.timelines.script import Answer, Script, Words, Writer
 from ai_engine_lab.timelines.voices import ACTIVE_LEVEL, NOISES, RATE, Samples
 
 CHUNK_SECONDS: Final = 0.2
+AHEAD_SECONDS: Final = 3.0
+"""How much an engine that sends in bursts sends ahead."""
 SILENT_RMS: Final = 30.0
 _STARTED_AT: Final = 1000.0
 _LEAST_OVERLAP: Final = 0.12
@@ -70,7 +72,8 @@ class _Studio:
         """First and last sound of each answer, by its identity."""
         self.given: list[Observation] = []
         self.truth = Truth()
-        self.early: list[tuple[float, float]] = []
+        self.flushed: list[tuple[float, Samples]] = []
+        """When the engine let the far end throw away what, it having been sent early."""
 
     def framed(self, seconds: float) -> int:
         """Return the same in samples, in whole frames: an engine sends and leaves out frames."""
@@ -103,6 +106,10 @@ class _Studio:
             if hole.filled:
                 self.sent[resumes : resumes + self.framed(hole.seconds)] = True
             self.truth.holes.append(self.framed(hole.seconds) / RATE)
+        if answer.stops is not None:
+            _, begin, _ = pieces[-1]
+            gone = max(0, stops - pieces[-1][0]) + begin
+            self.flushed.append((stops / RATE, samples[gone : gone + int(AHEAD_SECONDS * RATE)]))
         last = min(stops, pieces[-1][0] + pieces[-1][2] - pieces[-1][1])
         sounds = np.flatnonzero(self.agent_active[place:last])
         self.spans[id(answer)] = ((place + sounds[0]) / RATE, (place + sounds[-1]) / RATE)
@@ -110,7 +117,7 @@ class _Studio:
 
     def _give(self, answer: Answer, samples: Samples) -> None:
         """Note the chunks in which the provider hands the answer over."""
-        speed = float(self.chance.uniform(1.2, 8))
+        speed = 25.0 if self.condition.burst else float(self.chance.uniform(1.2, 8))
         barged = any(answer is other for _, other in self.script.barge_ins)
         cancelled = answer.stops is not None and (answer.kind == "cut" or barged)
         slips = [(hole.after, hole.seconds) for hole in answer.holes]
@@ -229,7 +236,7 @@ def _add_sounds(studio: _Studio) -> None:
     if condition.comfort:
         studio.agent[idle] += chance.standard_normal(int(idle.sum())) * condition.comfort
         studio.sent[:] = True
-    elif chance.random() < 0.4:  # engines that send silence while the agent says nothing
+    elif chance.random() < 0.4 and not condition.burst:  # engines that send silence while the agent says nothing
         studio.sent |= _between_answers(studio)
     studio.words += chance.standard_normal(n) * 4
     if condition.echo_db is not None:
@@ -331,11 +338,25 @@ def _agent_frames(studio: _Studio) -> list[Observation]:
     for place in np.flatnonzero(sent):
         at = float(place * seconds + chance.uniform(0, 0.004))
         if condition.burst:
-            burst_at = at if place != last + 1 else max(burst_at + 0.001, at - 3.0)
+            burst_at = at if place != last + 1 else max(burst_at + 0.001, at - AHEAD_SECONDS)
             last, at = int(place), burst_at
         found.append(("agent", at, float(levels[place]), seconds))
         if chance.random() < condition.doubled:
             found.append(("agent", at + 0.001, float(levels[place]), seconds))
+    if condition.burst:
+        found += _thrown_away(studio, size)
+    return found
+
+
+def _thrown_away(studio: _Studio, size: int) -> list[Observation]:
+    """Return what was sent ahead when the engine stopped, and the order to throw it away."""
+    found: list[Observation] = []
+    for at, samples in studio.flushed:
+        levels = _levels(samples, size)
+        for place, level in enumerate(levels):
+            sent = at - 0.001 * (len(levels) - place)
+            found.append(("agent", sent, float(level), studio.condition.frame_seconds))
+        found.append(("agent_flushed", at, 0.0, 0.0))
     return found
 
 

@@ -30,6 +30,8 @@ def listen(call: Call) -> Heard:
             ear.agent(at, level, seconds)
         elif what == "audio_given":
             ear.audio_given(at, seconds, level)
+        elif what == "agent_flushed":
+            ear.agent_flushed(at)
         else:
             ear.answer_complete(at)
     return ear.freeze(call.ended_at)

@@ -89,6 +89,7 @@ class Writer:
         self._chance = chance
         self._now = float(chance.uniform(5, 11) if late_greeting else chance.uniform(0.3, 2))
         self._hung_up = False
+        self._loudness = self._uniform(0.5, 1.5)
         self._script = Script([], [], 0.0, [], [], [])
         known = voices(real=real)
         self._short = [voice for voice in known if 0.45 <= voice.ends - voice.starts <= 4]
@@ -113,6 +114,10 @@ class Writer:
     def _uniform(self, low: float, high: float) -> float:
         return float(self._chance.uniform(low, high))
 
+    def _gain(self) -> float:
+        """Return how loud the caller speaks this time: one voice, 3 dB apart at most."""
+        return self._loudness * self._uniform(0.85, 1.2)
+
     def _pick(self, among: list[Voice]) -> Voice:
         return among[int(self._chance.integers(len(among)))]
 
@@ -130,7 +135,7 @@ class Writer:
 
     def _ask(self) -> Words:
         """Let the caller ask."""
-        words = Words(self._now, self._pick(self._short), self._uniform(0.6, 1.4))
+        words = Words(self._now, self._pick(self._short), self._gain())
         self._script.words.append(words)
         self._now += words.voice.ends
         return words
@@ -166,7 +171,7 @@ class Writer:
         into = self._uniform(1.0, answer.voice.ends - 2.0)
         reaction = self._uniform(0.15, 1.2)
         long_enough = [voice for voice in self._short if voice.ends > reaction + 0.4]
-        words = Words(answer.starts + into, self._pick(long_enough), self._uniform(0.6, 1.4))
+        words = Words(answer.starts + into, self._pick(long_enough), self._gain())
         words.kind = "barge_in"
         self._script.words.append(words)
         answer.stops = words.starts + words.voice.starts + reaction
@@ -191,7 +196,7 @@ class Writer:
         answer = self._answer(self._pick([v for v in self._very_long if v.seconds > 7]))
         self._reply(0.3, 1.5, answer)
         talk = [voice for voice in self._long if 2.6 < voice.ends < answer.voice.ends - 3.5]
-        words = Words(answer.starts + self._uniform(0.8, 2.0), self._pick(talk))
+        words = Words(answer.starts + self._uniform(0.8, 2.0), self._pick(talk), self._gain())
         words.kind = "talk_over"
         self._script.words.append(words)
 
@@ -220,6 +225,6 @@ class Writer:
                 continue
             if any(answer.starts < start < end for start in overs) or answer.holes:
                 continue
-            words = Words(answer.starts + self._uniform(0.5, 1.0), self._pick(self._tiny), 0.6)
+            words = Words(answer.starts + self._uniform(0.5, 1.0), self._pick(self._tiny), 0.6 * self._gain())
             words.kind = "back_channel"
             self._script.words.append(words)
