@@ -125,39 +125,58 @@ class Ear:
 
     def caller(self, at: float, level: float, seconds: float) -> None:
         """Take a frame of the caller's, or a look at it that stands for so many seconds."""
-        self._take(at, _CALLER, level, seconds)
+        at += self._shift
+        if 0.0 <= at - self._latest <= JUMP_SECONDS and not self._strays:
+            self._latest = at
+            pending = self._pending
+            pending.extend((at, _CALLER, level, seconds))
+            if len(pending) >= self._limit:
+                self._work()
+        else:
+            self._take(at, _CALLER, level, seconds)
 
     def agent(self, at: float, level: float, seconds: float) -> None:
         """Take a frame that was sent to the caller, or a look at one."""
-        self._take(at, _AGENT, level, seconds)
+        at += self._shift
+        if 0.0 <= at - self._latest <= JUMP_SECONDS and not self._strays:
+            self._latest = at
+            pending = self._pending
+            pending.extend((at, _AGENT, level, seconds))
+            if len(pending) >= self._limit:
+                self._work()
+        else:
+            self._take(at, _AGENT, level, seconds)
 
     def hear_many(self, frames: Iterable[tuple[float, bool, float, float]]) -> None:
-        """Take frames as (at, whether it is the agent's, level, seconds), the fast way."""
-        for at, agent, level, seconds in frames:
-            self._take(at, _AGENT if agent else _CALLER, level, seconds)
+        """Take frames as (at, whether it is the agent's, level, seconds)."""
+        caller, agent = self.caller, self.agent
+        for at, from_agent, level, seconds in frames:
+            if from_agent:
+                agent(at, level, seconds)
+            else:
+                caller(at, level, seconds)
 
     def audio_given(self, at: float, seconds: float, silent: float = 0.0) -> None:
         """Take note of agent audio that the provider gave, ``silent`` seconds under RMS 30."""
-        self._take(at, _GIVEN, silent, seconds)
+        self._take(at + self._shift, _GIVEN, silent, seconds)
 
     def answer_began(self, at: float) -> None:
         """Take note that what the provider gives from now on is another answer."""
-        self._take(at, _BEGAN, 0.0, 0.0)
+        self._take(at + self._shift, _BEGAN, 0.0, 0.0)
 
     def answer_complete(self, at: float) -> None:
         """Take note that the provider has given all of its answer."""
-        self._take(at, _COMPLETE, 0.0, 0.0)
+        self._take(at + self._shift, _COMPLETE, 0.0, 0.0)
 
     def barge_in(self, at: float) -> None:
         """Take note that the engine noticed a barge-in."""
-        self._take(at, _TOLD, 0.0, 0.0)
+        self._take(at + self._shift, _TOLD, 0.0, 0.0)
 
     def agent_flushed(self, at: float) -> None:
         """Take note that the far end threw away what it had not played yet."""
-        self._take(at, _FLUSHED, 0.0, 0.0)
+        self._take(at + self._shift, _FLUSHED, 0.0, 0.0)
 
     def _take(self, at: float, kind: float, level: float, seconds: float) -> None:
-        at += self._shift
         latest = self._latest
         if at >= latest:
             if at - latest > JUMP_SECONDS:

@@ -54,7 +54,7 @@ ECHO_SHARE = 0.2
 ECHO_BLOCK_SECONDS = 0.3
 """Echo comes back within one to two of these."""
 
-FALL_SECONDS = 0.013
+FALL_SECONDS = 0.016
 """Speech falls by a dB in so many seconds where words end, measured on telephone prompts: so much
 longer they last than noise lets hear."""
 
@@ -92,10 +92,10 @@ class CallerTrack:
     """What came from the caller."""
 
     __slots__ = (
-        "_agent", "_answers", "_level", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
+        "_agent", "_answers", "_clearness", "_level", "_spurts", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
         "_hang", "_media", "_onset", "_speaking", "_turns", "_voice",
         "first_at", "last_at", "loudest", "longest_stall", "resolution", "stalls",
-        "voice_over_agent", "agent_seconds", "seconds",
+        "seconds",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
@@ -103,6 +103,8 @@ class CallerTrack:
         self._agent = agent
         self._answers = answers
         self._started = 0.0
+        self._spurts = 0
+        self._clearness = 0.0
         self._level = -1.0
         self._voice = VoiceActivity(QUIETEST_CALLER_RMS, WARM_UP_SECONDS, MOST_CALLER_NOISE)
         self._media = 0.0
@@ -116,7 +118,7 @@ class CallerTrack:
         self.stalls = 0
         self.longest_stall = 0.0
         self.resolution = 0.0
-        self.voice_over_agent = self.agent_seconds = self.seconds = 0.0
+        self.seconds = 0.0
 
     def hear(self, at: float, level: float, seconds: float) -> None:
         """Take a frame that arrived at ``at``.
@@ -178,6 +180,8 @@ class CallerTrack:
             ends = self._end_media + self._end_offset + half
             ends += self._voice.masked() * FALL_SECONDS
             self._turns.put(ends, Edge.CALLER_ENDS)
+            self._spurts += 1
+            self._clearness += self._voice.clearness
             if ends - self._started >= MIN_WORDS_SECONDS:
                 self._answers.asked(ends, ASKED_AFTER_SECONDS)
 
@@ -206,6 +210,8 @@ class CallerTrack:
         """Return why the caller's voice can't be told; None where it can."""
         if not self.seconds:
             return "the caller's track was not seen"
+        if self._spurts and self._clearness < self._spurts:
+            return "the caller's voice can't be told from the noise"
         return None
 
     def idle(self, now: float) -> None:

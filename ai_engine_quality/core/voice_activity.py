@@ -27,6 +27,14 @@ white noise in frames of 20 ms at 8 kHz."""
 DEVIATIONS = 4.5
 """And mean absolute deviations of the noise that it must lie above the mean."""
 
+CLEAR_OF_NOISE = 1.5
+CLEAR_OF_DEVIATIONS = 8.0
+"""Times the noise, and mean deviations of it, that a talker must have to be told from it: at 10 dB
+in babble a talker does not, in white noise or hum one does (generated calls)."""
+
+MOST_CLEAR = 3.0
+"""More isn't counted: one clear word can't speak for others."""
+
 MOST_MASKED_DB = 10.0
 
 SUB_WINDOW_SECONDS = 0.4
@@ -82,9 +90,12 @@ class VoiceActivity:
         self._sub_left = SUB_WINDOW_SECONDS
 
     @property
-    def deviation(self) -> float:
-        """Mean absolute deviation of the noise, as a share of its mean."""
-        return self._deviation / self.noise if self.noise > 0 else 0.0
+    def clearness(self) -> float:
+        """How far the talker stands out of the noise: under 1, speech can't be told from it."""
+        if not self.noise or not self.talker:
+            return MOST_CLEAR
+        needed = self.noise * CLEAR_OF_NOISE + self._deviation * CLEAR_OF_DEVIATIONS
+        return min(MOST_CLEAR, self.talker / needed)
 
     def hear(self, level: float, seconds: float, echo: float, quiet: bool) -> bool:
         """Take a frame, and return whether it is speech.

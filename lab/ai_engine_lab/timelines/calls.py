@@ -244,7 +244,7 @@ def _add_sounds(studio: _Studio) -> None:
         echo = studio.agent[: n - delay] * 10 ** (condition.echo_db / 20)
         studio.words[delay:] += echo
     if condition.noise:
-        level = ACTIVE_LEVEL * 10 ** (-condition.snr / 20)
+        level = ACTIVE_LEVEL * studio.script.loudness * 10 ** (-condition.snr / 20)
         studio.words += NOISES[condition.noise](n, chance) * level
 
 

@@ -72,6 +72,8 @@ class Script:
     unanswered: list[tuple[Words, Answer | None]]
     """Turns that got no answer, and the one that came at last."""
     barge_ins: list[tuple[Words, Answer]]
+    loudness: float = 1.0
+    """The caller's voice, against that of the prompts."""
 
 
 class Writer:
@@ -89,8 +91,8 @@ class Writer:
         self._chance = chance
         self._now = float(chance.uniform(5, 11) if late_greeting else chance.uniform(0.3, 2))
         self._hung_up = False
-        self._loudness = self._uniform(0.5, 1.5)
         self._script = Script([], [], 0.0, [], [], [])
+        self._script.loudness = self._uniform(0.5, 1.5)
         known = voices(real=real)
         self._short = [voice for voice in known if 0.45 <= voice.ends - voice.starts <= 4]
         self._long = [voice for voice in known if 1.5 <= voice.ends - voice.starts <= 9]
@@ -116,7 +118,7 @@ class Writer:
 
     def _gain(self) -> float:
         """Return how loud the caller speaks this time: one voice, 3 dB apart at most."""
-        return self._loudness * self._uniform(0.85, 1.2)
+        return self._script.loudness * self._uniform(0.85, 1.2)
 
     def _pick(self, among: list[Voice]) -> Voice:
         return among[int(self._chance.integers(len(among)))]
