@@ -300,10 +300,10 @@ class Ear:
         caller, agent, turns = self._caller, self._agent, self._turns
         totals = self._answers.totals(until)
         hinted = self._answers.hinted
-        heard_agent = agent.seconds > 0
+        heard_agent = agent.seen
         reason = caller.cannot_hear()
         both = heard_agent and reason is None
-        steps = [track.resolution for track in (caller, agent) if track.seconds]
+        steps = [track.resolution for track in (caller, agent) if track.seen]
         first = turns.first_word_at
         return Heard(
             cannot_hear=reason,
@@ -331,9 +331,9 @@ class Ear:
             given=totals.given if hinted else None,
             lost=totals.lost if hinted else None,
             thrown_away=totals.thrown_away if hinted else None,
-            stalls=caller.stalls if caller.seconds else None,
-            longest_stall=caller.longest_stall if caller.seconds else None,
-            caller_dead=caller.loudest <= DEAD_LINE_RMS if caller.seconds else None,
+            stalls=caller.stalls if caller.seen else None,
+            longest_stall=caller.longest_stall if caller.seen else None,
+            caller_dead=caller.loudest <= DEAD_LINE_RMS if caller.seen else None,
             agent_heard=agent.ever_voiced if heard_agent or hinted else None,
             dropped=self._dropped,
             clock_jumps=self._jumps,

@@ -58,8 +58,11 @@ FALL_SECONDS = 0.016
 """Speech falls by a dB in so many seconds where words end, measured on telephone prompts: so much
 longer they last than noise lets hear."""
 
-DOUBLED = 0.25
-"""A frame of the same level as the last, this share of its length later, is the same frame."""
+CLUMPED = 0.5
+"""A frame that comes this share of its length after the last, or sooner, had been held up."""
+
+LOST_AFTER_FRAMES = 5
+"""Where so many come late at their usual pace, the missing ones are lost."""
 
 STALL_SECONDS = 0.5
 """A caller's track from which nothing comes for longer stood still."""
@@ -92,16 +95,17 @@ class CallerTrack:
     """What came from the caller."""
 
     __slots__ = (
-        "_agent", "_answers", "_clearness", "_level", "_spurts", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
+        "_agent", "_answers", "_base", "_behind", "_clearness", "_last_pace", "_level", "_spurts", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
         "_hang", "_media", "_onset", "_speaking", "_turns", "_voice",
         "first_at", "last_at", "loudest", "longest_stall", "resolution", "stalls",
-        "seconds",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
         self._turns = turns
         self._agent = agent
         self._answers = answers
+        self._base = self._last_pace = float("inf")
+        self._behind = 0
         self._started = 0.0
         self._spurts = 0
         self._clearness = 0.0
@@ -118,7 +122,6 @@ class CallerTrack:
         self.stalls = 0
         self.longest_stall = 0.0
         self.resolution = 0.0
-        self.seconds = 0.0
 
     def hear(self, at: float, level: float, seconds: float) -> None:
         """Take a frame that arrived at ``at``.
@@ -130,23 +133,30 @@ class CallerTrack:
         if self.first_at is None:
             self.first_at = at - seconds
             self._media = at - seconds
-        elif level == self._level and at - self.last_at < seconds * DOUBLED and level > SILENT_RMS:
+        elif level == self._level and level > SILENT_RMS and self._doubled(at, seconds):
             return
         elif at - self.last_at > STALL_SECONDS and at - self.last_at > 3 * seconds:
             self.stalls += 1
             self.longest_stall = max(self.longest_stall, at - self.last_at)
+        self._last_pace = pace = at - self.last_at
         self.last_at = at
         self._level = level
-        self.resolution += 0.02 * (seconds - self.resolution) if self.seconds else seconds
-        self.seconds += seconds
+        if seconds != self.resolution:
+            self._pace(seconds)
         media = self._media
         self._media = media + seconds
         offset = at - self._media
+        if offset <= self._base:
+            self._base, self._behind = offset, 0
+        elif pace < seconds * CLUMPED:
+            offset = self._base  # it was held up on the way
+        else:
+            self._fall_behind(offset)
         if level > self.loudest:
             self.loudest = level
         echo = self._agent.loudest_near(at)
-        voiced = self._voice.hear(level, seconds, echo * ECHO_SHARE, echo < 100.0 and not self._speaking)
-        if voiced:
+        quiet = echo < 100.0 and not self._speaking
+        if self._voice.hear(level, seconds, echo * ECHO_SHARE, quiet):
             if not self._onset:
                 self._candidate_media, self._candidate_offset = media, offset
             elif offset < self._candidate_offset:
@@ -164,6 +174,32 @@ class CallerTrack:
             self._hang += seconds
             if self._hang >= HANGOVER_SECONDS and self._hang >= 1.5 * seconds:
                 self.end(seconds)
+
+    @property
+    def seen(self) -> bool:
+        """Whether anything came at all."""
+        return self.first_at is not None
+
+    def _pace(self, seconds: float) -> None:
+        """Follow how much a frame stands for."""
+        known = self.resolution or seconds
+        self.resolution = known + 0.02 * (seconds - known)
+
+    def _doubled(self, at: float, seconds: float) -> bool:
+        """Return whether a frame of the last one's level is that frame again, not one of many."""
+        if at - self.last_at >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
+            return False
+        self._last_pace = 0.0
+        return True
+
+    def _fall_behind(self, offset: float) -> None:
+        """Take note of a frame that comes later than its place in the audio tells.
+
+        It is late, and others will catch up; or some were lost, and none will.
+        """
+        late = offset - self._base
+        self._behind = self._behind + 1 if late > JITTER_SECONDS else 0
+        self._base += late if self._behind >= LOST_AFTER_FRAMES else 0.01 * late
 
     def _start(self, seconds: float) -> None:
         self._speaking = True
@@ -200,7 +236,7 @@ class CallerTrack:
     def end_of_track(self, now: float) -> None:
         """Take note that the call ends."""
         behind = self._agent.last_at - self.last_at
-        if self.seconds and behind > STALL_SECONDS and behind > 3 * self.resolution:
+        if self.seen and behind > STALL_SECONDS and behind > 3 * self.resolution:
             self.stalls += 1
             self.longest_stall = max(self.longest_stall, behind)
         if self._speaking and now - self.last_at > HANGOVER_SECONDS or self._hang:
@@ -208,7 +244,7 @@ class CallerTrack:
 
     def cannot_hear(self) -> str | None:
         """Return why the caller's voice can't be told; None where it can."""
-        if not self.seconds:
+        if not self.seen:
             return "the caller's track was not seen"
         if self._spurts and self._clearness < self._spurts:
             return "the caller's voice can't be told from the noise"
@@ -224,10 +260,10 @@ class AgentTrack:
     """What was sent to the caller, and when it was played."""
 
     __slots__ = (
-        "_answers", "_blocks", "_candidate", "_comfort", "_level", "_comfort_high", "_comfort_low",
+        "_answers", "_blocks", "_candidate", "_comfort", "_last_pace", "_level", "_comfort_high", "_comfort_low",
         "_quiet_for", "_end", "_last_voiced_end", "_onset", "_slip",
         "_speaking", "_turns", "_voice", "_loud_before", "ever_voiced", "last_at",
-        "resolution", "seconds", "_cut_by_gap",
+        "resolution", "_cut_by_gap",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -244,12 +280,12 @@ class AgentTrack:
         self._speaking = False
         self._slip = 0.0
         self._level = -1.0
+        self._last_pace = 0.0
         self._loud_before = False
         self._cut_by_gap = 0.0
         self.ever_voiced = False
         self.last_at = float("-inf")
         self.resolution = 0.0
-        self.seconds = 0.0
 
     def loudest_near(self, at: float) -> float:
         """Return the highest level that was played in the last 0.3 to 0.6 s, 16-bit RMS."""
@@ -260,12 +296,13 @@ class AgentTrack:
 
     def hear(self, at: float, level: float, seconds: float) -> None:
         """Take a frame that was sent at ``at``: it is heard then, or after those before it."""
-        if level == self._level and at - self.last_at < seconds * DOUBLED and level > SILENT_RMS:
+        if level == self._level and level > SILENT_RMS and self._doubled(at, seconds):
             return
+        self._last_pace = at - self.last_at
         self.last_at = at
         self._level = level
-        self.resolution += 0.02 * (seconds - self.resolution) if self.seconds else seconds
-        self.seconds += seconds
+        if seconds != self.resolution:
+            self._pace(seconds)
         start = self._end
         if at >= start:
             if at > start:
@@ -277,7 +314,9 @@ class AgentTrack:
         comfort = sounding and self._comfort_low < level < self._comfort_high
         ahead = start - at
         if ahead > 0.02:
-            self._end = start + seconds * (1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW))
+            self._end = start + seconds * (
+                1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW)
+            )
         else:
             self._end = start + seconds
         if comfort:
@@ -307,6 +346,16 @@ class AgentTrack:
                 self._comfort_low = self._comfort * (1 - COMFORT_SPREAD)
                 self._comfort_high = self._comfort * (1 + COMFORT_SPREAD)
 
+    @property
+    def seen(self) -> bool:
+        """Whether anything was sent at all."""
+        return self.resolution > 0
+
+    def _pace(self, seconds: float) -> None:
+        """Follow how much a frame stands for."""
+        known = self.resolution or seconds
+        self.resolution = known + 0.02 * (seconds - known)
+
     def _voiced(self, start: float, seconds: float) -> None:
         if not self._onset:
             self._candidate = start
@@ -322,6 +371,13 @@ class AgentTrack:
             self._turns.put(self._candidate - half, Edge.AGENT_STARTS)
         if self._speaking:
             self._last_voiced_end = start + seconds
+
+    def _doubled(self, at: float, seconds: float) -> bool:
+        """Return whether a frame of the last one's level is that frame again, not one of many."""
+        if at - self.last_at >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
+            return False
+        self._last_pace = 0.0
+        return True
 
     def _late(self, at: float, seconds: float) -> None:
         """Take note that this frame came after all before it had been played."""

@@ -68,8 +68,9 @@ class VoiceActivity:
     """
 
     __slots__ = (
-        "_deviation", "_least", "_minima", "_most_noise", "_quietest",
-        "_smooth", "_sub_left", "_talked", "_warm_up", "noise", "talker", "threshold",
+        "_deviation", "_frame", "_least", "_minima", "_most_noise", "_noising",
+        "_quietest", "_smooth", "_smoothing", "_sub_left", "_talked", "_talking",
+        "_warm_up", "noise", "talker", "threshold",
     )  # fmt: skip
 
     def __init__(self, quietest: float, warm_up: float, most_noise: float) -> None:
@@ -84,6 +85,7 @@ class VoiceActivity:
         self.threshold = quietest
         """The level over which a frame is speech, 16-bit RMS."""
         self._talked = 0.0
+        self._frame = self._smoothing = self._talking = self._noising = 0.0
         self._smooth = -1.0
         self._least = float("inf")
         self._minima = array("d")
@@ -106,12 +108,12 @@ class VoiceActivity:
             echo: What the other side may have left in it, 16-bit RMS; speech is louder.
             quiet: Whether nobody speaks, so that this frame tells about the noise.
         """
+        if seconds != self._frame:
+            self._weigh(seconds)
         smooth = self._smooth
         if smooth < 0:
             smooth = level
-        weight = seconds / SMOOTHING_SECONDS
-        smooth += (level - smooth) * (weight if weight < 0.5 else 0.5)
-        self._smooth = smooth
+        self._smooth = smooth = smooth + (level - smooth) * self._smoothing
         if smooth < self._least:
             self._least = smooth
         self._sub_left -= seconds
@@ -126,13 +128,10 @@ class VoiceActivity:
             if self._talked < TALKER_SECONDS:
                 self._meet(level, seconds)
             else:
-                weight = seconds / TALKER_SECONDS
-                self.talker += (level - self.talker) * (weight if weight < 1 else 1.0)
+                self.talker += (level - self.talker) * self._talking
             return True
         if quiet:
-            weight = seconds / NOISE_SECONDS
-            if weight > 0.2:
-                weight = 0.2
+            weight = self._noising
             off = level - self.noise
             self.noise += off * weight
             self._deviation += ((off if off > 0 else -off) - self._deviation) * weight
@@ -146,6 +145,13 @@ class VoiceActivity:
         if needed <= wanted or wanted <= 0:
             return 0.0
         return min(MOST_MASKED_DB, 10 * math.log10(needed / wanted))
+
+    def _weigh(self, seconds: float) -> None:
+        """Set what one frame of a length weighs in the means."""
+        self._frame = seconds
+        self._smoothing = min(0.5, seconds / SMOOTHING_SECONDS)
+        self._talking = min(1.0, seconds / TALKER_SECONDS)
+        self._noising = min(0.2, seconds / NOISE_SECONDS)
 
     def nothing(self) -> None:
         """Take note that for a while nothing was there at all: the floor is at 0."""

@@ -236,7 +236,9 @@ def _add_sounds(studio: _Studio) -> None:
     if condition.comfort:
         studio.agent[idle] += chance.standard_normal(int(idle.sum())) * condition.comfort
         studio.sent[:] = True
-    elif chance.random() < 0.4 and not condition.burst:  # engines that send silence while the agent says nothing
+    elif (
+        chance.random() < 0.4 and not condition.burst
+    ):  # engines that send silence while the agent says nothing
         studio.sent |= _between_answers(studio)
     studio.words += chance.standard_normal(n) * 4
     if condition.echo_db is not None:

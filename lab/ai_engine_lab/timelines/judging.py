@@ -164,9 +164,7 @@ class Judgement:
             "reaction precision": _rounded(self.reaction.precision, 3),
             "reaction mean error (s)": _rounded(self.reaction.mean, 3),
             "holes recall": _rounded(self.holes_found / holes_true if holes_true else None, 3),
-            "holes precision": _rounded(
-                self.holes_found / holes_heard if holes_heard else None, 3
-            ),
+            "holes precision": _rounded(self.holes_found / holes_heard if holes_heard else None, 3),
             "holes error (s a call)": _rounded(_mean(self.hole_seconds), 3),
             "talk-over recall": _rounded(self.talk_over.recall, 3),
             "talk-over precision": _rounded(self.talk_over.precision, 3),

@@ -227,6 +227,8 @@ class Writer:
                 continue
             if any(answer.starts < start < end for start in overs) or answer.holes:
                 continue
-            words = Words(answer.starts + self._uniform(0.5, 1.0), self._pick(self._tiny), 0.6 * self._gain())
+            words = Words(
+                answer.starts + self._uniform(0.5, 1.0), self._pick(self._tiny), 0.6 * self._gain()
+            )
             words.kind = "back_channel"
             self._script.words.append(words)
