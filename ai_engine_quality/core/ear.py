@@ -1,0 +1,348 @@
+"""The ear: what the caller heard, from the two tracks of a call. Pure, incremental, bounded.
+
+    frames, looks and hints -> in order -> tracks (when heard, talkspurts) -> turn-taking, answers
+        -> Heard (frozen)
+
+No audio is kept, only levels and, of those, only what is still undecided. Times are monotonic
+seconds on the engine's clock; levels are 16-bit RMS; what can't be known is None, never 0.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ai_engine_quality.core.answer_audio import AnswerAudio
+from ai_engine_quality.core.tracks import DEAD_LINE_RMS, AgentTrack, CallerTrack
+from ai_engine_quality.core.turn_taking import Edge, TurnTaking
+from ai_engine_quality.core.twins import twin
+from ai_engine_quality.distribution import Distribution
+
+T = TypeVar("T", int, float)
+
+ORDER_SECONDS = 0.5
+"""Frames may come so much later than others; older ones can't be put in their place any more."""
+
+BATCH = 96
+"""Observations that are collected before they are worked through."""
+
+MOST_PENDING = 1024
+"""More aren't kept back to be put in order."""
+
+JUMP_SECONDS = 30.0
+"""A clock that moves further between two observations has jumped: nobody waits so long unheard."""
+
+JUMPED_FRAMES = 10
+"""So many observations in a row on another clock are no strays."""
+
+MAX_FRAME_SECONDS = 2.0
+"""No frame or look stands for more."""
+
+MAX_LEVEL = 32768.0
+
+_CALLER, _AGENT, _GIVEN, _COMPLETE, _BEGAN, _TOLD, _FLUSHED, _JUMP = map(float, range(8))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What was heard of a call. Seconds, unless said otherwise; None where it can't be known."""
+
+    cannot_hear: str | None
+    """Why the caller's voice can't be told, in words; None where it can."""
+    resolution: float | None
+    """How far apart what was seen of a track lies: 0.02 for frames, more for looks."""
+    latencies: Distribution | None
+    """From the end of the caller's words to the agent's first sound, turn by turn."""
+    unanswered: Distribution | None
+    """How long words waited that got no answer, from the end of the first of them."""
+    reactions: Distribution | None
+    """From the caller's first word over the agent until the agent is silent."""
+    talk_overs: int | None
+    """How often both spoke for 2 s or more, and nothing stopped."""
+    talk_over_seconds: float | None
+    holes: int | None
+    """Silences in answers that the provider did not give."""
+    hole_seconds: float | None
+    longest_hole: float | None
+    holes_known: bool
+    """Whether holes are all known, because the provider's seconds were; else only missing frames
+    are, and those that were filled with silence are not."""
+    answers: int | None
+    answers_cut: int | None
+    """Those that ended before they had been said, for a barge-in or without."""
+    first_word: float | None
+    """From the start of the call until the agent was first heard."""
+    caller_voice: float | None
+    agent_voice: float | None
+    """Pauses of under 0.7 s included."""
+    given: float | None
+    """Agent audio that the provider handed over."""
+    lost: float | None
+    """Sounding seconds of it that were never played, but for what a barge-in threw away."""
+    thrown_away: float | None
+    stalls: int | None
+    """How often nothing came from the caller for over half a second."""
+    longest_stall: float | None
+    caller_dead: bool | None
+    """Whether the caller's track held nothing over digital silence."""
+    agent_heard: bool | None
+    """Whether the agent was ever heard."""
+    dropped: int
+    """Observations that were wrong, or too late to be put in their place."""
+    clock_jumps: int
+
+
+class Ear:
+    """Listens to one call.
+
+    Args:
+        started_at: When the call began, in monotonic seconds.
+    """
+
+    __slots__ = (
+        "_agent", "_answers", "_caller", "_dropped", "_jumps", "_latest", "_limit", "_ordered",
+        "_pending", "_shift", "_started_at", "_strays", "_turns", "_until",
+    )  # fmt: skip
+
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
+        self._answers = AnswerAudio()
+        self._turns = TurnTaking(self._answers)
+        self._agent = AgentTrack(self._turns, self._answers)
+        self._caller = CallerTrack(self._turns, self._agent, self._answers)
+        self._pending = array("d")
+        self._limit = 4 * BATCH
+        self._ordered = True
+        self._latest = started_at
+        self._until = started_at
+        self._shift = 0.0
+        self._strays = 0
+        self._dropped = self._jumps = 0
+
+    # What is observed. ``at`` is when it crossed the engine's edge.
+
+    def caller(self, at: float, level: float, seconds: float) -> None:
+        """Take a frame of the caller's, or a look at it that stands for so many seconds."""
+        at += self._shift
+        if 0.0 <= at - self._latest <= JUMP_SECONDS and not self._strays:
+            self._latest = at
+            pending = self._pending
+            pending.extend((at, _CALLER, level, seconds))
+            if len(pending) >= self._limit:
+                self._work()
+        else:
+            self._take(at, _CALLER, level, seconds)
+
+    def agent(self, at: float, level: float, seconds: float) -> None:
+        """Take a frame that was sent to the caller, or a look at one."""
+        at += self._shift
+        if 0.0 <= at - self._latest <= JUMP_SECONDS and not self._strays:
+            self._latest = at
+            pending = self._pending
+            pending.extend((at, _AGENT, level, seconds))
+            if len(pending) >= self._limit:
+                self._work()
+        else:
+            self._take(at, _AGENT, level, seconds)
+
+    def hear_many(self, frames: Iterable[tuple[float, bool, float, float]]) -> None:
+        """Take frames as (at, whether it is the agent's, level, seconds)."""
+        caller, agent = self.caller, self.agent
+        for at, from_agent, level, seconds in frames:
+            if from_agent:
+                agent(at, level, seconds)
+            else:
+                caller(at, level, seconds)
+
+    def audio_given(self, at: float, seconds: float, silent: float = 0.0) -> None:
+        """Take note of agent audio that the provider gave, ``silent`` seconds under RMS 30."""
+        self._take(at + self._shift, _GIVEN, silent, seconds)
+
+    def answer_began(self, at: float) -> None:
+        """Take note that what the provider gives from now on is another answer."""
+        self._take(at + self._shift, _BEGAN, 0.0, 0.0)
+
+    def answer_complete(self, at: float) -> None:
+        """Take note that the provider has given all of its answer."""
+        self._take(at + self._shift, _COMPLETE, 0.0, 0.0)
+
+    def barge_in(self, at: float) -> None:
+        """Take note that the engine noticed a barge-in."""
+        self._take(at + self._shift, _TOLD, 0.0, 0.0)
+
+    def agent_flushed(self, at: float) -> None:
+        """Take note that the far end threw away what it had not played yet."""
+        self._take(at + self._shift, _FLUSHED, 0.0, 0.0)
+
+    def _take(self, at: float, kind: float, level: float, seconds: float) -> None:
+        latest = self._latest
+        if at >= latest:
+            if at - latest > JUMP_SECONDS:
+                self._stray(at)
+                return
+            self._latest = at
+        elif latest - at <= ORDER_SECONDS:
+            self._ordered = False
+        else:  # not a number, too
+            self._stray(at)
+            return
+        if self._strays:
+            self._strays = 0
+        pending = self._pending
+        pending.extend((at, kind, level, seconds))
+        if len(pending) >= self._limit:
+            self._work()
+
+    def _stray(self, at: float) -> None:
+        """Drop an observation from another time, unless all come from there: the clock jumped."""
+        self._dropped += 1
+        if not -1e15 < at < 1e15:
+            return
+        self._strays += 1
+        if self._strays >= JUMPED_FRAMES:
+            self._strays = 0
+            self._jumps += 1
+            self._shift += self._latest - at
+            self._pending.extend((self._latest, _JUMP, 0.0, 0.0))
+
+    # Working through it.
+
+    def _work(self) -> None:
+        """Work through what is old enough that nothing can come before it."""
+        pending = self._pending
+        values = pending.tolist()
+        observed = list(zip(values[::4], values[1::4], values[2::4], values[3::4], strict=True))
+        if not self._ordered:
+            observed.sort(key=_at)
+        until = self._latest - ORDER_SECONDS
+        if len(observed) > MOST_PENDING:
+            until = self._latest
+        done = 0
+        for done, one in enumerate(observed, 1):  # noqa: B007  # the count is what is wanted
+            if one[0] > until:
+                done -= 1
+                break
+        del pending[:]
+        for one in observed[done:]:
+            pending.extend(one)
+        self._limit = len(pending) + 4 * BATCH
+        self._hear(observed[:done])
+        self._settle(max(until, self._until))
+
+    def _hear(self, observed: list[tuple[float, float, float, float]]) -> None:
+        caller, agent = self._caller.hear, self._agent.hear
+        for at, kind, level, seconds in observed:
+            if kind > _AGENT:
+                self._hint(at, kind, level, seconds)
+            elif 0.0 <= level <= MAX_LEVEL and 0.0 < seconds <= MAX_FRAME_SECONDS:
+                if kind:
+                    agent(at, level, seconds)
+                else:
+                    caller(at, level, seconds)
+            else:
+                self._dropped += 1
+
+    def _hint(self, at: float, kind: float, silent: float, seconds: float) -> None:
+        if kind == _GIVEN:
+            if 0.0 <= silent < 300.0 and 0.0 < seconds < 300.0:
+                self._answers.give(at, seconds, silent)
+            else:
+                self._dropped += 1
+        elif kind == _COMPLETE:
+            self._answers.complete()
+        elif kind == _BEGAN:
+            self._answers.begin(at)
+        elif kind == _TOLD:
+            self._turns.told(at)
+            self._answers.barge_in(at)
+        elif kind == _FLUSHED:
+            self._agent.flush(at)
+        else:
+            self._turns.put(at, Edge.JUMP)
+
+    def _settle(self, now: float) -> None:
+        self._until = now
+        self._caller.idle(now)
+        self._agent.idle(now)
+        self._turns.settle(min(self._caller.settled(now), self._agent.settled(now)))
+
+    # What came of it.
+
+    def freeze(self, now: float) -> Heard:
+        """Return what was heard until ``now``, as if the call ended then; nothing changes."""
+        return self._twin()._finish(now + self._shift)  # noqa: SLF001  # its own kind
+
+    def _twin(self) -> Ear:
+        new = twin(self)
+        new._answers = self._answers.copy()
+        new._turns = twin(self._turns)
+        new._agent = twin(self._agent)
+        new._caller = twin(self._caller)
+        new._turns.link(new._answers)
+        new._agent.link(new._turns, new._answers)
+        new._caller.link(new._turns, new._agent, new._answers)
+        return new
+
+    def _finish(self, now: float) -> Heard:
+        self._latest = now if now > self._latest else self._latest
+        until = self._latest
+        self._latest += ORDER_SECONDS
+        self._work()
+        self._settle(until)
+        self._caller.end_of_track(until)
+        self._agent.end_of_track()
+        self._turns.finish(until)
+        return self._heard(until)
+
+    def _heard(self, until: float) -> Heard:
+        caller, agent, turns = self._caller, self._agent, self._turns
+        totals = self._answers.totals(until)
+        hinted = self._answers.hinted
+        heard_agent = agent.seen
+        reason = caller.cannot_hear()
+        both = heard_agent and reason is None
+        steps = [track.resolution for track in (caller, agent) if track.seen]
+        first = turns.first_word_at
+        return Heard(
+            cannot_hear=reason,
+            resolution=max(steps, default=None),
+            latencies=turns.latencies.freeze() if both else None,
+            unanswered=turns.unanswered.freeze() if both else None,
+            reactions=turns.reactions.freeze() if both else None,
+            talk_overs=turns.talk_overs if both else None,
+            talk_over_seconds=turns.talk_over_seconds if both else None,
+            holes=_known(heard_agent, totals.holes if hinted else turns.blind_holes),
+            hole_seconds=_known(
+                heard_agent, totals.hole_seconds if hinted else turns.blind_hole_seconds
+            ),
+            longest_hole=_known(
+                heard_agent, totals.longest_hole if hinted else turns.longest_blind_hole
+            ),
+            holes_known=heard_agent and hinted,
+            answers=_known(heard_agent, turns.answers),
+            answers_cut=_known(
+                heard_agent and (hinted or both), totals.cut if hinted else turns.reactions.n
+            ),
+            first_word=None if first is None else max(0.0, first - self._started_at),
+            caller_voice=turns.caller_voice if reason is None else None,
+            agent_voice=_known(heard_agent, turns.agent_voice),
+            given=totals.given if hinted else None,
+            lost=totals.lost if hinted else None,
+            thrown_away=totals.thrown_away if hinted else None,
+            stalls=caller.stalls if caller.seen else None,
+            longest_stall=caller.longest_stall if caller.seen else None,
+            caller_dead=caller.loudest <= DEAD_LINE_RMS if caller.seen else None,
+            agent_heard=agent.ever_voiced if heard_agent or hinted else None,
+            dropped=self._dropped,
+            clock_jumps=self._jumps,
+        )
+
+
+def _at(observed: tuple[float, float, float, float]) -> float:
+    return observed[0]
+
+
+def _known(known: bool, value: T) -> T | None:
+    return value if known else None

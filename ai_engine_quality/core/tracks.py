@@ -1,0 +1,449 @@
+"""The two tracks of a call: when each frame was heard, and where each talkspurt begins and ends.
+
+Frames cross the engine's edge at one time and are heard at another. The caller's were spoken before
+they arrived, and may have been held up on the way; the agent's are played after those before them,
+so that what is sent early is heard later. Each track turns its frames into the edges of talkspurts
+(ITU-T P.59), at the times at which they were heard, for :mod:`turn_taking` to put together.
+
+Echo: a frame of the caller's is the agent's echo where it is quieter than a share of what the agent
+played a moment ago: D. L. Duttweiler's comparison, which he credits to A. A. Geigel ("A twelve-
+channel digital echo canceler", IEEE Trans. Commun. 26, 1978).
+"""
+
+from __future__ import annotations
+
+from ai_engine_quality.core.answer_audio import (
+    ASKED_AFTER_SECONDS,
+    MAX_BLIND_HOLE_SECONDS,
+    SILENT_RMS,
+    AnswerAudio,
+)
+from ai_engine_quality.core.turn_taking import (
+    MIN_WORDS_SECONDS,
+    RESUME_SECONDS,
+    Edge,
+    TurnTaking,
+)
+from ai_engine_quality.core.voice_activity import VoiceActivity
+
+ONSET_SECONDS = 0.055
+"""Speech must last this long to be a talkspurt, three frames of 20 ms: clicks are shorter."""
+
+HANGOVER_SECONDS = 0.2
+"""A shorter silence is part of a talkspurt: P.59's least pause."""
+
+SPARSE_SECONDS = 0.1
+"""Frames that stand for more are looks at a track now and then."""
+
+WARM_UP_SECONDS = 0.3
+"""The caller's line is listened to for its noise so long before anything on it is speech."""
+
+QUIETEST_CALLER_RMS = 36.0
+"""-59 dBov: lines idle at 7 and more, and callers may be quiet."""
+
+QUIETEST_AGENT_RMS = 120.0
+"""-49 dBov: louder than comfort noise, which may be there from the first frame."""
+
+MOST_CALLER_NOISE = 0.7
+MOST_AGENT_NOISE = 0.25
+"""Share of the talker's level that noise may ask for: an engine sends little noise."""
+
+ECHO_SHARE = 0.2
+"""The caller's voice is louder than this share of the agent's: -14 dB; echo is mostly under -20."""
+
+ECHO_BLOCK_SECONDS = 0.3
+"""Echo comes back within one to two of these."""
+
+FALL_SECONDS = 0.016
+"""Speech falls by a dB in so many seconds where words end, measured on telephone prompts: so much
+longer they last than noise lets hear."""
+
+CLUMPED = 0.5
+"""A frame that comes this share of its length after the last, or sooner, had been held up."""
+
+LOST_AFTER_FRAMES = 5
+"""Where so many come late at their usual pace, the missing ones are lost."""
+
+STALL_SECONDS = 0.5
+"""A caller's track from which nothing comes for longer stood still."""
+
+MAX_AHEAD_SECONDS = 60.0
+"""No far end buffers more than this."""
+
+COMFORT_AFTER_SECONDS = 0.6
+"""An agent that is silent for longer does not pause: what the engine sends now is its silence."""
+
+COMFORT_WEIGHT = 0.1
+"""Of one frame in the mean level of that silence."""
+
+COMFORT_SPREAD = 0.25
+"""Frames of that silence lie so close to its mean; a frame of noise deviates by 0.05 to 0.1."""
+
+JITTER_SECONDS = 0.04
+"""Time that frames may come late, in sum, before it is a hole."""
+
+IDLE_SLEW = 0.05
+SLEW = 0.002
+"""Share of its length by which a frame shortens what the far end is thought to hold: a sender whose
+clock is a little fast isn't ahead. More between answers, where nothing sounds."""
+
+DEAD_LINE_RMS = 9.0
+"""Digital silence: A-law's smallest code is 8."""
+
+
+class CallerTrack:
+    """What came from the caller."""
+
+    __slots__ = (
+        "_agent", "_answers", "_base", "_behind", "_clearness", "_last_pace", "_level", "_spurts", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
+        "_hang", "_media", "_onset", "_speaking", "_turns", "_voice",
+        "first_at", "last_at", "loudest", "longest_stall", "resolution", "stalls",
+    )  # fmt: skip
+
+    def __init__(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
+        self._turns = turns
+        self._agent = agent
+        self._answers = answers
+        self._base = self._last_pace = float("inf")
+        self._behind = 0
+        self._started = 0.0
+        self._spurts = 0
+        self._clearness = 0.0
+        self._level = -1.0
+        self._voice = VoiceActivity(QUIETEST_CALLER_RMS, WARM_UP_SECONDS, MOST_CALLER_NOISE)
+        self._media = 0.0
+        self._onset = self._hang = 0.0
+        self._speaking = False
+        self._candidate_media = self._candidate_offset = 0.0
+        self._end_media = self._end_offset = 0.0
+        self.first_at: float | None = None
+        self.last_at = float("-inf")
+        self.loudest = 0.0
+        self.stalls = 0
+        self.longest_stall = 0.0
+        self.resolution = 0.0
+
+    def hear(self, at: float, level: float, seconds: float) -> None:
+        """Take a frame that arrived at ``at``.
+
+        What is held up on the way arrives in a burst; then its frames were spoken earlier than they
+        came. So an edge lies at its place in the audio, plus the least delay of the frames from it
+        until it is decided.
+        """
+        if self.first_at is None:
+            self.first_at = at - seconds
+            self._media = at - seconds
+        elif level == self._level and level > SILENT_RMS and self._doubled(at, seconds):
+            return
+        elif at - self.last_at > STALL_SECONDS and at - self.last_at > 3 * seconds:
+            self.stalls += 1
+            self.longest_stall = max(self.longest_stall, at - self.last_at)
+        self._last_pace = pace = at - self.last_at
+        self.last_at = at
+        self._level = level
+        if seconds != self.resolution:
+            self._pace(seconds)
+        media = self._media
+        self._media = media + seconds
+        offset = at - self._media
+        if offset <= self._base:
+            self._base, self._behind = offset, 0
+        elif pace < seconds * CLUMPED:
+            offset = self._base  # it was held up on the way
+        else:
+            self._fall_behind(offset)
+        if level > self.loudest:
+            self.loudest = level
+        echo = self._agent.loudest_near(at)
+        quiet = echo < 100.0 and not self._speaking
+        if self._voice.hear(level, seconds, echo * ECHO_SHARE, quiet):
+            if not self._onset:
+                self._candidate_media, self._candidate_offset = media, offset
+            elif offset < self._candidate_offset:
+                self._candidate_offset = offset
+            self._onset += seconds
+            if self._speaking or self._onset >= ONSET_SECONDS:
+                self._end_media, self._end_offset, self._hang = self._media, offset, 0.0
+                if not self._speaking:
+                    self._start(seconds)
+            return
+        self._onset = 0.0
+        if self._speaking:
+            if offset < self._end_offset:
+                self._end_offset = offset
+            self._hang += seconds
+            if self._hang >= HANGOVER_SECONDS and self._hang >= 1.5 * seconds:
+                self.end(seconds)
+
+    @property
+    def seen(self) -> bool:
+        """Whether anything came at all."""
+        return self.first_at is not None
+
+    def _pace(self, seconds: float) -> None:
+        """Follow how much a frame stands for."""
+        known = self.resolution or seconds
+        self.resolution = known + 0.02 * (seconds - known)
+
+    def _doubled(self, at: float, seconds: float) -> bool:
+        """Return whether a frame of the last one's level is that frame again, not one of many."""
+        if at - self.last_at >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
+            return False
+        self._last_pace = 0.0
+        return True
+
+    def _fall_behind(self, offset: float) -> None:
+        """Take note of a frame that comes later than its place in the audio tells.
+
+        It is late, and others will catch up; or some were lost, and none will.
+        """
+        late = offset - self._base
+        self._behind = self._behind + 1 if late > JITTER_SECONDS else 0
+        self._base += late if self._behind >= LOST_AFTER_FRAMES else 0.01 * late
+
+    def _start(self, seconds: float) -> None:
+        self._speaking = True
+        half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
+        self._started = self._candidate_media + self._candidate_offset + half
+        self._turns.put(self._started, Edge.CALLER_STARTS)
+        self._answers.asked(self._started, RESUME_SECONDS)
+
+    def end(self, seconds: float = 0.0) -> None:
+        """End the talkspurt, if there is one, where its last frame with speech ended."""
+        if self._speaking:
+            self._speaking = False
+            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
+            ends = self._end_media + self._end_offset + half
+            ends += self._voice.masked() * FALL_SECONDS
+            self._turns.put(ends, Edge.CALLER_ENDS)
+            self._spurts += 1
+            self._clearness += self._voice.clearness
+            if ends - self._started >= MIN_WORDS_SECONDS:
+                self._answers.asked(ends, ASKED_AFTER_SECONDS)
+
+    def settled(self, now: float) -> float:
+        """Return until when no more edges can be found."""
+        if self._speaking:
+            return min(now, self._end_media + self._end_offset)
+        if self._onset:
+            return min(now, self._candidate_media + self._candidate_offset)
+        return now - 2 * self.resolution
+
+    def link(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
+        """Work for these from now on: a twin does for twins."""
+        self._turns, self._agent, self._answers = turns, agent, answers
+
+    def end_of_track(self, now: float) -> None:
+        """Take note that the call ends."""
+        behind = self._agent.last_at - self.last_at
+        if self.seen and behind > STALL_SECONDS and behind > 3 * self.resolution:
+            self.stalls += 1
+            self.longest_stall = max(self.longest_stall, behind)
+        if self._speaking and now - self.last_at > HANGOVER_SECONDS or self._hang:
+            self.end(self.resolution)
+
+    def cannot_hear(self) -> str | None:
+        """Return why the caller's voice can't be told; None where it can."""
+        if not self.seen:
+            return "the caller's track was not seen"
+        if self._spurts and self._clearness < self._spurts:
+            return "the caller's voice can't be told from the noise"
+        return None
+
+    def idle(self, now: float) -> None:
+        """Take note that nothing came until ``now``."""
+        if self._speaking and now - self.last_at > STALL_SECONDS + 3 * self.resolution:
+            self.end(self.resolution)
+
+
+class AgentTrack:
+    """What was sent to the caller, and when it was played."""
+
+    __slots__ = (
+        "_answers", "_blocks", "_candidate", "_comfort", "_last_pace", "_level", "_comfort_high", "_comfort_low",
+        "_quiet_for", "_end", "_last_voiced_end", "_onset", "_slip",
+        "_speaking", "_turns", "_voice", "_loud_before", "ever_voiced", "last_at",
+        "resolution", "_cut_by_gap",
+    )  # fmt: skip
+
+    def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
+        self._turns = turns
+        self._answers = answers
+        self._voice = VoiceActivity(QUIETEST_AGENT_RMS, 0.0, MOST_AGENT_NOISE)
+        self._blocks: dict[int, float] = {}
+        self._end = float("-inf")
+        self._candidate = self._last_voiced_end = 0.0
+        self._quiet_for = 0.0
+        self._comfort = 0.0
+        self._comfort_low = self._comfort_high = 0.0
+        self._onset = 0.0
+        self._speaking = False
+        self._slip = 0.0
+        self._level = -1.0
+        self._last_pace = 0.0
+        self._loud_before = False
+        self._cut_by_gap = 0.0
+        self.ever_voiced = False
+        self.last_at = float("-inf")
+        self.resolution = 0.0
+
+    def loudest_near(self, at: float) -> float:
+        """Return the highest level that was played in the last 0.3 to 0.6 s, 16-bit RMS."""
+        block = int(at / ECHO_BLOCK_SECONDS)
+        blocks = self._blocks
+        now, before = blocks.get(block, 0.0), blocks.get(block - 1, 0.0)
+        return now if now > before else before
+
+    def hear(self, at: float, level: float, seconds: float) -> None:
+        """Take a frame that was sent at ``at``: it is heard then, or after those before it."""
+        if level == self._level and level > SILENT_RMS and self._doubled(at, seconds):
+            return
+        self._last_pace = at - self.last_at
+        self.last_at = at
+        self._level = level
+        if seconds != self.resolution:
+            self._pace(seconds)
+        start = self._end
+        if at >= start:
+            if at > start:
+                self._late(at, seconds)
+                start = at
+        elif start - at > MAX_AHEAD_SECONDS:
+            return
+        sounding = level >= SILENT_RMS
+        comfort = sounding and self._comfort_low < level < self._comfort_high
+        ahead = start - at
+        if ahead > 0.02:
+            self._end = start + seconds * (
+                1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW)
+            )
+        else:
+            self._end = start + seconds
+        if comfort:
+            self._answers.comfort(seconds)
+        elif sounding:
+            self._answers.sound(start, seconds)
+            block = int(start / ECHO_BLOCK_SECONDS)
+            loudest = self._blocks.get(block)
+            if loudest is None:
+                self._new_block(block, at, level)
+            elif level > loudest:
+                self._blocks[block] = level
+        else:
+            self._answers.silence(seconds)
+        if self._voice.hear(level, seconds, 0.0, not self._speaking):
+            self._voiced(start, seconds)
+        else:
+            self._onset = 0.0
+            self._loud_before = False
+            self._quiet_for += seconds
+            if self._speaking:
+                if start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
+                    self.end(seconds)
+            elif self._quiet_for > COMFORT_AFTER_SECONDS:
+                known = self._comfort or level
+                self._comfort = known + (level - known) * COMFORT_WEIGHT
+                self._comfort_low = self._comfort * (1 - COMFORT_SPREAD)
+                self._comfort_high = self._comfort * (1 + COMFORT_SPREAD)
+
+    @property
+    def seen(self) -> bool:
+        """Whether anything was sent at all."""
+        return self.resolution > 0
+
+    def _pace(self, seconds: float) -> None:
+        """Follow how much a frame stands for."""
+        known = self.resolution or seconds
+        self.resolution = known + 0.02 * (seconds - known)
+
+    def _voiced(self, start: float, seconds: float) -> None:
+        if not self._onset:
+            self._candidate = start
+        if self._cut_by_gap:
+            self._turns.put(start, Edge.HOLE, self._cut_by_gap)
+        self._cut_by_gap = 0.0
+        self._loud_before = True
+        self._quiet_for = 0.0
+        self._onset += seconds
+        if not self._speaking and self._onset >= ONSET_SECONDS:
+            self._speaking = self.ever_voiced = True
+            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
+            self._turns.put(self._candidate - half, Edge.AGENT_STARTS)
+        if self._speaking:
+            self._last_voiced_end = start + seconds
+
+    def _doubled(self, at: float, seconds: float) -> bool:
+        """Return whether a frame of the last one's level is that frame again, not one of many."""
+        if at - self.last_at >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
+            return False
+        self._last_pace = 0.0
+        return True
+
+    def _late(self, at: float, seconds: float) -> None:
+        """Take note that this frame came after all before it had been played."""
+        gap = at - self._end
+        missing = 0.0
+        if seconds > SPARSE_SECONDS:
+            pass
+        elif gap > JITTER_SECONDS:
+            missing, self._slip = gap, 0.0
+            self._voice.nothing()
+            self._quiet_for = 0.0
+        else:
+            self._slip = max(0.0, self._slip - 0.005 * seconds) + gap
+            if self._slip > JITTER_SECONDS:
+                missing, self._slip = self._slip, 0.0
+        if missing:
+            if self._answers.hinted:
+                self._answers.gap(missing)
+            elif self._loud_before and missing <= MAX_BLIND_HOLE_SECONDS:
+                self._cut_by_gap = missing
+        if self._speaking and at - self._last_voiced_end >= max(HANGOVER_SECONDS, 1.5 * seconds):
+            self.end(seconds)
+        if gap > JITTER_SECONDS:
+            self._onset = 0.0
+
+    def _new_block(self, block: int, at: float, level: float) -> None:
+        if len(self._blocks) > 8:
+            oldest = int(at / ECHO_BLOCK_SECONDS) - 2
+            for known in [known for known in self._blocks if known < oldest]:
+                del self._blocks[known]
+        self._blocks[block] = level
+
+    def end(self, seconds: float = 0.0) -> None:
+        """End the talkspurt, if there is one, where its last frame with speech ended."""
+        if self._speaking:
+            self._speaking = False
+            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
+            unfinished = self._answers.unfinished() if self._answers.hinted else None
+            self._turns.put(self._last_voiced_end - half, Edge.AGENT_ENDS, 0.0, unfinished)
+
+    def flush(self, at: float) -> None:
+        """Take note that the far end throws away what it hasn't played yet."""
+        self._answers.flush(at, max(0.0, self._end - at))
+        self._end = min(self._end, at)
+        if self._speaking:
+            self._last_voiced_end = min(self._last_voiced_end, at)
+            self.end()
+        self._turns.flush(at)
+
+    def settled(self, now: float) -> float:
+        """Return until when no more edges can be found."""
+        if self._speaking:
+            return min(now, self._last_voiced_end)
+        return min(now, self._candidate) if self._onset else now
+
+    def link(self, turns: TurnTaking, answers: AnswerAudio) -> None:
+        """Work for these from now on: a twin does for twins."""
+        self._turns, self._answers = turns, answers
+
+    def end_of_track(self) -> None:
+        """Take note that the call ends."""
+        self.end(self.resolution)
+
+    def idle(self, now: float) -> None:
+        """Take note that nothing came until ``now``."""
+        if self._speaking and now - max(self._end, self._last_voiced_end) >= max(
+            HANGOVER_SECONDS, 1.5 * self.resolution
+        ):
+            self.end(self.resolution)

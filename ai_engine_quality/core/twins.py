@@ -1,0 +1,32 @@
+"""A second object that changes for itself: what a live call is frozen from. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TypeVar
+
+from ai_engine_quality.distribution import BoundedValues
+
+T = TypeVar("T")
+
+
+def twin(original: T) -> T:
+    """Return an equal object with slots, whose containers are its own; other parts are shared.
+
+    A tenth of what ``copy.deepcopy`` takes, which matters where all live calls are looked at.
+    """
+    kind = type(original)
+    new = kind.__new__(kind)
+    for name in kind.__slots__:  # type: ignore[attr-defined]  # only such objects are given
+        value = getattr(original, name)
+        if isinstance(value, list | dict | array):
+            value = value[:] if not isinstance(value, dict) else value.copy()
+        elif isinstance(value, BoundedValues):
+            value = _values(value)
+        setattr(new, name, value)
+    return new
+
+
+def _values(original: BoundedValues) -> BoundedValues:
+    new = twin(original)
+    return new

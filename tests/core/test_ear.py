@@ -1,0 +1,380 @@
+"""The ear on calls made by hand, whose truth can be read off the page."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+
+import pytest
+
+from ai_engine_quality.core.ear import Ear
+
+FRAME = 0.02
+LEVELS = (1500, 2200, 900, 1700, 60, 2000)
+"""Speech varies, and falls almost silent between its sounds; a sound that doesn't is noise."""
+
+
+def speech(place):
+    """The level of a frame of speech: sounds of 0.06 s."""
+    return LEVELS[place // 3 % len(LEVELS)]
+
+
+def said(spans, at, place):
+    """The level of a frame within spans of speech, which begin and end loud; None outside."""
+    for start, end in spans:
+        if start - 1e-9 <= at < end - 1e-9:
+            return 1500 if at < start + 0.07 or at >= end - 0.07 else speech(place)
+    return None
+
+
+def within(spans, at):
+    return any(start - 1e-9 <= at < end - 1e-9 for start, end in spans)
+
+
+def answers(*given):
+    """Hints: at some times the provider gives an answer of so many seconds, and completes it."""
+    for at, seconds in given:
+        yield at, lambda ear, at=at, seconds=seconds: ear.audio_given(at, seconds)
+        yield at + 0.05, lambda ear, at=at: ear.answer_complete(at + 0.05)
+
+
+def frames(ear, until, caller=(), agent=(), *, hints=(), missing=(), zeros=(), idle=0.0, line=8.0):
+    """Let an ear hear both sides speak in the given spans (seconds), frame by frame."""
+    waiting = list(hints)
+    for place in range(round(until / FRAME)):
+        at = place * FRAME
+        while waiting and waiting[0][0] <= at:
+            waiting.pop(0)[1](ear)
+        ear.caller(at + FRAME, said(caller, at, place) or line, FRAME)
+        if within(missing, at):
+            continue
+        speaks = within(agent, at) and not within(zeros, at)
+        if speaks or within(zeros, at):
+            ear.agent(at, said(agent, at, place) if speaks else 0.0, FRAME)
+        elif idle is not None:
+            ear.agent(at, idle, FRAME)
+
+
+def heard(until, caller=(), agent=(), **others):
+    ear = Ear(0.0)
+    frames(ear, until, caller, agent, **others)
+    return ear.freeze(until)
+
+
+def near(*values):
+    return pytest.approx(values, abs=0.021)
+
+
+def test_the_wait_runs_from_the_callers_last_word_to_the_agents_first_sound():
+    """Each turn's latency is the silence between the two sides, to a frame."""
+    found = heard(22, caller=[(5, 7), (12, 14)], agent=[(1, 4), (8, 11), (14.5, 18)])
+    assert found.latencies.exact == near(1.0, 0.5)
+    assert found.unanswered.n == found.reactions.n == found.talk_overs == 0
+    assert found.answers == 3
+    assert found.first_word == pytest.approx(1.0, abs=0.021)
+
+
+def test_a_pause_of_the_callers_is_no_end_of_a_turn():
+    """The wait begins at the last of the words, however often the caller paused before."""
+    found = heard(14, caller=[(3, 4), (5, 5.6), (6.5, 7)], agent=[(0.5, 2), (7.8, 10)])
+    assert found.latencies.exact == near(0.8)
+
+
+def test_an_unanswered_turn_in_mid_call_waits_from_its_first_words():
+    """Words, silence, "hello?", silence and an answer at last: the wait is that of the words."""
+    found = heard(20, caller=[(3, 4), (9, 9.6)], agent=[(0.5, 2), (10.4, 13)])
+    assert found.unanswered.exact == near(6.4)
+    assert found.latencies.exact == near(0.8)
+
+
+def test_a_turn_that_is_never_answered_waits_until_the_call_ends():
+    """A caller who hangs up after 7 s of silence has waited 7 s."""
+    found = heard(15, caller=[(6, 8)], agent=[(1, 4)])
+    assert found.unanswered.exact == near(7.0)
+    assert found.latencies.n == 0
+
+
+def test_a_farewell_is_not_unanswered():
+    """Who hangs up 2 s after the last word did not wait for an answer."""
+    assert heard(10, caller=[(6, 8)], agent=[(1, 4)]).unanswered.n == 0
+
+
+def test_a_barge_in_is_timed_until_the_agent_is_silent():
+    """The reaction runs from the caller's first word over the agent to the agent's last sound."""
+    found = heard(20, caller=[(6, 8)], agent=[(1, 6.6), (9, 12)])
+    assert found.reactions.exact == near(0.6)
+    assert found.latencies.exact == near(1.0)
+    assert found.talk_overs == 0
+
+
+def test_an_agent_that_had_come_to_its_end_reacted_to_nothing():
+    """Where all that was given had been played, its end is no reaction; else it is."""
+    for given, reactions in ((5.6, 0), (9.0, 1)):
+        hints = answers((0.9, given), (8.9, 3.0))
+        found = heard(20, caller=[(6, 8)], agent=[(1, 6.6), (9, 12)], hints=hints)
+        assert found.reactions.n == reactions
+
+
+def test_a_back_channel_asks_for_nothing():
+    """A short "mm-hm" over the agent is neither a barge-in nor a turn nor talk-over."""
+    found = heard(14, caller=[(3, 3.4)], agent=[(1, 8)])
+    assert found.reactions.n == found.latencies.n == found.unanswered.n == found.talk_overs == 0
+
+
+def test_an_agent_that_does_not_stop_talks_over_the_caller():
+    """4 s at once, and the agent goes on: one talk-over of 4 s, and no reaction."""
+    found = heard(20, caller=[(5, 9)], agent=[(1, 14)])
+    assert found.talk_overs == 1
+    assert found.talk_over_seconds == pytest.approx(4.0, abs=0.05)
+    assert found.reactions.n == 0
+
+
+def test_frames_that_did_not_come_within_words_are_a_hole_without_any_hint():
+    """0.4 s in which no frame came, speech before and after: one hole of 0.4 s."""
+    found = heard(10, agent=[(1, 7)], missing=[(3.1, 3.5)], idle=None)
+    assert (found.holes, found.holes_known) == (1, False)
+    assert found.hole_seconds == pytest.approx(0.4, abs=0.001)
+    assert found.longest_hole == pytest.approx(0.4, abs=0.001)
+
+
+def test_silence_is_no_hole_where_nobody_says_what_was_given():
+    """Frames of zeros in an answer may be the voice's own pause."""
+    assert heard(10, agent=[(1, 7)], zeros=[(3.1, 3.7)]).holes == 0
+
+
+@pytest.mark.parametrize(("silent", "holes", "seconds"), [(0.0, 1, 0.6), (0.6, 0, 0.0)])
+def test_silence_is_a_hole_unless_it_was_given(silent, holes, seconds):
+    """With hints a silence in an answer is a hole of its length, unless the provider gave it."""
+    hints = [
+        (0.9, lambda ear: ear.audio_given(0.9, 2.1)),
+        (3.0, lambda ear: ear.audio_given(3.0, silent, silent) if silent else None),
+        (3.68, lambda ear: ear.audio_given(3.68, 3.3)),
+        (3.7, lambda ear: ear.answer_complete(3.7)),
+    ]
+    found = heard(10, agent=[(1, 7)], zeros=[(3.1, 3.7)], hints=hints)
+    assert found.holes == holes
+    assert found.hole_seconds == pytest.approx(seconds, abs=0.001)
+    assert found.holes_known
+    assert found.lost == 0
+
+
+def test_time_between_answers_is_no_hole():
+    """Two answers with 5 s between them, the caller silent: no hole, with hints or without."""
+    for hints in (answers((0.9, 2.0), (7.9, 2.0)), ()):
+        found = heard(12, agent=[(1, 3), (8, 10)], hints=hints)
+        assert (found.holes, found.answers) == (0, 2)
+
+
+def test_audio_that_was_given_and_never_played_is_lost():
+    """Of 5 s given 3 s are heard: 2 s are lost, and the next answer's account is its own."""
+    hints = answers((0.9, 5.0), (9.4, 2.0))
+    found = heard(14, caller=[(6, 8)], agent=[(1, 4), (9.5, 11.5)], hints=hints)
+    assert found.lost == pytest.approx(2.0, abs=0.03)
+    assert found.given == pytest.approx(7.0)
+    assert found.thrown_away == 0
+
+
+def test_what_a_barge_in_throws_away_is_not_lost():
+    """The caller speaks, the agent stops, and 5 s of its audio are rightly never played."""
+    hints = answers((0.9, 9.0), (8.9, 3.0))
+    found = heard(14, caller=[(4.6, 7.5)], agent=[(1, 5), (9, 12)], hints=hints)
+    assert found.lost == 0
+    assert found.thrown_away == pytest.approx(5.0, abs=0.03)
+    assert (found.answers, found.answers_cut) == (2, 1)
+
+
+def test_an_answer_that_the_provider_never_finished_was_cut_off():
+    """Its completion is told for others and not for it, and no caller spoke: cut, without lost."""
+    hints = [*answers((0.9, 2.0)), (5.4, lambda ear: ear.audio_given(5.4, 2.0))]
+    found = heard(14, caller=[(4, 5)], agent=[(1, 3), (5.5, 7.5)], hints=hints)
+    assert found.answers_cut == 1
+    assert found.reactions.n == 0
+
+
+def test_a_stall_of_the_callers_track_is_counted_and_timed():
+    """1.5 s without a frame from the caller, then all at once: one stall, and the wait is true."""
+    ear = Ear(0.0)
+    for place in range(500):
+        at = place * FRAME
+        ear.agent(at, said([(0.5, 2), (7, 9)], at, place) or 0.0, FRAME)
+        if 275 <= place < 350:  # what was said from 5.5 to 7.0 s comes at 7.0 s
+            continue
+        for late in range(275, 351) if place == 350 else (place,):
+            loud = within([(4, 6)], late * FRAME)
+            ear.caller(at + FRAME, speech(late) if loud else 8.0, FRAME)
+    found = ear.freeze(10)
+    assert found.stalls == 1
+    assert found.longest_stall == pytest.approx(1.52, abs=0.03)
+    assert found.latencies.exact == near(1.0)
+
+
+def test_a_dead_track_of_the_callers_is_said():
+    """A caller's track of digital silence is dead; one with a line's noise is not."""
+    assert heard(25, agent=[(1, 4)], line=0.0).caller_dead
+    assert heard(25, agent=[(1, 4)], line=20.0).caller_dead is False
+
+
+def test_an_agent_that_only_sends_silence_was_never_heard():
+    """Frames without a voice are measured: the agent was not heard, and had no first word."""
+    found = heard(15, caller=[(4, 6)])
+    assert found.agent_heard is False
+    assert found.first_word is None
+    assert found.unanswered.exact == near(9.0)
+
+
+def test_audio_that_was_given_and_never_sent_was_never_heard():
+    """Where no frame of the agent's was sent at all, what the provider gave is lost."""
+    found = heard(10, idle=None, hints=answers((1.0, 3.0)))
+    assert found.agent_heard is False
+    assert found.lost == pytest.approx(3.0)
+
+
+def test_without_the_callers_track_nothing_is_said_of_the_caller():
+    """A number that needs a track that wasn't seen is None, and the reason is said."""
+    ear = Ear(0.0)
+    for place in range(300):
+        ear.agent(place * FRAME, speech(place), FRAME)
+    found = ear.freeze(6)
+    assert "was not seen" in found.cannot_hear
+    of_the_caller = (
+        found.latencies, found.unanswered, found.reactions, found.talk_overs,
+        found.talk_over_seconds, found.caller_voice, found.stalls, found.longest_stall,
+        found.caller_dead, found.answers_cut,
+    )  # fmt: skip
+    assert of_the_caller == (None,) * len(of_the_caller)
+    assert found.agent_heard
+
+
+def test_without_the_agents_track_nothing_is_said_of_the_agent():
+    """Waits, holes, answers and the first word are unknown, not 0."""
+    ear = Ear(0.0)
+    for place in range(300):
+        ear.caller(place * FRAME, speech(place) if place > 100 else 8.0, FRAME)
+    found = ear.freeze(6)
+    of_the_agent = (
+        found.latencies, found.unanswered, found.reactions, found.talk_overs, found.holes,
+        found.hole_seconds, found.longest_hole, found.answers, found.answers_cut,
+        found.first_word, found.agent_voice, found.given, found.lost, found.agent_heard,
+    )  # fmt: skip
+    assert of_the_agent == (None,) * len(of_the_agent)
+    assert found.caller_voice > 3
+
+
+def test_an_ear_that_heard_nothing_knows_nothing():
+    """Before the first frame every number is None."""
+    found = Ear(5.0).freeze(9.0)
+    assert found.cannot_hear
+    assert found.resolution is found.latencies is found.holes is found.first_word is None
+    assert (found.dropped, found.clock_jumps) == (0, 0)
+
+
+def test_echo_of_the_agent_is_not_the_caller():
+    """The agent's voice at -20 dB in the caller's track, 0.1 s later, is nobody's words."""
+    ear = Ear(0.0)
+    for place in range(800):
+        at = place * FRAME
+        agent = said([(1, 6), (9, 14)], at, place) or 0.0
+        echo = 0.1 * speech(place - 5) if within([(1.1, 6.1), (9.1, 14.1)], at) else 8.0
+        ear.caller(at + FRAME, said([(7, 8)], at, place) or echo, FRAME)
+        ear.agent(at, agent, FRAME)
+    found = ear.freeze(16)
+    assert found.latencies.exact == near(1.0)
+    assert found.caller_voice == pytest.approx(1.0, abs=0.05)
+
+
+def test_what_is_sent_at_once_is_heard_one_after_the_other():
+    """An answer of 6 s sent within 0.1 s is still being heard when the caller speaks over it."""
+    ear = Ear(0.0)
+    burst = [(2 + place / 3000, speech(place)) for place in range(300)]
+    for place in range(700):
+        at = place * FRAME
+        while burst and burst[0][0] <= at:
+            ear.agent(*burst.pop(0), FRAME)
+        if place == 300:
+            ear.agent_flushed(at)  # at 6.0 s, with 2 s still to be heard
+        ear.caller(at + FRAME, said([(5.4, 7.4)], at, place) or 8.0, FRAME)
+    found = ear.freeze(14)
+    assert found.reactions.exact == near(0.6)
+    assert found.agent_voice == pytest.approx(4.0, abs=0.05)
+
+
+def test_looks_now_and_then_hear_the_wait_less_exactly():
+    """Looks every 0.19 s find the turns, and the resolution says how well."""
+    ear = Ear(0.0)
+    for look in range(1, 105):
+        at = look * 0.19
+        ear.caller(at, 1500 if within([(5, 7), (12, 14)], at) else 8.0, 0.19)
+        ear.agent(at, 1500 if within([(1, 4), (8, 11), (15, 18)], at) else 0.0, 0.19)
+    found = ear.freeze(20)
+    assert found.latencies.exact == pytest.approx((1.0, 1.0), abs=0.19)
+    assert found.resolution == pytest.approx(0.19)
+
+
+@pytest.mark.parametrize("jump", [500.0, -500.0])
+def test_a_clock_that_jumps_leaves_later_turns_true(jump):
+    """The jump is counted, what it spans is left out, and the rest is as it was."""
+    ear = Ear(0.0)
+    spans = ([(5, 7), (12, 14)], [(1, 4), (8, 11), (14.5, 18)])
+    for place in range(1100):
+        at = place * FRAME
+        shown = at + (jump if at > 9 else 0.0)
+        ear.caller(shown + FRAME, said(spans[0], at, place) or 8.0, FRAME)
+        ear.agent(shown, said(spans[1], at, place) or 0.0, FRAME)
+    found = ear.freeze(22 + jump)
+    assert found.clock_jumps == 1
+    assert found.latencies.exact == near(1.0, 0.5)
+
+
+def test_a_stray_time_changes_nothing():
+    """A single frame of another day is dropped, and counted."""
+    ear = Ear(0.0)
+    frames(ear, 8, agent=[(1, 4)])
+    ear.agent(9e5, 3000.0, FRAME)
+    ear.agent(-9e5, 3000.0, FRAME)
+    found = ear.freeze(8)
+    assert found.dropped == 2
+    assert found.agent_voice == pytest.approx(3.0, abs=0.05)
+
+
+def test_memory_stays_small():
+    """A live call holds at most 16 kB after its first minute, and 100 kB after four hours."""
+
+    def grow(ear, first, last):
+        for place in range(round(first / FRAME), round(last / FRAME)):
+            at = place * FRAME
+            turn = at % 8
+            ear.caller(at + FRAME, speech(place) if 1 < turn < 3 else 8.0, FRAME)
+            ear.agent(at, speech(place) if 4 < turn < 7 else 0.0, FRAME)
+            if place % 10 == 0 and 4 <= turn < 7:
+                ear.audio_given(at, 0.2, 0.02)
+            if 7.0 <= turn < 7.02:
+                ear.answer_complete(at)
+
+    warm = Ear(0.0)
+    grow(warm, 0, 20)
+    tracemalloc.start()
+    try:
+        ear = Ear(0.0)
+        before = tracemalloc.get_traced_memory()[0]
+        grow(ear, 0, 60)
+        assert tracemalloc.get_traced_memory()[0] - before <= 16_000
+    finally:
+        tracemalloc.stop()
+    grow(ear, 60, 3600)  # bounded by then: what grows are some values a turn
+    for _ in range(4 * 3600 // 4):
+        ear._turns.latencies.add(0.5 + ear._turns.latencies.n % 977 / 1000)
+    assert held(ear) <= 100_000
+
+
+def held(ear):
+    """The bytes of an ear and of all that only it holds."""
+    seen, waiting, total = set(), [ear], 0
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or isinstance(one, type) or callable(one):
+            continue
+        seen.add(id(one))
+        total += sys.getsizeof(one)
+        waiting.extend(gc.get_referents(one))
+    return total
