@@ -266,7 +266,9 @@ class QualityMonitor(ObservationsById):
             return None
         length = max(0.0, now - call.started) if duration is None else duration
         result = self._placed(
-            score(call.freeze(duration=length, outcome=outcome, failed=failed), self.policy)
+            score(
+                call.freeze(duration=length, now=now, outcome=outcome, failed=failed), self.policy
+            )
         )
         self._own_hooks.run(result)
         self._hooks.run(result)

@@ -158,9 +158,25 @@ class AnswerAudio:
     """Keeps the account of one call's answers."""
 
     __slots__ = (
-        "_ahead", "_answers", "_comfort", "_cut", "_given", "_holes", "_last_given_at", "_longest", "_lost",
-        "_missing", "_run_answer", "_silent", "_hole_seconds", "_thrown", "hinted",
-        "_asked_at", "_completed", "_last", "_sounded_at",
+        "_ahead",
+        "_answers",
+        "_asked_at",
+        "_comfort",
+        "_completed",
+        "_cut",
+        "_given",
+        "_hole_seconds",
+        "_holes",
+        "_last",
+        "_last_given_at",
+        "_longest",
+        "_lost",
+        "_missing",
+        "_run_answer",
+        "_silent",
+        "_sounded_at",
+        "_thrown",
+        "hinted",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -285,8 +301,7 @@ class AnswerAudio:
             answer = self._answers[0]
             answer.played += seconds
             answer.heard_to = at + seconds
-            if at < answer.heard_from:
-                answer.heard_from = at
+            answer.heard_from = min(answer.heard_from, at)
 
     def _begin_run(self) -> None:
         if self._answers:

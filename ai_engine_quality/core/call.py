@@ -7,22 +7,21 @@ see :mod:`distribution`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ai_engine_quality.core.distribution import BoundedValues, Distribution
+from ai_engine_quality.core.distribution import BoundedValues
+from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import (
     FRAME_SECONDS,
-    PROVIDER_IN,
-    PROVIDER_OUT,
     TRANSPORT_IN,
     TRANSPORT_OUT,
     DropReason,
     Rejected,
     is_agent_stage,
 )
-from ai_engine_quality.core.summary import CallSummary, HeardSilence, StageLevels
-from ai_engine_quality.core.talkspurts import PAUSE_SECONDS, Talkspurts, silences
+from ai_engine_quality.core.summary import CallSummary, HeardCall, StageLevels
 
 ACTIVE_RMS = 200.0
 """A frame below this RMS (-44 dBov) is silence; the engine's idle line reads 7 to 180."""
@@ -79,8 +78,8 @@ class StageAccumulator:
     """Raw frames that pass unmeasured before the next one that is."""
     step: int = 0
     """Where the stage is in the sampler's pattern."""
-    speech: Talkspurts | None = None
-    """When there was speech; kept where raw frames of both directions are seen."""
+    hear: Callable[[float, float, float], None] | None = None
+    """The ear's, for the stage of each side that is nearest to the caller: (at, level, seconds)."""
     frames: int = 0
     active: int = 0
     active_seconds: float = 0.0
@@ -100,17 +99,13 @@ class StageAccumulator:
         Args:
             rms: Its level.
             seconds: How much audio it stands for.
-            at: When it was seen, in monotonic seconds, where that is known.
+            at: When it crossed the engine's edge, in monotonic seconds; None: unknown.
         """
         self.frames += 1
+        if at is not None and self.hear is not None:
+            self.hear(at, rms, seconds)
         if rms < ACTIVE_RMS:
             return
-        if at is not None and self.speech is not None:
-            speech = self.speech  # written out, since there may be thousands a second
-            if at - speech.until > PAUSE_SECONDS:
-                speech.begin(at)
-            speech.until = at
-            speech.frames += 1
         energy = rms * rms
         self.active += 1
         self.active_seconds += seconds
@@ -186,6 +181,9 @@ class CallAccumulator:
     codec_misaligned: int = 0
     codec_details: dict[str, int] | None = None
     stages: dict[str, StageAccumulator] | None = None
+    ear: Ear | None = None
+    """Made with the first stage: a call whose audio nobody sees has none."""
+    characters: int | None = None
 
     def turn_response(self, seconds: float) -> None:
         """Take a turn's latency."""
@@ -249,18 +247,52 @@ class CallAccumulator:
             if len(self.stages) >= MAX_STAGES:
                 raise Rejected(DropReason.TOO_MANY_STAGES)
             found = self.stages[name] = StageAccumulator(agent=is_agent_stage(name))
+            self._listen_at(name, found)
         return found
 
-    def listen(self) -> None:
-        """Keep when each side speaks, as soon as raw frames of both directions are seen."""
-        raw = [stage for stage in (self.stages or {}).values() if stage.format is not None]
-        if len({stage.agent for stage in raw}) == 2:
-            for stage in raw:
-                stage.speech = stage.speech or Talkspurts()
+    def _listen_at(self, name: str, stage: StageAccumulator) -> None:
+        """Let the ear hear a new stage, if none of its side is nearer to the caller."""
+        self.ear = self.ear or Ear(self.started)
+        nearest = name == TRANSPORT_IN or name.startswith(TRANSPORT_OUT)
+        others = [
+            other
+            for other in (self.stages or {}).values()
+            if other is not stage and other.agent is stage.agent and other.hear is not None
+        ]
+        if others and not nearest:
+            return
+        stage.hear = self.ear.agent if stage.agent else self.ear.caller
+        for other in others:
+            kinds_of_one = self.stages is not None and other in self._sent()
+            if not (stage.agent and kinds_of_one):
+                other.hear = None
 
-    def audio_level(self, stage: str, rms: float, seconds: float = FRAME_SECONDS) -> None:
+    def _sent(self) -> list[StageAccumulator]:
+        """Return the agent's stages at the engine's edge: each kind of playback has its own."""
+        stages = self.stages or {}
+        return [stage for name, stage in stages.items() if name.startswith(TRANSPORT_OUT)]
+
+    def audio_level(
+        self, stage: str, rms: float, seconds: float = FRAME_SECONDS, at: float | None = None
+    ) -> None:
         """Take a level that was measured elsewhere."""
-        self.stage(stage).add_level(rms, seconds)
+        self.stage(stage).add_level(rms, seconds, at)
+
+    # What only who hands the audio over can tell; without it a hole looks like a pause.
+
+    def audio_given(self, at: float, seconds: float, silent: float) -> None:
+        """Take note of agent audio that the provider handed over, before any pacer."""
+        self.ear = self.ear or Ear(self.started)
+        self.ear.audio_given(at, seconds, silent)
+
+    def answer_complete(self, at: float) -> None:
+        """Take note that the provider has handed over all of its answer."""
+        if self.ear is not None:
+            self.ear.answer_complete(at)
+
+    def words_spoken(self, characters: int) -> None:
+        """Take how much text the agent's audio holds."""
+        self.characters = characters + (self.characters or 0)
 
     def progress(self) -> tuple[object, ...]:
         """Return what changes whenever something more was observed."""
@@ -280,64 +312,89 @@ class CallAccumulator:
         self,
         *,
         duration: float | None,
+        now: float | None = None,
         outcome: str | None = None,
         failed: bool = False,
-        listened: bool = True,
     ) -> CallSummary:
-        """Return what was observed so far as a summary.
+        """Return what was observed so far as a summary: as heard where the call could be heard.
 
-        ``listened=False`` leaves out the silence heard, which no score needs.
+        Args:
+            duration: Seconds that the call lasted, or has lasted so far.
+            now: Monotonic seconds; None: as far from the start as the duration says.
+            outcome: What the engine calls the end.
+            failed: Whether the engine says that the call failed.
         """
+        told = self._told(duration=duration, outcome=outcome, failed=failed)
+        if self.ear is None or not self.stages:
+            return CallSummary(**told)
+        until = self.started + (duration or 0.0) if now is None else now
+        return CallSummary(**_as_heard(told, self.ear.freeze(until)))
+
+    def _told(self, **how: Any) -> dict[str, Any]:
+        """Return a summary's fields as the engine told them."""
         values = {
             "turn_latencies": self.turns,
             "barge_in_reactions": self.reactions,
             "unanswered": self.waits,
         }
         exact = {name: tuple(kept.exact) if kept else None for name, kept in values.items()}
-        return CallSummary(
-            call_id=self.call_id,
-            provider=self.provider,
-            pipeline=self.pipeline,
-            outcome=outcome,
-            failed=failed,
-            started_at=self.started_at,
-            duration=duration,
-            turn_count=self.turns.n or None,
-            frames_sent=self.frames_sent,
-            underflows=self.underflows,
-            underflow_episodes=self._episodes(),
-            fallbacks=self.fallbacks,
-            barge_ins=self.barge_ins,
+        return {
+            **how,
+            "call_id": self.call_id,
+            "provider": self.provider,
+            "pipeline": self.pipeline,
+            "started_at": self.started_at,
+            "turn_count": self.turns.n or None,
+            "frames_sent": self.frames_sent,
+            "underflows": self.underflows,
+            "underflow_episodes": self._episodes(),
+            "fallbacks": self.fallbacks,
+            "barge_ins": self.barge_ins,
             **exact,
-            codec_checks=self.codec_checks,
-            codec_misaligned=None if self.codec_checks is None else self.codec_misaligned,
-            audio={
+            "codec_checks": self.codec_checks,
+            "codec_misaligned": None if self.codec_checks is None else self.codec_misaligned,
+            "audio": {
                 name: stage.freeze() for name, stage in (self.stages or {}).items() if stage.frames
             },
-            binned={name: kept.bins for name, kept in values.items() if kept and kept.bins},
-            worst_turns=None if self._worst_turns is None else tuple(self._worst_turns),
-            fallback_reasons=dict(self.fallback_reasons or {}),
-            codec_details=dict(self.codec_details or {}),
-            silence_heard=self._silence_heard() if listened and self.stages else None,
-        )
-
-    def _silence_heard(self) -> HeardSilence | None:
-        """Return how long the caller waited for answers, by ear; None where that isn't known."""
-        tracks = {name: s.speech for name, s in (self.stages or {}).items() if s.speech}
-        caller = [tracks[name] for name in (TRANSPORT_IN, PROVIDER_IN) if name in tracks]
-        sent = [track for name, track in tracks.items() if name.startswith(TRANSPORT_OUT)]
-        agent = sent or [track for name, track in tracks.items() if name == PROVIDER_OUT]
-        found = silences(caller[0], agent) if caller else None
-        if found is None or not found[0]:
-            return None
-        waits = Distribution(tuple(found[0]))
-        return HeardSilence(round(waits.percentile(50), 3), waits.n, round(found[1], 3))
+            "binned": {name: kept.bins for name, kept in values.items() if kept and kept.bins},
+            "worst_turns": None if self._worst_turns is None else tuple(self._worst_turns),
+            "fallback_reasons": dict(self.fallback_reasons or {}),
+            "codec_details": dict(self.codec_details or {}),
+            "agent_characters": self.characters,
+        }
 
     def _episodes(self) -> int | None:
         """Return in how many episodes the fillers came; None where no report said so."""
         if self._known_episodes is None or self.underflows is None:
             return None
         return self._known_episodes + self.underflows - self._fillers_of_known_episodes
+
+
+def _as_heard(told: dict[str, Any], heard: Heard) -> dict[str, Any]:
+    """Return a summary's fields with what was heard in the place of what was told."""
+    fields = dict(told)
+    factors = []
+    values = {
+        "turn_latencies": heard.latencies,
+        "unanswered": heard.unanswered,
+        "barge_in_reactions": heard.reactions,
+    }
+    if heard.latencies is not None and heard.caller_voice:
+        factors += ["latency", "barge_in"]
+        fields["worst_turns"] = None
+        fields["turn_count"] = heard.latencies.n or None
+        fields["barge_ins"] = heard.reactions.n if heard.reactions else None
+        for name, found in values.items():
+            fields[name] = tuple(round(value, 3) for value in found.exact) if found else None
+        fields["binned"] = {name: found.bins() for name, found in values.items() if found}
+    if heard.hole_seconds is not None and (heard.holes_known or heard.holes):
+        factors.append("underflow")
+        fields["underflows"] = round(heard.hole_seconds / FRAME_SECONDS)
+        fields["underflow_episodes"] = heard.holes
+        spoken = (heard.agent_voice or 0.0) - heard.hole_seconds
+        fields["frames_sent"] = round(max(0.0, spoken) / FRAME_SECONDS)
+    fields["heard"] = HeardCall.of(heard, tuple(factors), told)
+    return fields
 
 
 def _decibels(rms: float) -> float:

@@ -76,6 +76,10 @@ class Distribution(NamedTuple):
             low, high = scale(low), scale(high)
         return _interpolate(low, high, rank - below)
 
+    def bins(self) -> Bins:
+        """Return the values that are not exact, as (bin, count) pairs."""
+        return tuple((bin_of(value), count) for value, count in self.others)
+
     def plus(self, other: Distribution) -> Distribution:
         """Return both together."""
         return Distribution(self.exact + other.exact, self.others + other.others)

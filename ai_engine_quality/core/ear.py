@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ai_engine_quality.core.answer_audio import AnswerAudio
+from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.tracks import DEAD_LINE_RMS, AgentTrack, CallerTrack
 from ai_engine_quality.core.turn_taking import Edge, TurnTaking
 from ai_engine_quality.core.twins import twin
-from ai_engine_quality.distribution import Distribution
 
 T = TypeVar("T", int, float)
 
@@ -220,7 +220,7 @@ class Ear:
         if len(observed) > MOST_PENDING:
             until = self._latest
         done = 0
-        for done, one in enumerate(observed, 1):  # noqa: B007  # the count is what is wanted
+        for done, one in enumerate(observed, 1):  # the count is what is wanted
             if one[0] > until:
                 done -= 1
                 break
@@ -286,7 +286,7 @@ class Ear:
         return new
 
     def _finish(self, now: float) -> Heard:
-        self._latest = now if now > self._latest else self._latest
+        self._latest = max(self._latest, now)
         until = self._latest
         self._latest += ORDER_SECONDS
         self._work()

@@ -22,6 +22,9 @@ MAX_SECONDS = 300.0
 MAX_CALL_SECONDS = 7 * 86_400.0
 """A call longer than a week is a broken clock."""
 
+MAX_INSTANT = 1e12
+"""Seconds: no monotonic clock has run for 30,000 years."""
+
 MAX_COUNT = 1_000_000_000
 """One report never holds more: 1e9 frames are eight months of speech."""
 
@@ -76,6 +79,13 @@ class Rejected(Exception):  # noqa: N818  # not an error: the usual way of a wro
 def seconds(value: object, limit: float = MAX_SECONDS) -> float:
     """Return a duration in seconds: finite, not negative, at most ``limit``."""
     return _number(value, limit)
+
+
+def instant(value: object) -> float:
+    """Return a moment of a monotonic clock, in seconds: any finite number."""
+    if type(value) is float and -MAX_INSTANT <= value <= MAX_INSTANT:
+        return value
+    return _number(value, MAX_INSTANT)
 
 
 def rms(value: object) -> float:

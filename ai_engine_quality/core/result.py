@@ -33,6 +33,9 @@ class FactorScore(NamedTuple):
     observed: bool
     evidence: str
     """The value with its context, in words."""
+    clock: str | None = None
+    """``heard`` at the engine's edge, or ``told`` by the engine; None where it was not observed,
+    and in records of earlier versions."""
 
 
 class Counterfactual(NamedTuple):
@@ -325,7 +328,7 @@ def _summary(name: str, value: object) -> CallSummary:
 
 
 def _factor(name: str, value: object) -> FactorScore:
-    return FactorScore(**reading.fields(name, value, _FACTOR_READERS, optional=False))
+    return FactorScore(**reading.fields(name, value, _FACTOR_READERS, optional=("clock",)))
 
 
 def _ceiling(name: str, value: object) -> Ceiling:
@@ -348,6 +351,7 @@ _FACTOR_READERS: dict[str, reading.Reader] = {
     "n": reading.count,
     "observed": reading.flag,
     "evidence": reading.text,
+    "clock": reading.optional(reading.text),
 }
 
 _CEILING_READERS: dict[str, reading.Reader] = {

@@ -35,7 +35,9 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
     """
     decision = _decide(summary, policy)
     points = decision.points
-    factors = tuple(_factor(name, policy, decision.costs.get(name)) for name in policy.factors)
+    factors = tuple(
+        _factor(name, summary, policy, decision.costs.get(name)) for name in policy.factors
+    )
     return CallScore(
         call_id=summary.call_id,
         score=points,
@@ -56,6 +58,13 @@ def provisional_band(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> B
     """Return the band of :func:`score`, None where there is none, without the words."""
     points = _decide(summary, policy).points
     return None if points is None else policy.band(points)
+
+
+HEARD, TOLD = "heard", "told"
+"""A factor's clock: what crossed the engine's edge, or what the engine says."""
+
+MEASURED = frozenset({"rms"})
+"""Factors that are measured on the audio itself, whoever tells the rest."""
 
 
 class _Cost(NamedTuple):
@@ -115,12 +124,13 @@ def _decide(summary: CallSummary, policy: Policy) -> _Decision:
 _height = attrgetter("ceiling")
 
 
-def _factor(name: str, policy: Policy, cost: _Cost | None) -> FactorScore:
+def _factor(name: str, summary: CallSummary, policy: Policy, cost: _Cost | None) -> FactorScore:
     weight = policy.weights[name]
     if cost is None:
         return FactorScore(name, weight, 0.0, None, 0, False, "not observed")
     value, points, n, words = cost
-    return FactorScore(name, weight, float(points), value, n, True, words())
+    clock = HEARD if name in MEASURED or summary.is_heard(name) else TOLD
+    return FactorScore(name, weight, float(points), value, n, True, words(), clock)
 
 
 def _without_slowest_turn(
@@ -147,13 +157,19 @@ def _latency(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Cost | No
     value = turns.percentile(policy.percentile)
 
     def words() -> str:
-        evidence = f"p{policy.percentile:g} {seconds(value)} over {plural(n, 'turn')}"
+        evidence = f"p{policy.percentile:g} {seconds(value)}{_heard(summary, 'latency')}"
+        evidence += f" over {plural(n, 'turn')}"
         evidence += f"; worst: {_worst_turn(summary)}"
         if summary.unanswered:
             evidence += f"; {summary.distribution('unanswered').n} unanswered"
         return evidence
 
     return _Cost(value, policy.points("latency", value), n, words)
+
+
+def _heard(summary: CallSummary, factor: str) -> str:
+    """Return the name of a factor's clock, where it is the ear's."""
+    return ", heard," if summary.is_heard(factor) else ""
 
 
 def _worst_turn(summary: CallSummary) -> str:
@@ -177,6 +193,8 @@ def _underflow(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Cost | 
     value = (fillers + rule.episode_weight * episodes) / ((1 + rule.episode_weight) * everything)
 
     def words() -> str:
+        if summary.is_heard("underflow"):
+            return _holes(summary, value)
         evidence = f"{percent(value)} effective: {plural(fillers, 'filler')}"
         evidence += "" if known is None else f" in {plural(episodes, 'episode')}"
         evidence += f" to {plural(round(frames), 'agent frame')}"
@@ -185,6 +203,15 @@ def _underflow(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Cost | 
         return evidence
 
     return _Cost(value, policy.points("underflow", value), fillers, words)
+
+
+def _holes(summary: CallSummary, value: float) -> str:
+    """Return the holes that were heard in the agent's speech, in words."""
+    holes, frames = summary.underflow_episodes or 0, summary.frames_sent or 0
+    missing = (summary.underflows or 0) * FRAME_SECONDS
+    evidence = f"{percent(value)} effective, heard: {plural(holes, 'hole')}"
+    evidence += f" of {seconds(missing)} in all" if holes else ""
+    return f"{evidence} in {seconds(frames * FRAME_SECONDS)} of agent speech"
 
 
 def _agent_frames(summary: CallSummary, policy: Policy) -> float:
@@ -219,7 +246,8 @@ def _barge_in(summary: CallSummary, policy: Policy, _: _AgentAudio) -> _Cost | N
     def words() -> str:
         of = f" of {summary.barge_ins}" if summary.barge_ins and summary.barge_ins > n else ""
         barge_ins = "barge-in" if n == 1 and not of else "barge-ins"
-        return f"p{policy.percentile:g} {seconds(value)} over {n}{of} {barge_ins}"
+        clock = _heard(summary, "barge_in")
+        return f"p{policy.percentile:g} {seconds(value)}{clock} over {n}{of} {barge_ins}"
 
     return _Cost(value, policy.points("barge_in", value), n, words)
 

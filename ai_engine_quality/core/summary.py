@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from ai_engine_quality.core import reading
 from ai_engine_quality.core.distribution import MAX_BIN, Bins, Distribution, coarser
+from ai_engine_quality.core.ear import Heard
 from ai_engine_quality.core.observations import FRAME_SECONDS, is_agent_stage
 from ai_engine_quality.core.reading import SummaryError
 
@@ -78,6 +79,64 @@ class HeardSilence:
     """Seconds to which a wait is known, since only some of the frames are measured."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardCall:
+    """What only the ear knows of a call. Seconds, unless said otherwise; unknown is None."""
+
+    factors: tuple[str, ...] = ()
+    """Factors whose values in the summary are as heard; those of the others are as told."""
+    cannot_hear: str | None = None
+    """Why the caller's voice can't be told, in words; None where it can."""
+    resolution: float | None = None
+    """How far apart what was seen of a track lies: 0.02 for frames, more for looks."""
+    first_word: float | None = None
+    """From the start of the call until the agent was first heard."""
+    caller_voice: float | None = None
+    """How long the caller spoke."""
+    caller_dead: bool | None = None
+    """Whether the caller's track held nothing over digital silence."""
+    agent_voice: float | None = None
+    """How long the agent was heard, pauses of under 0.7 s included."""
+    agent_heard: bool | None = None
+    """Whether the agent was ever heard."""
+    answers: int | None = None
+    answers_cut: int | None = None
+    """Those of them that ended before all of it had been said."""
+    holes: int | None = None
+    """Silences in answers that the provider did not give."""
+    hole_seconds: float | None = None
+    longest_hole: float | None = None
+    talk_overs: int | None = None
+    """How often both spoke for 2 s or more, and nothing stopped."""
+    talk_over_seconds: float | None = None
+    given: float | None = None
+    """Agent audio that the provider handed over."""
+    lost: float | None = None
+    """Sounding seconds of it that were never played, but for what a barge-in threw away."""
+    thrown_away: float | None = None
+    stalls: int | None = None
+    """How often nothing came from the caller for over half a second."""
+    longest_stall: float | None = None
+    told_latency: float | None = None
+    """Median of the latencies that the engine told."""
+    told_turns: int | None = None
+
+    @classmethod
+    def of(cls, heard: Heard, factors: tuple[str, ...], told: Mapping[str, Any]) -> Self:
+        """Return what an ear knows, beside what the engine told of its turns."""
+        same = {f.name for f in fields(Heard)} & {f.name for f in fields(cls)}
+        values: dict[str, Any] = {name: getattr(heard, name) for name in same}
+        turns = Distribution.of(
+            told["turn_latencies"] or (), told["binned"].get("turn_latencies", ())
+        )
+        return cls(
+            **{name: _short(value) for name, value in values.items()},
+            factors=factors,
+            told_latency=round(turns.percentile(50), 3) if turns.n else None,
+            told_turns=turns.n or None,
+        )
+
+
 class LateClock(NamedTuple):
     """A clock of the engine's that starts late: medians of what was heard and what was reported."""
 
@@ -132,7 +191,11 @@ class CallSummary:
     fallback_reasons: Mapping[str, int] = field(default_factory=dict)
     codec_details: Mapping[str, int] = field(default_factory=dict)
     silence_heard: HeardSilence | None = None
-    """What the caller waited by ear, where raw frames of both directions were seen."""
+    """What the caller waited by ear; in records of earlier versions only."""
+    heard: HeardCall | None = None
+    """What was heard, where audio of the call was seen."""
+    agent_characters: int | None = None
+    """How much text the agent's audio holds, where the engine tells it: a number, never words."""
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -183,15 +246,29 @@ class CallSummary:
         Medians are compared, since a heard answer can't be told apart from an unreported one. So
         both must be of about as many turns.
         """
-        heard, reported = self.silence_heard, self.distribution("turn_latencies")
-        if heard is None or min(heard.turns, reported.n) < MIN_COMPARED_TURNS:
+        heard, turns, reported, reports = self._clocks()
+        if heard is None or reported is None or min(turns, reports) < MIN_COMPARED_TURNS:
             return None
-        if max(heard.turns, reported.n) > 2 * min(heard.turns, reported.n):
+        if max(turns, reports) > 2 * min(turns, reports):
             return None
-        median = reported.percentile(50)
-        if heard.median < max(median + LATE_SECONDS, LATE_RATIO * median):
+        if heard < max(reported + LATE_SECONDS, LATE_RATIO * reported):
             return None
-        return LateClock(heard.median, median, heard.turns)
+        return LateClock(heard, reported, turns)
+
+    def _clocks(self) -> tuple[float | None, int, float | None, int]:
+        """Return the median wait heard and of how many turns; and the same as reported."""
+        turns = self.distribution("turn_latencies")
+        median = turns.percentile(50) if turns.n else None
+        ear, old = self.heard, self.silence_heard
+        if ear is not None and self.is_heard("latency"):
+            return median, turns.n, ear.told_latency, ear.told_turns or 0
+        if old is None:
+            return None, 0, None, 0
+        return old.median, old.turns, median, turns.n
+
+    def is_heard(self, factor: str) -> bool:
+        """Return whether a factor's values are as heard; else they are as the engine told."""
+        return self.heard is not None and factor in self.heard.factors
 
     def without_slowest_turn(self) -> CallSummary:
         """Return the call as it would have been without its slowest measured turn."""
@@ -236,6 +313,10 @@ class CallSummary:
         out["binned"] = {name: [list(pair) for pair in bins] for name, bins in self.binned.items()}
         heard = self.silence_heard
         out["silence_heard"] = heard and {f.name: getattr(heard, f.name) for f in fields(heard)}
+        ear = self.heard
+        out["heard"] = ear and {f.name: getattr(ear, f.name) for f in fields(ear)}
+        if ear:
+            out["heard"]["factors"] = list(ear.factors)
         out["fallback_reasons"] = dict(self.fallback_reasons)
         out["codec_details"] = dict(self.codec_details)
         return out
@@ -251,6 +332,11 @@ class CallSummary:
             raise SummaryError("call_id is missing; every summary names its call")
         with reading.reported_as(SummaryError):
             return cls(**reading.fields("", data, _READERS, optional=True))
+
+
+def _short(value: Any) -> Any:
+    """Return seconds to the millisecond; anything else as it is."""
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def _levels_to_dict(levels: StageLevels) -> dict[str, Any]:
@@ -278,6 +364,10 @@ def _silence(name: str, value: object) -> HeardSilence:
     return HeardSilence(**reading.fields(name, value, _SILENCE_READERS, optional=False))
 
 
+def _heard(name: str, value: object) -> HeardCall:
+    return HeardCall(**reading.fields(name, value, _HEARD_READERS, optional=True))
+
+
 def _binned(name: str, value: object) -> dict[str, Bins]:
     readers = dict.fromkeys(_VALUES, _bins)
     return {} if value is None else reading.fields(name, value, readers, optional=True)
@@ -299,6 +389,34 @@ _SILENCE_READERS: dict[str, reading.Reader] = {
     "median": reading.not_negative,
     "turns": reading.count,
     "resolution": reading.not_negative,
+}
+
+_HEARD_READERS: dict[str, reading.Reader] = {
+    "factors": reading.or_default(reading.many(reading.text), ()),
+    "cannot_hear": reading.optional(reading.text),
+    "caller_dead": reading.optional(reading.flag),
+    "agent_heard": reading.optional(reading.flag),
+    **dict.fromkeys(
+        ("answers", "answers_cut", "holes", "talk_overs", "stalls", "told_turns"),
+        reading.optional(reading.count),
+    ),
+    **dict.fromkeys(
+        (
+            "resolution",
+            "first_word",
+            "caller_voice",
+            "agent_voice",
+            "hole_seconds",
+            "longest_hole",
+            "talk_over_seconds",
+            "given",
+            "lost",
+            "thrown_away",
+            "longest_stall",
+            "told_latency",
+        ),
+        reading.optional(reading.not_negative),
+    ),
 }
 
 _VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
@@ -331,4 +449,6 @@ _READERS: dict[str, reading.Reader] = {
     "fallback_reasons": reading.each(reading.count),
     "codec_details": reading.each(reading.count),
     "silence_heard": reading.optional(_silence),
+    "heard": reading.optional(_heard),
+    "agent_characters": reading.optional(reading.count),
 }

@@ -95,9 +95,31 @@ class CallerTrack:
     """What came from the caller."""
 
     __slots__ = (
-        "_agent", "_answers", "_base", "_behind", "_clearness", "_last_pace", "_level", "_spurts", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
-        "_hang", "_media", "_onset", "_speaking", "_turns", "_voice",
-        "first_at", "last_at", "loudest", "longest_stall", "resolution", "stalls",
+        "_agent",
+        "_answers",
+        "_base",
+        "_behind",
+        "_candidate_media",
+        "_candidate_offset",
+        "_clearness",
+        "_end_media",
+        "_end_offset",
+        "_hang",
+        "_last_pace",
+        "_level",
+        "_media",
+        "_onset",
+        "_speaking",
+        "_spurts",
+        "_started",
+        "_turns",
+        "_voice",
+        "first_at",
+        "last_at",
+        "longest_stall",
+        "loudest",
+        "resolution",
+        "stalls",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
@@ -152,8 +174,7 @@ class CallerTrack:
             offset = self._base  # it was held up on the way
         else:
             self._fall_behind(offset)
-        if level > self.loudest:
-            self.loudest = level
+        self.loudest = max(self.loudest, level)
         echo = self._agent.loudest_near(at)
         quiet = echo < 100.0 and not self._speaking
         if self._voice.hear(level, seconds, echo * ECHO_SHARE, quiet):
@@ -169,8 +190,7 @@ class CallerTrack:
             return
         self._onset = 0.0
         if self._speaking:
-            if offset < self._end_offset:
-                self._end_offset = offset
+            self._end_offset = min(self._end_offset, offset)
             self._hang += seconds
             if self._hang >= HANGOVER_SECONDS and self._hang >= 1.5 * seconds:
                 self.end(seconds)
@@ -239,7 +259,7 @@ class CallerTrack:
         if self.seen and behind > STALL_SECONDS and behind > 3 * self.resolution:
             self.stalls += 1
             self.longest_stall = max(self.longest_stall, behind)
-        if self._speaking and now - self.last_at > HANGOVER_SECONDS or self._hang:
+        if (self._speaking and now - self.last_at > HANGOVER_SECONDS) or self._hang:
             self.end(self.resolution)
 
     def cannot_hear(self) -> str | None:
@@ -260,10 +280,27 @@ class AgentTrack:
     """What was sent to the caller, and when it was played."""
 
     __slots__ = (
-        "_answers", "_blocks", "_candidate", "_comfort", "_last_pace", "_level", "_comfort_high", "_comfort_low",
-        "_quiet_for", "_end", "_last_voiced_end", "_onset", "_slip",
-        "_speaking", "_turns", "_voice", "_loud_before", "ever_voiced", "last_at",
-        "resolution", "_cut_by_gap",
+        "_answers",
+        "_blocks",
+        "_candidate",
+        "_comfort",
+        "_comfort_high",
+        "_comfort_low",
+        "_cut_by_gap",
+        "_end",
+        "_last_pace",
+        "_last_voiced_end",
+        "_level",
+        "_loud_before",
+        "_onset",
+        "_quiet_for",
+        "_slip",
+        "_speaking",
+        "_turns",
+        "_voice",
+        "ever_voiced",
+        "last_at",
+        "resolution",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -292,7 +329,7 @@ class AgentTrack:
         block = int(at / ECHO_BLOCK_SECONDS)
         blocks = self._blocks
         now, before = blocks.get(block, 0.0), blocks.get(block - 1, 0.0)
-        return now if now > before else before
+        return max(before, now)
 
     def hear(self, at: float, level: float, seconds: float) -> None:
         """Take a frame that was sent at ``at``: it is heard then, or after those before it."""

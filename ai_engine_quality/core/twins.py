@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import TypeVar
 
-from ai_engine_quality.distribution import BoundedValues
+from ai_engine_quality.core.distribution import BoundedValues
 
 T = TypeVar("T")
 

@@ -114,8 +114,7 @@ class VoiceActivity:
         if smooth < 0:
             smooth = level
         self._smooth = smooth = smooth + (level - smooth) * self._smoothing
-        if smooth < self._least:
-            self._least = smooth
+        self._least = min(self._least, smooth)
         self._sub_left -= seconds
         if self._sub_left <= 0:
             self._end_sub_window()
@@ -182,8 +181,7 @@ class VoiceActivity:
         self._sub_left = SUB_WINDOW_SECONDS
         if len(minima) == SUB_WINDOWS:
             floor = min(minima) * MINIMUM_BIAS
-            if floor > self.noise:
-                self.noise = floor
+            self.noise = max(self.noise, floor)
         self.talker -= self.talker * (SUB_WINDOW_SECONDS / FORGET_TALKER_SECONDS)
         self._set_threshold()
 

@@ -23,7 +23,8 @@ from ai_engine_quality.live.facts import Sampling
 Samples = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
 
-SAMPLE_RATES = (8_000, 16_000, 24_000)
+SAMPLE_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""Hz: what telephones, providers and browsers use."""
 
 MAX_FRAME_SECONDS = 0.2
 """Longer than this isn't a frame but a recording."""
@@ -179,21 +180,26 @@ def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
 class _Group:
     """Frames of one format that wait to be measured."""
 
-    __slots__ = ("frames", "of", "stands_for", "to_check")
+    __slots__ = ("frames", "levels", "of", "stands_for", "to_check")
 
     def __init__(self, stands_for: float) -> None:
         self.frames: list[bytes] = []
-        self.of: list[tuple[StageAccumulator, bool, float | None]] = []
-        """Each frame's stage, whether its level counts or it is there for the noise check, and
-        when it was seen, where its call's two sides are heard."""
+        self.of: list[StageAccumulator] = []
+        """Each frame's stage."""
         self.stands_for = stands_for
         """Seconds of audio for which each level counts."""
         self.to_check: list[int] = []
         """Places of the frames that are checked for noise."""
+        self.levels: list[float] = []
+        """Each frame's RMS, once they are measured."""
 
 
 class FrameBatch:
-    """Samples the frames of all calls and measures them together; each result goes to its stage."""
+    """Samples the frames of all calls and measures them together; each result goes to its stage.
+
+    Frames of several formats wait together, since a call's two sides may differ: their levels go
+    to their stages in the order in which the frames came.
+    """
 
     def __init__(
         self,
@@ -205,7 +211,7 @@ class FrameBatch:
 
         Args:
             sampling: Which frames are measured; None is the usual sampling.
-            capacity: Frames of a format that are measured at once.
+            capacity: Frames that are measured at once.
             clock: Monotonic seconds.
 
         Raises:
@@ -214,14 +220,23 @@ class FrameBatch:
         chosen = Sampling() if sampling is None else sampling
         if not isinstance(chosen, Sampling):
             raise TypeError(f"sampling must be a Sampling(...), not {sampling!r}")
-        self._clock = clock
+        self.clock = clock
         self._level_every = chosen.level_every
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
+        self._waiting: list[tuple[StageAccumulator, _Group, int, float]] = []
+        """Frames whose level counts, in the order in which they came: each one's stage, group,
+        place there, and when it crossed the engine's edge."""
 
-    def take(self, stage: StageAccumulator, frame: bytes) -> None:
-        """Take a frame of the stage's format whose turn it is; measure when enough of them wait."""
+    def take(self, stage: StageAccumulator, frame: bytes, at: float | None = None) -> None:
+        """Take a frame of the stage's format whose turn it is; measure when enough of them wait.
+
+        Args:
+            stage: Where it was seen.
+            frame: Its bytes.
+            at: When it crossed the engine's edge, in monotonic seconds; None: now.
+        """
         form = stage.format
         if form is None:
             return
@@ -231,13 +246,15 @@ class FrameBatch:
         if group is None:
             group = self._groups[form] = _Group(form.seconds * self._level_every)
         frames = group.frames
+        place = len(frames)
         if step.noise_check:
-            group.to_check.append(len(frames))
+            group.to_check.append(place)
         frames.append(frame)
-        group.of.append((stage, step.level, None if stage.speech is None else self._clock()))
-        if len(frames) >= self._capacity:
-            del self._groups[form]
-            _measure(form, group)
+        group.of.append(stage)
+        if step.level:
+            self._waiting.append((stage, group, place, self.clock() if at is None else at))
+        if place + 1 >= self._capacity or len(self._waiting) >= self._capacity:
+            self.measure()
 
     @property
     def waiting_bytes(self) -> int:
@@ -247,18 +264,18 @@ class FrameBatch:
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
         groups, self._groups = self._groups, {}
+        waiting, self._waiting = self._waiting, []
         for form, group in groups.items():
             _measure(form, group)
+        for stage, group, place, at in waiting:
+            stage.add_level(group.levels[place], group.stands_for, at)
 
 
 def _measure(form: FrameFormat, group: _Group) -> None:
+    """Measure a group's levels, and look for noise in those of its frames that are checked."""
     samples = decode(b"".join(group.frames), form.encoding)
     samples = samples.reshape(len(group.frames), form.samples)
-    levels: list[float] = frame_rms(samples).tolist()
-    seconds = group.stands_for
-    for (stage, counts, at), level in zip(group.of, levels, strict=True):
-        if counts:
-            stage.add_level(level, seconds, at)
+    levels = group.levels = frame_rms(samples).tolist()
     if form.seconds >= MIN_SPECTRUM_SECONDS:
         rows = [row for row in group.to_check if levels[row] >= ACTIVE_RMS]
         if rows:
@@ -277,4 +294,4 @@ def _check_noise(
         strict=True,
     )
     for row, flat, clipped, dc in found:
-        group.of[row][0].add_noise_check(levels[row], flat, clipped, dc)
+        group.of[row].add_noise_check(levels[row], flat, clipped, dc)

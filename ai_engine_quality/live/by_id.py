@@ -72,16 +72,41 @@ class ObservationsById(CallOwner):
         self._find(call_id).codec_alignment(aligned, detail)
 
     def audio_level(
-        self, call_id: str, stage: str, rms: float, *, seconds: float = FRAME_SECONDS
+        self,
+        call_id: str,
+        stage: str,
+        rms: float,
+        *,
+        seconds: float = FRAME_SECONDS,
+        at: float | None = None,
     ) -> None:
         """Report a 16-bit RMS that was measured elsewhere."""
-        self._find(call_id).audio_level(stage, rms, seconds=seconds)
+        self._find(call_id).audio_level(stage, rms, seconds=seconds, at=at)
 
     def audio(
-        self, call_id: str, stage: str, frame: bytes, *, encoding: str, sample_rate: int
+        self,
+        call_id: str,
+        stage: str,
+        frame: bytes,
+        *,
+        encoding: str,
+        sample_rate: int,
+        at: float | None = None,
     ) -> None:
-        """Report a raw 20 ms frame: ulaw, alaw or slin16, at 8000, 16000 or 24000 Hz."""
-        self._find(call_id).audio(stage, frame, encoding=encoding, sample_rate=sample_rate)
+        """Report a raw frame of 10 to 60 ms: ulaw, alaw or slin16, 8000 to 48000 Hz."""
+        self._find(call_id).audio(stage, frame, encoding=encoding, sample_rate=sample_rate, at=at)
+
+    def audio_given(self, call_id: str, seconds: float, silent: float = 0.0) -> None:
+        """Report agent audio that the provider handed over, before any pacer."""
+        self._find(call_id).audio_given(seconds, silent)
+
+    def answer_complete(self, call_id: str) -> None:
+        """Report that the provider has handed over all of its answer."""
+        self._find(call_id).answer_complete()
+
+    def words_spoken(self, call_id: str, characters: int) -> None:
+        """Report how much text the agent's audio holds: a number, never the words."""
+        self._find(call_id).words_spoken(characters)
 
     def call_updated(
         self, call_id: str, provider: str | None = None, pipeline: str | None = None

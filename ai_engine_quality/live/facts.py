@@ -84,7 +84,7 @@ class Sampling:
         ValueError: a number is no whole number over 0.
     """
 
-    level_every: int = 4
+    level_every: int = 1
     noise_every: int = 10
 
     def __post_init__(self) -> None:

@@ -166,7 +166,9 @@ class CallHandle:
         """Report a check of the formats on both sides; ``detail`` names them, as code words."""
         self._take(_codec_alignment, aligned, detail)
 
-    def audio_level(self, stage: str, rms: float, *, seconds: float = FRAME_SECONDS) -> None:
+    def audio_level(
+        self, stage: str, rms: float, *, seconds: float = FRAME_SECONDS, at: float | None = None
+    ) -> None:
         """Report a level that was measured elsewhere.
 
         Args:
@@ -174,17 +176,28 @@ class CallHandle:
                 or ``provider_in``.
             rms: 16-bit RMS of a frame.
             seconds: How much audio it stands for, where levels are sampled.
+            at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
-        self._take(_audio_level, stage, rms, seconds)
+        moment = self._monitor.frames.clock() if at is None else at
+        self._take(_audio_level, stage, rms, seconds, moment)
 
-    def audio(self, stage: str, frame: bytes, *, encoding: str, sample_rate: int) -> None:
-        """Report a raw frame, to be measured; a sample of them is.
+    def audio(
+        self,
+        stage: str,
+        frame: bytes,
+        *,
+        encoding: str,
+        sample_rate: int,
+        at: float | None = None,
+    ) -> None:
+        """Report a raw frame. Of both directions, they are all that a score needs.
 
         Args:
             stage: As of :meth:`audio_level`.
-            frame: 20 ms of audio, 200 ms at most.
+            frame: 10 to 60 ms of audio; 200 ms at most.
             encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
-            sample_rate: 8000, 16000 or 24000 Hz.
+            sample_rate: 8000 to 48000 Hz.
+            at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
         try:
             found = self._stages[stage]
@@ -198,31 +211,57 @@ class CallHandle:
                 if found.skip:
                     found.skip -= 1
                 else:
-                    self._measure(found, frame)
+                    self._measure(found, frame, at)
                 return
         except Exception:  # noqa: S110  # an ended call, a new stage, or no stage's name: looked at below
             pass
-        self._take(self._audio, stage, frame, encoding, sample_rate)
+        self._take(self._audio, stage, frame, encoding, sample_rate, at)
 
     def _audio(
-        self, call: CallAccumulator, stage: object, frame: object, encoding: object, rate: object
+        self,
+        call: CallAccumulator,
+        stage: object,
+        frame: object,
+        encoding: object,
+        rate: object,
+        at: object,
     ) -> None:
         data, form = check_frame(frame, encoding, rate)
+        moment = None if at is None else observations.instant(at)
         found = call.stage(observations.stage(stage))
         found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
         found.format = form
-        call.listen()
         self._stages = call.stages or _NO_STAGES
         if found.skip:
             found.skip -= 1
         else:
-            self._measure(found, data)
+            self._measure(found, data, moment)
 
-    def _measure(self, stage: StageAccumulator, frame: bytes) -> None:
+    def _measure(self, stage: StageAccumulator, frame: bytes, at: float | None) -> None:
         try:
-            self._monitor.frames.take(stage, frame)
+            moment = at if at is None or type(at) is float else observations.instant(at)
+            self._monitor.frames.take(stage, frame, moment)
+        except Rejected as rejected:
+            self._monitor.drop(rejected.reason)
         except Exception as error:  # of other calls' frames, measured with it
             self._monitor.drop(DropReason.INTERNAL_ERROR, error)
+
+    def audio_given(self, seconds: float, silent: float = 0.0) -> None:
+        """Report agent audio that the provider handed over: what is missing of it is a hole.
+
+        Args:
+            seconds: How much, before any pacer and at its true rate.
+            silent: How much of it is silence (RMS under 30).
+        """
+        self._take(_audio_given, seconds, silent, self._monitor.frames.clock())
+
+    def answer_complete(self) -> None:
+        """Report that the provider has handed over all of its answer."""
+        self._take(lambda call, at: call.answer_complete(at), self._monitor.frames.clock())
+
+    def words_spoken(self, characters: int) -> None:
+        """Report how much text the agent's audio holds: a number of characters, never words."""
+        self._take(lambda call, n: call.words_spoken(observations.count(n)), characters)
 
     def call_updated(self, provider: str | None = None, pipeline: str | None = None) -> None:
         """Report the provider or the pipeline when they become known; None leaves it as it is."""
@@ -284,8 +323,19 @@ def _codec_alignment(call: CallAccumulator, aligned: object, detail: object) -> 
     call.codec_alignment(observations.flag(aligned), observations.detail(detail))
 
 
-def _audio_level(call: CallAccumulator, stage: object, rms: object, seconds: object) -> None:
+def _audio_given(call: CallAccumulator, seconds: object, silent: object, at: float) -> None:
+    given, quiet = observations.seconds(seconds), observations.seconds(silent)
+    if quiet > given:
+        raise Rejected(DropReason.OUT_OF_RANGE)
+    if given:
+        call.audio_given(at, given, quiet)
+
+
+def _audio_level(
+    call: CallAccumulator, stage: object, rms: object, seconds: object, at: object
+) -> None:
     level, length = observations.rms(rms), observations.seconds(seconds)
+    moment = observations.instant(at)
     if not (type(stage) is str and call.stages and stage in call.stages):
         stage = observations.stage(stage)
-    call.audio_level(stage, level, length)
+    call.audio_level(stage, level, length, moment)

@@ -75,5 +75,5 @@ class Upkeep:
         if progress == handle.progress:
             return None
         handle.progress = progress
-        found = provisional_band(call.freeze(duration=duration, listened=False), self._owner.policy)
+        found = provisional_band(call.freeze(duration=duration), self._owner.policy)
         return found.value if found else NOT_SCORED
