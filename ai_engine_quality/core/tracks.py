@@ -24,6 +24,7 @@ from ai_engine_quality.core.turn_taking import (
     Edge,
     TurnTaking,
 )
+from ai_engine_quality.core.twins import twin
 from ai_engine_quality.core.voice_activity import VoiceActivity
 
 ONSET_SECONDS = 0.055
@@ -95,9 +96,10 @@ class CallerTrack:
     """What came from the caller."""
 
     __slots__ = (
-        "_agent", "_answers", "_base", "_behind", "_clearness", "_last_pace", "_level", "_spurts", "_started", "_candidate_media", "_candidate_offset", "_end_media", "_end_offset",
-        "_hang", "_media", "_onset", "_speaking", "_turns", "_voice",
-        "first_at", "last_at", "loudest", "longest_stall", "resolution", "stalls",
+        "_agent", "_answers", "_base", "_behind", "_candidate_media", "_candidate_offset",
+        "_clearness", "_end_media", "_end_offset", "_hang", "_last_pace", "_level", "_media",
+        "_onset", "_speaking", "_spurts", "_started", "_turns", "_voice", "first_at", "last_at",
+        "longest_stall", "loudest", "resolution", "stalls",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
@@ -123,7 +125,9 @@ class CallerTrack:
         self.longest_stall = 0.0
         self.resolution = 0.0
 
-    def hear(self, at: float, level: float, seconds: float) -> None:
+    def hear(  # noqa: C901, PLR0912  # the hot path: calls would cost more than they explain
+        self, at: float, level: float, seconds: float
+    ) -> None:
         """Take a frame that arrived at ``at``.
 
         What is held up on the way arrives in a burst; then its frames were spoken earlier than they
@@ -152,7 +156,7 @@ class CallerTrack:
             offset = self._base  # it was held up on the way
         else:
             self._fall_behind(offset)
-        if level > self.loudest:
+        if level > self.loudest:  # noqa: PLR1730  # twice as fast as max()
             self.loudest = level
         echo = self._agent.loudest_near(at)
         quiet = echo < 100.0 and not self._speaking
@@ -169,8 +173,7 @@ class CallerTrack:
             return
         self._onset = 0.0
         if self._speaking:
-            if offset < self._end_offset:
-                self._end_offset = offset
+            self._end_offset = min(self._end_offset, offset)
             self._hang += seconds
             if self._hang >= HANGOVER_SECONDS and self._hang >= 1.5 * seconds:
                 self.end(seconds)
@@ -212,6 +215,7 @@ class CallerTrack:
         """End the talkspurt, if there is one, where its last frame with speech ended."""
         if self._speaking:
             self._speaking = False
+            self._onset = 0.0
             half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
             ends = self._end_media + self._end_offset + half
             ends += self._voice.masked() * FALL_SECONDS
@@ -230,8 +234,9 @@ class CallerTrack:
         return now - 2 * self.resolution
 
     def link(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
-        """Work for these from now on: a twin does for twins."""
+        """Work for these from now on, with a floor of its own: a twin does for twins."""
         self._turns, self._agent, self._answers = turns, agent, answers
+        self._voice = twin(self._voice)
 
     def end_of_track(self, now: float) -> None:
         """Take note that the call ends."""
@@ -239,7 +244,7 @@ class CallerTrack:
         if self.seen and behind > STALL_SECONDS and behind > 3 * self.resolution:
             self.stalls += 1
             self.longest_stall = max(self.longest_stall, behind)
-        if self._speaking and now - self.last_at > HANGOVER_SECONDS or self._hang:
+        if self._hang or now - self.last_at > HANGOVER_SECONDS:
             self.end(self.resolution)
 
     def cannot_hear(self) -> str | None:
@@ -260,10 +265,10 @@ class AgentTrack:
     """What was sent to the caller, and when it was played."""
 
     __slots__ = (
-        "_answers", "_blocks", "_candidate", "_comfort", "_last_pace", "_level", "_comfort_high", "_comfort_low",
-        "_quiet_for", "_end", "_last_voiced_end", "_onset", "_slip",
-        "_speaking", "_turns", "_voice", "_loud_before", "ever_voiced", "last_at",
-        "resolution", "_cut_by_gap",
+        "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
+        "_cut_by_gap", "_end", "_last_pace", "_last_voiced_end", "_level", "_loud_before",
+        "_onset", "_quiet_for", "_slip", "_speaking", "_turns", "_voice", "ever_voiced",
+        "last_at", "resolution",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -292,9 +297,11 @@ class AgentTrack:
         block = int(at / ECHO_BLOCK_SECONDS)
         blocks = self._blocks
         now, before = blocks.get(block, 0.0), blocks.get(block - 1, 0.0)
-        return now if now > before else before
+        return now if now > before else before  # noqa: FURB136  # twice as fast as max()
 
-    def hear(self, at: float, level: float, seconds: float) -> None:
+    def hear(  # noqa: C901, PLR0912  # the hot path: calls would cost more than they explain
+        self, at: float, level: float, seconds: float
+    ) -> None:
         """Take a frame that was sent at ``at``: it is heard then, or after those before it."""
         if level == self._level and level > SILENT_RMS and self._doubled(at, seconds):
             return
@@ -414,6 +421,7 @@ class AgentTrack:
         """End the talkspurt, if there is one, where its last frame with speech ended."""
         if self._speaking:
             self._speaking = False
+            self._onset = 0.0
             half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
             unfinished = self._answers.unfinished() if self._answers.hinted else None
             self._turns.put(self._last_voiced_end - half, Edge.AGENT_ENDS, 0.0, unfinished)
@@ -434,8 +442,9 @@ class AgentTrack:
         return min(now, self._candidate) if self._onset else now
 
     def link(self, turns: TurnTaking, answers: AnswerAudio) -> None:
-        """Work for these from now on: a twin does for twins."""
+        """Work for these from now on, with a floor of its own: a twin does for twins."""
         self._turns, self._answers = turns, answers
+        self._voice = twin(self._voice)
 
     def end_of_track(self) -> None:
         """Take note that the call ends."""
