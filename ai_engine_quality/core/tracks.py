@@ -62,6 +62,9 @@ longer they last than noise lets hear."""
 CLUMPED = 0.5
 """A frame that comes this share of its length after the last, or sooner, had been held up."""
 
+LEAST_CLEAR = 1.03
+"""The caller must stand out of the noise by so much, in the mean of the talkspurts."""
+
 LOST_AFTER_FRAMES = 5
 """Where so many come late at their usual pace, the missing ones are lost."""
 
@@ -251,7 +254,7 @@ class CallerTrack:
         """Return why the caller's voice can't be told; None where it can."""
         if not self.seen:
             return "the caller's track was not seen"
-        if self._spurts and self._clearness < self._spurts:
+        if self._clearness < LEAST_CLEAR * self._spurts:
             return "the caller's voice can't be told from the noise"
         return None
 

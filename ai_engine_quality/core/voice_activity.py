@@ -28,11 +28,11 @@ DEVIATIONS = 4.5
 """And mean absolute deviations of the noise that it must lie above the mean."""
 
 CLEAR_OF_NOISE = 1.5
-CLEAR_OF_DEVIATIONS = 9.0
+CLEAR_OF_DEVIATIONS = 10.0
 """Times the noise, and mean deviations of it, that a talker must have to be told from it: at 10 dB
 in babble a talker does not, in white noise or hum one does (generated calls)."""
 
-MOST_CLEAR = 3.0
+MOST_CLEAR = 1.6
 """More isn't counted: one clear word can't speak for others."""
 
 MOST_MASKED_DB = 10.0
