@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ai_engine_quality.core.twins import twin
 
 SILENT_RMS = 30.0
-"""16-bit RMS (-61 dBov) under which a frame holds no sound, in what is given and in what is played."""
+"""16-bit RMS (-61 dBov) under which a frame holds no sound, both given and played."""
 
 MIN_FILLED_SECONDS = 0.1
 """Less silence than was given is a difference of edges: frames fall otherwise on the audio."""
@@ -51,7 +51,7 @@ LEFT_OVER_SHARE = 0.02
 """And the same as a share of the answer: resampling and changes of level move edges."""
 
 ASKED_AFTER_SECONDS = 0.1
-"""The agent must have been silent so long when the caller's words end, if they ask for an answer."""
+"""Words ask for an answer where the agent has been silent for so long when they end."""
 
 MAX_ANSWERS_AHEAD = 16
 """Answers that were given and are not played yet; what is given beyond joins the last."""
@@ -76,8 +76,8 @@ class _Answer:
     """One answer as the provider gave it, and how much of it was played."""
 
     __slots__ = (
-        "barged", "complete", "given", "given_since", "heard_from", "heard_to", "pauses", "played",
-        "skipped",
+        "barged", "complete", "given", "given_since", "heard_from", "heard_to", "pauses",
+        "played", "skipped",
     )  # fmt: skip
 
     def __init__(self, at: float) -> None:
@@ -158,25 +158,9 @@ class AnswerAudio:
     """Keeps the account of one call's answers."""
 
     __slots__ = (
-        "_ahead",
-        "_answers",
-        "_asked_at",
-        "_comfort",
-        "_completed",
-        "_cut",
-        "_given",
-        "_hole_seconds",
-        "_holes",
-        "_last",
-        "_last_given_at",
-        "_longest",
-        "_lost",
-        "_missing",
-        "_run_answer",
-        "_silent",
-        "_sounded_at",
-        "_thrown",
-        "hinted",
+        "_ahead", "_answers", "_asked_at", "_comfort", "_completed", "_cut", "_given",
+        "_hole_seconds", "_holes", "_last", "_last_given_at", "_longest", "_lost", "_missing",
+        "_run_answer", "_silent", "_sounded_at", "_thrown", "hinted",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -197,10 +181,15 @@ class AnswerAudio:
     def copy(self) -> AnswerAudio:
         """Return an equal one that changes for itself."""
         new = twin(self)
-        new._answers = [twin(answer) for answer in self._answers]
-        if self._run_answer in self._answers:
-            new._run_answer = new._answers[self._answers.index(self._run_answer)]
+        new.own_answers()
         return new
+
+    def own_answers(self) -> None:
+        """Keep answers of its own: a twin begins with those of what it was made from."""
+        shared = self._answers
+        self._answers = [twin(answer) for answer in shared]
+        if self._run_answer in shared:
+            self._run_answer = self._answers[shared.index(self._run_answer)]
 
     # What the provider gives.
 
@@ -301,7 +290,8 @@ class AnswerAudio:
             answer = self._answers[0]
             answer.played += seconds
             answer.heard_to = at + seconds
-            answer.heard_from = min(answer.heard_from, at)
+            if at < answer.heard_from:  # noqa: PLR1730  # twice as fast as min()
+                answer.heard_from = at
 
     def _begin_run(self) -> None:
         if self._answers:

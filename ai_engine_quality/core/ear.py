@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ai_engine_quality.core.answer_audio import AnswerAudio
-from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.tracks import DEAD_LINE_RMS, AgentTrack, CallerTrack
 from ai_engine_quality.core.turn_taking import Edge, TurnTaking
 from ai_engine_quality.core.twins import twin
+from ai_engine_quality.core.distribution import Distribution
 
 T = TypeVar("T", int, float)
 
@@ -220,10 +220,8 @@ class Ear:
         if len(observed) > MOST_PENDING:
             until = self._latest
         done = 0
-        for done, one in enumerate(observed, 1):  # the count is what is wanted
-            if one[0] > until:
-                done -= 1
-                break
+        while done < len(observed) and observed[done][0] <= until:
+            done += 1
         del pending[:]
         for one in observed[done:]:
             pending.extend(one)
@@ -276,14 +274,17 @@ class Ear:
 
     def _twin(self) -> Ear:
         new = twin(self)
-        new._answers = self._answers.copy()
-        new._turns = twin(self._turns)
-        new._agent = twin(self._agent)
-        new._caller = twin(self._caller)
-        new._turns.link(new._answers)
-        new._agent.link(new._turns, new._answers)
-        new._caller.link(new._turns, new._agent, new._answers)
+        new.part()
         return new
+
+    def part(self) -> None:
+        """Keep parts of its own: a twin begins with those of what it was made from."""
+        self._answers = self._answers.copy()
+        self._turns, self._agent = twin(self._turns), twin(self._agent)
+        self._caller = twin(self._caller)
+        self._turns.link(self._answers)
+        self._agent.link(self._turns, self._answers)
+        self._caller.link(self._turns, self._agent, self._answers)
 
     def _finish(self, now: float) -> Heard:
         self._latest = max(self._latest, now)

@@ -74,33 +74,11 @@ class TurnTaking:
     """Puts the two sides' talkspurts together."""
 
     __slots__ = (
-        "_agent_cut",
-        "_agent_quiet_at",
-        "_agent_since",
-        "_answers",
-        "_caller_end",
-        "_caller_since",
-        "_first_end",
-        "_overlap_end",
-        "_overlap_since",
-        "_queue",
-        "_sorted",
-        "_spell_end",
-        "_told_at",
-        "_words",
-        "_words_end",
-        "agent_voice",
-        "answers",
-        "blind_hole_seconds",
-        "blind_holes",
-        "caller_voice",
-        "first_word_at",
-        "latencies",
-        "longest_blind_hole",
-        "reactions",
-        "talk_over_seconds",
-        "talk_overs",
-        "unanswered",
+        "_agent_cut", "_agent_quiet_at", "_agent_since", "_answers", "_caller_end",
+        "_caller_since", "_first_end", "_overlap_end", "_overlap_since", "_queue", "_sorted",
+        "_spell_end", "_told_at", "_words", "_words_end", "agent_voice", "answers",
+        "blind_hole_seconds", "blind_holes", "caller_voice", "first_word_at", "latencies",
+        "longest_blind_hole", "reactions", "talk_over_seconds", "talk_overs", "unanswered",
     )  # fmt: skip
 
     def __init__(self, answers: AnswerAudio) -> None:

@@ -19,14 +19,11 @@ def twin(original: T) -> T:
     new = kind.__new__(kind)
     for name in kind.__slots__:  # type: ignore[attr-defined]  # only such objects are given
         value = getattr(original, name)
-        if isinstance(value, list | dict | array):
-            value = value[:] if not isinstance(value, dict) else value.copy()
+        if isinstance(value, dict):
+            value = value.copy()
+        elif isinstance(value, list | array):
+            value = value[:]
         elif isinstance(value, BoundedValues):
-            value = _values(value)
+            value = twin(value)
         setattr(new, name, value)
-    return new
-
-
-def _values(original: BoundedValues) -> BoundedValues:
-    new = twin(original)
     return new

@@ -28,11 +28,11 @@ DEVIATIONS = 4.5
 """And mean absolute deviations of the noise that it must lie above the mean."""
 
 CLEAR_OF_NOISE = 1.5
-CLEAR_OF_DEVIATIONS = 8.0
+CLEAR_OF_DEVIATIONS = 10.0
 """Times the noise, and mean deviations of it, that a talker must have to be told from it: at 10 dB
 in babble a talker does not, in white noise or hum one does (generated calls)."""
 
-MOST_CLEAR = 3.0
+MOST_CLEAR = 1.6
 """More isn't counted: one clear word can't speak for others."""
 
 MOST_MASKED_DB = 10.0
@@ -53,7 +53,7 @@ FORGET_TALKER_SECONDS = 40.0
 """A talker who isn't heard is forgotten at this time constant: the next may be quieter."""
 
 DEVIATION_AT_START = 0.35
-"""That of babble, as a share of its mean: better too wide a margin at first than noise for words."""
+"""That of babble, as a share of its mean: at first a wide margin is better than false words."""
 
 _LEVEL_AT_START = 20.0
 
@@ -68,9 +68,9 @@ class VoiceActivity:
     """
 
     __slots__ = (
-        "_deviation", "_frame", "_least", "_minima", "_most_noise", "_noising",
-        "_quietest", "_smooth", "_smoothing", "_sub_left", "_talked", "_talking",
-        "_warm_up", "noise", "talker", "threshold",
+        "_deviation", "_frame", "_least", "_minima", "_most_noise", "_noising", "_quietest",
+        "_smooth", "_smoothing", "_sub_left", "_talked", "_talking", "_warm_up", "noise",
+        "talker", "threshold",
     )  # fmt: skip
 
     def __init__(self, quietest: float, warm_up: float, most_noise: float) -> None:
@@ -114,12 +114,13 @@ class VoiceActivity:
         if smooth < 0:
             smooth = level
         self._smooth = smooth = smooth + (level - smooth) * self._smoothing
-        self._least = min(self._least, smooth)
+        if smooth < self._least:  # noqa: PLR1730  # twice as fast as min()
+            self._least = smooth
         self._sub_left -= seconds
         if self._sub_left <= 0:
             self._end_sub_window()
         if self._warm_up > 0:
-            self._learn(level, seconds)
+            self._learn(seconds)
             return False
         if level > self.threshold:
             if level <= echo:
@@ -162,7 +163,7 @@ class VoiceActivity:
         self.talker += (level - self.talker) * (seconds / self._talked)
         self._set_threshold()
 
-    def _learn(self, level: float, seconds: float) -> None:
+    def _learn(self, seconds: float) -> None:
         """Begin with the noise of the first frames."""
         self._warm_up -= seconds
         if self._warm_up <= 0:

@@ -31,7 +31,7 @@ _EDGE_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
-    """A piece of speech, with its active parts: (start, end) in seconds, pauses over 0.2 s apart."""
+    """A piece of speech, with its active parts: (start, end) in seconds, over 0.2 s apart."""
 
     samples: Samples
     active: tuple[tuple[float, float], ...]
@@ -78,7 +78,8 @@ def _levels(samples: Samples) -> Samples:
     squares = np.concatenate([[0.0], np.cumsum(samples**2)])
     starts = np.arange(0, max(1, len(samples) - _WINDOW), _STEP)
     ends = np.minimum(starts + _WINDOW, len(samples))
-    return np.sqrt((squares[ends] - squares[starts]) / _WINDOW)
+    levels: Samples = np.sqrt((squares[ends] - squares[starts]) / _WINDOW)
+    return levels
 
 
 def _voice(samples: Samples) -> Voice | None:
