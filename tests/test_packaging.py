@@ -21,6 +21,12 @@ ROOT = Path(__file__).parent.parent
 EXTRAS = ("click", "rich", "aiohttp", "jinja2", "matplotlib")
 """What only the command line, the reference engine and the validation use."""
 
+WITH_THE_LAB_BYTES = 316_055
+"""Of the last wheel that held the laboratory too."""
+
+COMMANDS = {"compare", "doctor", "explain", "listen", "rescore", "run", "tune"}
+LAB_COMMANDS = {"demo", "evidence", "fault", "validate"}
+
 BLOCKER = """
     import sys
 
@@ -50,31 +56,30 @@ def python(script, *, blocked=(), path=(), cwd=None):
     )
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Build the package's wheel, as ``pip install`` would, and return its path."""
-    folder = tmp_path_factory.mktemp("wheel")
-    built = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--wheel-dir",
-            str(folder),
-            str(ROOT),
-        ],
+def pip(command, *arguments):
+    """Run pip, quietly."""
+    quiet = ["--quiet", "--disable-pip-version-check"]
+    return subprocess.run(
+        [sys.executable, "-m", "pip", command, *quiet, *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
+
+
+def build_wheel(project, folder):
+    """Build a project's wheel, as ``pip install`` would, and return its path."""
+    built = pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(project))
     assert built.returncode == 0, built.stderr
     (path,) = folder.iterdir()
     return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build the package's wheel and return its path."""
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +118,15 @@ class TestTheWheel:
         tops = {name.partition("/")[0] for name in names}
         assert tops == {"ai_engine_quality", f"ai_engine_quality-{aeq.__version__}.dist-info"}
         assert [name for name in names if "test" in name.lower() or "__pycache__" in name] == []
+
+    def test_it_is_far_smaller_than_with_the_lab_in_it(self, wheel):
+        """What an engine installs has at most 60 % of the bytes of the wheel that held the lab."""
+        assert wheel.stat().st_size <= 0.60 * WITH_THE_LAB_BYTES
+
+    def test_it_holds_no_part_of_the_lab(self, names):
+        """No stand-in engine, no AudioSocket, no validation and no evidence are in it."""
+        lab = re.compile("reference|audiosocket|validation|evidence|golden|engine_lab|matrix")
+        assert [name for name in names if lab.search(name)] == []
 
     def test_an_engine_installs_three_packages(self, metadata):
         """Without extras it requires prometheus-client, numpy and structlog, and nothing else."""
@@ -248,6 +262,53 @@ class TestTheSourceDistribution:
         assert aeq.__version__ in done.stdout, done.stderr
 
 
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """Return two folders: the library installed alone, and with the lab beside it."""
+    made = tmp_path_factory.mktemp("lab")
+    lab = build_wheel(ROOT / "lab", made)
+
+    def into(*wheels):
+        folder = tmp_path_factory.mktemp("lib")
+        arguments = ["--no-deps", "--no-index", "--target", str(folder), *map(str, wheels)]
+        done = pip("install", *arguments)
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    return {"library": into(wheel), "both": into(wheel, lab)}
+
+
+class TestBothDistributions:
+    def commands(self, folder):
+        """Return the commands that are there where only this folder's distributions are."""
+        done = python(
+            """
+            import importlib.metadata, sys
+            here = sys.path[0]
+            def found(**wanted):
+                told = importlib.metadata.distributions(path=[here])
+                points = [point for distribution in told for point in distribution.entry_points]
+                return importlib.metadata.EntryPoints(points).select(**wanted)
+            importlib.metadata.entry_points = found
+            from ai_engine_quality.cli import cli
+            import click
+            print(*cli.list_commands(click.Context(cli)))
+            """,
+            path=[folder],
+            cwd=folder,
+        )
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.split())
+
+    def test_the_library_alone_has_its_own_commands(self, installed):
+        """Without the lab, the commands are those that read what an engine has written."""
+        assert self.commands(installed["library"]) == COMMANDS
+
+    def test_with_the_lab_every_command_is_there(self, installed):
+        """With both, the lab's commands join the same program."""
+        assert self.commands(installed["both"]) == COMMANDS | LAB_COMMANDS
+
+
 class TestImporting:
     def test_the_engine_needs_none_of_the_extras(self):
         """Importing the package, with every public name, works without click, rich, aiohttp."""
@@ -334,7 +395,7 @@ class TestTheCommand:
         done = self.command("demo", blocked=["aiohttp"])
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
-        assert "pip install 'ai_engine_quality[demo]'" in done.stdout + done.stderr
+        assert "pip install ai_engine_lab" in done.stdout + done.stderr
 
     @pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])
     def test_a_validation_without_its_extra_says_what_to_install(self, missing):
@@ -343,7 +404,7 @@ class TestTheCommand:
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
         assert missing in done.stderr
-        assert "pip install 'ai_engine_quality[validate]'" in done.stderr
+        assert "pip install 'ai_engine_lab[validate]'" in done.stderr
 
     def test_other_missing_modules_are_not_hidden(self):
         """A module of the engine's own that is missing is no matter of an extra."""

@@ -87,7 +87,7 @@ class TestSameMethods:
         assert call.audio["provider_out"].frames == 2
 
     def test_defaults_are_the_contracts(self, quality):
-        """An underflow is one filler of unknown runs; a barge-in need not be timed."""
+        """An underflow is one filler of unknown episodes; a barge-in need not be timed."""
         quality.call_started("1.1")
         handle = quality.call("1.1")
         handle.underflow()

@@ -110,7 +110,7 @@ class TestThresholds:
         assert {2.0, 5.0} <= set(TURN_BUCKETS)
         assert DEFAULT_POLICY.knees.latency[-1][0] == 5
 
-    def test_a_lost_call_is_one_held_by_the_hardest_ceilings(self):
+    def test_a_lost_call_is_one_under_the_hardest_ceilings(self):
         """The lowest bucket takes what failed, was never heard, or was noise, and nothing else."""
         ceilings = DEFAULT_POLICY.ceilings
         assert {ceilings.noise, ceilings.call_failed, ceilings.never_heard} == {20, 0}

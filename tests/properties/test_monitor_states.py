@@ -23,7 +23,7 @@ import ai_engine_quality as aeq
 MAX_LIVE = 3
 EXPIRE_AFTER = 100.0
 REMEMBERED = 900.0
-SHOWN = 2
+SHOWN = 1
 SHOWN_SECONDS = 900.0
 SEEN_SECONDS = 60.0
 

@@ -81,7 +81,7 @@ def demo(*, serve: bool, **options: Any) -> None:
     meanwhile. Exit code 1: a call of the healthy profile missed its expectation.
     """
     try:
-        from ai_engine_lab import engine as reference_engine  # noqa: PLC0415  # needs the demo extra
+        from ai_engine_lab import engine as reference_engine  # noqa: PLC0415  # needs aiohttp
     except ImportError as error:
         raise click.ClickException(str(error)) from error
     loop = reference_engine.EngineLoop(reference_engine.VIRTUAL)
@@ -127,7 +127,7 @@ class _Demo:
     """One run of the demo: an engine, a monitor on the engine's registry, and what is printed."""
 
     def __init__(self, loop: EngineLoop, options: _Options) -> None:
-        from ai_engine_lab import engine as reference_engine  # noqa: PLC0415  # needs the demo extra
+        from ai_engine_lab import engine as reference_engine  # noqa: PLC0415  # needs aiohttp
 
         self._ref = reference_engine
         self._loop = loop
@@ -195,7 +195,7 @@ class _Demo:
 
     async def _metrics(self) -> list[str]:
         """Return the gauge's lines as ``/metrics`` has them, read over HTTP as a scraper would."""
-        import aiohttp  # noqa: PLC0415  # needs the demo extra
+        import aiohttp  # noqa: PLC0415  # needs aiohttp
 
         async with (
             aiohttp.ClientSession() as session,
@@ -232,7 +232,7 @@ class _Demo:
         pace = "real time" if self._speed == self._ref.REAL else f"time at speed {self._speed:g}"
         self._out.print(f"\nServing {self._engine.url}/metrics with calls in {pace}; Ctrl-C ends.")
         if self._options.audiosocket_port is not None:
-            from ai_engine_lab import audiosocket  # noqa: PLC0415  # needs the demo extra
+            from ai_engine_lab import audiosocket  # noqa: PLC0415  # needs aiohttp
 
             settings = audiosocket.AudioSocketSettings(port=self._options.audiosocket_port)
             server = await audiosocket.take_calls(self._engine, settings)

@@ -75,7 +75,7 @@ def _need(extra: str, *modules: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise click.ClickException(
-            f"this needs {', '.join(missing)}: pip install 'ai_engine_quality[{extra}]'"
+            f"this needs {', '.join(missing)}: pip install 'ai_engine_lab[{extra}]'"
         )
 
 
