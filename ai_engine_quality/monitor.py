@@ -18,7 +18,7 @@ from ai_engine_quality.core.call import CallAccumulator
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import CallScore
-from ai_engine_quality.core.scoring import score
+from ai_engine_quality.core.scoring import TOLD, score
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.baseline import Baseline
 from ai_engine_quality.live.by_id import ObservationsById
@@ -265,11 +265,10 @@ class QualityMonitor(ObservationsById):
         if call is None:
             return None
         length = max(0.0, now - call.started) if duration is None else duration
-        result = self._placed(
-            score(
-                call.freeze(duration=length, now=now, outcome=outcome, failed=failed), self.policy
-            )
-        )
+        summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed)
+        if call.ear is not None:
+            handle.count_last_turns(summary)
+        result = self._placed(score(summary, self.policy))
         self._own_hooks.run(result)
         self._hooks.run(result)
         self._publish_live()
@@ -309,9 +308,15 @@ class QualityMonitor(ObservationsById):
         """Tell dashboards which engine this is: its version, and ``audiosocket`` or ``rtp``."""
         self._prometheus.engine_info(version, audio_transport)
 
-    def hook_live(self, factor: str, live: bool) -> None:
-        """Tell dashboards whether the engine delivers a factor's observations."""
-        self._prometheus.hook_live(factor, live)
+    def hook_live(self, factor: str, live: bool, clock: str = TOLD) -> None:
+        """Tell dashboards whether the engine delivers a factor's observations.
+
+        Args:
+            factor: Its name.
+            live: Whether they are delivered.
+            clock: ``heard`` at the engine's edge, or ``told`` by the engine.
+        """
+        self._prometheus.hook_live(factor, live, clock)
 
     def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
         """Count what was not taken, and warn once a minute. Never raises."""

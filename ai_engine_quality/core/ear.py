@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ai_engine_quality.core.answer_audio import AnswerAudio
+from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.tracks import DEAD_LINE_RMS, AgentTrack, CallerTrack
 from ai_engine_quality.core.turn_taking import Edge, TurnTaking
 from ai_engine_quality.core.twins import twin
-from ai_engine_quality.core.distribution import Distribution
 
 T = TypeVar("T", int, float)
 
@@ -267,6 +267,14 @@ class Ear:
         self._turns.settle(min(self._caller.settled(now), self._agent.settled(now)))
 
     # What came of it.
+
+    def take_latencies(self) -> list[float]:
+        """Return the latencies heard since this was last asked, in seconds, each one once."""
+        if not self._turns.fresh:
+            return []
+        found = self._turns.fresh.tolist()
+        del self._turns.fresh[:]
+        return found if self._caller.cannot_hear() is None else []
 
     def freeze(self, now: float) -> Heard:
         """Return what was heard until ``now``, as if the call ended then; nothing changes."""

@@ -95,6 +95,12 @@ DEAD_LINE_RMS = 9.0
 """Digital silence: A-law's smallest code is 8."""
 
 
+FASTEST = 1.25
+FASTEST_SECONDS = 2.0
+"""A caller's track longer than the time in which it came, times the first and more the second, was
+handed over at once, and the times of its frames say nothing."""
+
+
 class CallerTrack:
     """What came from the caller."""
 
@@ -252,8 +258,13 @@ class CallerTrack:
 
     def cannot_hear(self) -> str | None:
         """Return why the caller's voice can't be told; None where it can."""
-        if not self.seen:
+        if self.first_at is None:
             return "the caller's track was not seen"
+        came = self.last_at - self.first_at
+        if self._media - self.first_at > FASTEST * came + FASTEST_SECONDS:
+            return (
+                "the caller's frames came faster than they last, so that their times aren't known"
+            )
         if self._clearness < LEAST_CLEAR * self._spurts:
             return "the caller's voice can't be told from the noise"
         return None

@@ -7,6 +7,7 @@ stays silent. From the end of the caller's words to the next spell is the wait f
 
 from __future__ import annotations
 
+from array import array
 from enum import IntEnum
 
 from ai_engine_quality.core.answer_audio import AnswerAudio
@@ -59,6 +60,10 @@ MAX_EDGES = 512
 """Edges that wait for their time; more than 60 s of speech ahead can hold."""
 
 
+MAX_FRESH = 512
+"""Latencies that wait to be taken; each scrape takes them."""
+
+
 class Edge(IntEnum):
     """What happens at a moment of the call."""
 
@@ -77,7 +82,7 @@ class TurnTaking:
         "_agent_cut", "_agent_quiet_at", "_agent_since", "_answers", "_caller_end",
         "_caller_since", "_first_end", "_overlap_end", "_overlap_since", "_queue", "_sorted",
         "_spell_end", "_told_at", "_words", "_words_end", "agent_voice", "answers",
-        "blind_hole_seconds", "blind_holes", "caller_voice", "first_word_at", "latencies",
+        "blind_hole_seconds", "blind_holes", "caller_voice", "first_word_at", "fresh", "latencies",
         "longest_blind_hole", "reactions", "talk_over_seconds", "talk_overs", "unanswered",
     )  # fmt: skip
 
@@ -98,6 +103,8 @@ class TurnTaking:
         self._overlap_end: float | None = None
         self._told_at = float("-inf")
         self.latencies = BoundedValues()
+        self.fresh = array("d")
+        """The last of them, until somebody takes them: a histogram wants each one once."""
         self.unanswered = BoundedValues()
         self.reactions = BoundedValues()
         self.answers = 0
@@ -226,6 +233,8 @@ class TurnTaking:
         asked = self._words >= MIN_WORDS_SECONDS
         if asked and self._caller_since is None and at - self._words_end >= MIN_REPLY_SECONDS:
             self.latencies.add(at - self._words_end)
+            if len(self.fresh) < MAX_FRESH:
+                self.fresh.append(at - self._words_end)
         if self.first_word_at is None:
             self.first_word_at = at
         if asked or at - self._spell_end >= NEW_ANSWER_SECONDS:

@@ -25,7 +25,7 @@ LIBRARY: Final[Mapping[str, frozenset[str]]] = {
     "ai_agent_calls_active": frozenset(),
     "ai_agent_live_calls": frozenset({"band"}),
     "ai_agent_call_cost": frozenset({"provider", "currency"}),
-    "ai_agent_quality_hook_live": frozenset({"factor"}),
+    "ai_agent_quality_hook_live": frozenset({"factor", "clock"}),
     "ai_agent_engine_info": frozenset({"version", "audio_transport"}),
     "ai_agent_quality_dropped": frozenset({"reason"}),
     "ai_agent_quality_hook_failures": frozenset({"hook"}),

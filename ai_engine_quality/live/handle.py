@@ -22,6 +22,7 @@ from ai_engine_quality.core.observations import (
     Rejected,
 )
 from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.audio import FrameBatch, check_frame
 
 _ENDED = array("d", [0.0] * EXACT_LIMIT)
@@ -75,6 +76,7 @@ class CallHandle:
         "_turns",
         "band",
         "call_id",
+        "heard_turns",
         "observe_turn",
         "progress",
     )
@@ -94,6 +96,8 @@ class CallHandle:
         """What had been observed when that band was made; kept by the monitor."""
         self.observe_turn: Callable[[float], None] = _unobserved
         """Takes each turn's latency for the histogram; kept by the monitor."""
+        self.heard_turns = 0
+        """How many turns the histogram has as heard."""
 
     @property
     def live(self) -> bool:
@@ -122,14 +126,30 @@ class CallHandle:
             turns = self._turns
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
-                self.observe_turn(seconds)
+                if self._call.ear is None:  # type: ignore[union-attr]  # a live call: it has room
+                    self.observe_turn(seconds)
                 return
         self._take(self._slow_turn, seconds)
 
     def _slow_turn(self, call: CallAccumulator, seconds: object) -> None:
         checked = observations.seconds(seconds)
         call.turn_response(checked)
-        self.observe_turn(checked)
+        if call.ear is None:
+            self.observe_turn(checked)
+
+    def count_heard_turns(self) -> None:
+        """Let the histogram have the turns that were heard lately, while the call goes on."""
+        call = self._call
+        if call is None or call.ear is None:
+            return
+        for seconds in call.ear.take_latencies():
+            self.observe_turn(seconds)
+            self.heard_turns += 1
+
+    def count_last_turns(self, summary: CallSummary) -> None:
+        """Let the histogram have the rest of an ended call's turns: as heard, else as told."""
+        for seconds in (summary.turn_latencies or ())[self.heard_turns :]:
+            self.observe_turn(seconds)
 
     def unanswered(self, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""
@@ -218,14 +238,9 @@ class CallHandle:
         self._take(self._audio, stage, frame, encoding, sample_rate, at)
 
     def _audio(
-        self,
-        call: CallAccumulator,
-        stage: object,
-        frame: object,
-        encoding: object,
-        rate: object,
-        at: object,
+        self, call: CallAccumulator, stage: object, frame: object, encoding: object, *more: object
     ) -> None:
+        rate, at = more
         data, form = check_frame(frame, encoding, rate)
         moment = None if at is None else observations.instant(at)
         found = call.stage(observations.stage(stage))

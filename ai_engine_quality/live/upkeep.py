@@ -42,6 +42,8 @@ class Upkeep:
         """Bring everything that is collected up to date; never raises into a scrape."""
         try:
             self.expire_calls()
+            for handle in self._live.all():
+                handle.count_heard_turns()
             self.rescore_some()
         except Exception as error:
             self._owner.drop(DropReason.INTERNAL_ERROR, error)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from ai_engine_quality.core.talkspurts import Talkspurts
 
 import ai_engine_quality as aeq
 from ai_engine_quality.core.call import CallAccumulator, FrameFormat, StageAccumulator
 from ai_engine_quality.core.distribution import BoundedValues
-from ai_engine_quality.core.talkspurts import Talkspurts
 
 RAW = FrameFormat("ulaw", 8_000, 160)
 STEP = 0.0625

@@ -120,8 +120,8 @@ _TABLE = {
     "hook_live": _Metric(
         Gauge,
         "quality_hook_live",
-        "1 where the engine delivers a factor's observations.",
-        ("factor",),
+        "1 where the engine delivers a factor's observations, and whether heard or told.",
+        ("factor", "clock"),
         _LIVEMAX,
     ),
     "engine_info": _Metric(

@@ -167,9 +167,10 @@ class PrometheusSink:
         with self._lock:
             self._metrics.hook_failures.labels(self._hooks(label_text(hook))).inc()
 
-    def hook_live(self, factor: str, live: bool) -> None:
-        """Tell whether the engine delivers a factor's observations."""
-        self._metrics.hook_live.labels(label_text(factor)).set(1 if live else 0)
+    def hook_live(self, factor: str, live: bool, clock: str) -> None:
+        """Tell whether the engine delivers a factor's observations, and by which clock."""
+        labels = label_text(factor), label_text(clock)
+        self._metrics.hook_live.labels(*labels).set(1 if live else 0)
 
     def engine_info(self, version: str, audio_transport: str) -> None:
         """Tell which engine this is, instead of what was told before."""
