@@ -19,8 +19,9 @@ from paired import Ratio, figure
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
-from ai_engine_quality.adapters.ava.observer import EngineObserver, LiveCall
-from ai_engine_quality.adapters.timer import LOOKS_PER_SECOND
+from ai_engine_quality.adapters.ava.calls import ObservedCall
+from ai_engine_quality.adapters.ava.observer import EngineObserver
+from ai_engine_quality.adapters.timer import POLLS_PER_SECOND
 
 CALLS, TICKS = 1_000, 50
 TURNS_PER_TICK = 4
@@ -113,7 +114,7 @@ class _AttachedEngine(_Engine):
     def __init__(self) -> None:
         self._doubles = _engine_doubles()
         self._engine = self._doubles.Engine()
-        self._sessions: list[LiveCall] = []
+        self._sessions: list[ObservedCall] = []
         super().__init__()
         self._observer = EngineObserver(self._engine, self.quality)
         self._looks = count()
@@ -126,7 +127,7 @@ class _AttachedEngine(_Engine):
             "stream_id": call.call_id, "playback_type": "streaming-response", "frames_sent": 0,
             "underflow_events": 0, "target_format": "slin", "target_sample_rate": RATE,
         }  # fmt: skip
-        self._sessions.append(LiveCall(session, call, time.monotonic()))
+        self._sessions.append(ObservedCall(session, call, time.monotonic()))
         return call
 
     def replace(self, place: int) -> None:
@@ -137,14 +138,14 @@ class _AttachedEngine(_Engine):
     def looks(self, tick: int) -> None:
         """Look at as many calls as the timer does in a tick; each has new levels and frames."""
         waiting = self._engine.streaming_playback_manager.frame_remainders
-        for _ in range(LOOKS_PER_SECOND // TICKS):
+        for _ in range(POLLS_PER_SECOND // TICKS):
             call = self._sessions[next(self._looks) % CALLS]
             stages = ("transport_out:streaming-response", "provider_out", "transport_in")
             call.session.audio_diagnostics = {stage: {"rms": 2_000} for stage in stages}
             stream = self._engine.streaming_playback_manager.active_streams[call.call_id]
             stream["frames_sent"] += 25
             waiting[call.call_id] = self._frames[tick]
-            self._observer.look(call, CALLS / LOOKS_PER_SECOND)
+            self._observer.poll(call, CALLS / POLLS_PER_SECOND)
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -61,7 +61,7 @@ def _begin_with_the_session(attachment: Attachment) -> None:
     async def upsert_call(session: Any) -> None:
         await upsert(session)
         if not attachment.monitor._live.ended_lately(session.call_id):
-            attachment._observer.call_started(session)
+            attachment._observer.lifecycle.call_started(session)
 
     store.upsert_call = upsert_call
 

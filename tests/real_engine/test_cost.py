@@ -116,7 +116,7 @@ def test_one_look_at_all_calls_is_short(
     async def main() -> tuple[float, float]:
         line = await _streaming(real, monitor, call_id)
         observer = line.attachment._observer
-        call = observer.calls.get(call_id)
+        call = observer.context.calls.get(call_id)
         emit = _emit(real, line, call_id)
         diagnostics = call.session.audio_diagnostics
         looks, frames = [], []
@@ -127,7 +127,7 @@ def test_one_look_at_all_calls_is_short(
                 for stage, level in diagnostics.items():
                     if isinstance(level, dict):
                         diagnostics[stage] = dict(level)  # as after a frame
-                observer.look(call, 0.187)
+                observer.poll(call, 0.187)
             looks.append(time.perf_counter() - began)
         return statistics.median(looks), statistics.median(frames)
 

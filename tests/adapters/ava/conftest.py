@@ -57,6 +57,7 @@ class Double:
         self.attachment = attachment
         self.monitor = attachment.monitor
         self.observer = attachment._observer
+        self.context = self.observer.context
         self.scores: list[aeq.CallScore] = []
         self.monitor.add_hook(self.scores.append)
 
@@ -80,9 +81,9 @@ class Double:
         named = {} if call_id is None else {"call_id": call_id}
         await self.engine.on_provider_event({"type": kind, **named, **fields})
 
-    def look(self, call_id: str = CALL, seconds: float = 0.2) -> None:
-        """Look at a call as the timer does."""
-        self.observer.look(self.observer.calls.get(call_id), seconds)
+    def poll(self, call_id: str = CALL, seconds: float = 0.2) -> None:
+        """Poll a call as the timer does."""
+        self.observer.poll(self.context.calls.get(call_id), seconds)
 
     def so_far(self, call_id: str = CALL) -> aeq.CallSummary:
         """Return what was observed of a live call."""

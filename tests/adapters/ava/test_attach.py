@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 import ai_engine_quality as aeq
 from ai_engine_quality.adapters import attach
-from ai_engine_quality.adapters.ava import attachment as ava
 from ai_engine_quality.adapters.ava import engine_facts
+from ai_engine_quality.adapters.shared_monitor import shared_monitor
 from ai_engine_quality.adapters.wraps import CannotWrap, Wraps
 
 WRAPPED = ("on_provider_event", "_cleanup_call", "_resolve_stream_targets")
@@ -221,7 +221,7 @@ def test_without_a_monitor_the_environment_makes_one_for_all_engines(
     assert REGISTRY.get_sample_value("ai_agent_calls_active") == 0
     second.detach()
     assert REGISTRY.get_sample_value("ai_agent_calls_active") is None
-    assert ava._own_monitor._monitor is None
+    assert shared_monitor._monitor is None
 
 
 def test_a_setting_that_cannot_be_used_is_told_at_once(

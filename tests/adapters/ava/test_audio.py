@@ -24,15 +24,15 @@ def test_the_engines_frames_include_its_fillers_and_ours_do_not(
         double = attached(generation.Engine())
         session = await double.call()
         info = double.stream(frames_sent=100, underflow_events=4)
-        double.look()
+        double.poll()
         info.update(frames_sent=150, underflow_events=6)
-        double.look()
-        double.look()
+        double.poll()
+        double.poll()
         manager = double.engine.streaming_playback_manager
         await asyncio.gather(
             *(manager._cleanup_stream(session.call_id, info["stream_id"]) for _ in range(3))
         )
-        double.look()
+        double.poll()
         return await double.hang_up()
 
     summary = asyncio.run(main()).summary
@@ -49,10 +49,10 @@ def test_the_last_frames_of_a_stream_count_although_it_is_gone(
         double = attached(generation.Engine())
         session = await double.call()
         first = double.stream(frames_sent=50)
-        double.look()
+        double.poll()
         first["frames_sent"] = 60
         double.stream(stream_id="stream:second", frames_sent=20)
-        double.look()
+        double.poll()
         manager = double.engine.streaming_playback_manager
         last = manager.active_streams[session.call_id]
         ending = asyncio.ensure_future(manager._cleanup_stream(session.call_id, "stream:second"))
@@ -114,7 +114,7 @@ def test_fillers_between_answers_are_idle_and_those_within_are_not(
         def progress(own: int, fillers: int) -> None:
             info["frames_sent"] += own + fillers
             info["underflow_events"] += fillers
-            double.look()
+            double.poll()
             seen.append(double.so_far().underflows or 0)
 
         await double.said("AgentAudio", **AUDIO)
@@ -219,7 +219,7 @@ def test_a_level_is_taken_once_and_stands_for_the_time_between_looks(
                 for stage in ("transport_out:streaming-response", "transport_in", "nowhere"):
                     session.audio_diagnostics[stage] = {"rms": rms, "updated": 0.0}
             session.audio_diagnostics["transport_in_first_sample_logged"] = True
-            double.look(seconds=0.2)
+            double.poll(seconds=0.2)
         return double.so_far()
 
     audio = asyncio.run(main()).audio
@@ -251,7 +251,7 @@ def test_audio_that_waits_to_be_played_is_looked_at_for_noise(
             stage = f"transport_out:{info['playback_type']}"
             session.audio_diagnostics[stage] = {"rms": 2_000}
             waiting[session.call_id] = hiss(0.04) if number % 2 else waiting.get(session.call_id)
-            double.look()
+            double.poll()
         return (await double.hang_up()).summary
 
     levels = asyncio.run(main()).audio["transport_out:streaming-response"]
@@ -271,7 +271,7 @@ def test_where_nothing_waits_the_providers_audio_is_looked_at(
         double.stream(frames_sent=1)
         for number in range(50):
             session.audio_diagnostics["provider_out"] = {"rms": 2_000}
-            double.look()
+            double.poll()
             form = "opus" if number % 2 else "linear16"
             for _ in range(5):
                 await double.said("AgentAudio", data=hiss(0.02), encoding=form, sample_rate=8000)

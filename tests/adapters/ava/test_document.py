@@ -21,7 +21,7 @@ def test_every_attribute_that_is_wrapped_stands_in_the_table(
         engine = generation.Engine()
         double = attached(engine)
         await engine._load_providers()
-        return [wrap.name for wrap in double.attachment._wraps._wraps]
+        return [wrap.name for wrap in double.observer.wraps._wraps]
 
     names = asyncio.run(main())
     table = [line for line in DOCUMENT.splitlines() if line.startswith("| `") or "| OpenAI" in line]

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 import ai_engine_quality as aeq
-from ai_engine_quality.adapters.ava.observer import EngineObserver
+from ai_engine_quality.adapters.ava.lifecycle import LifecycleObserver
+from ai_engine_quality.adapters.ava.provider_events import ProviderEventObserver
+from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.timer import Timer
 
 CALL = "1761532874.2245"
@@ -174,22 +176,22 @@ def test_arguments_may_be_named(today: ModuleType, attached: Any) -> None:
 
 
 OBSERVERS = {
-    "call_started": "conversation_coordinator.register_call",
-    "stream_ends": "streaming_playback_manager._cleanup_stream",
-    "stream_ended": "streaming_playback_manager._cleanup_stream",
-    "fell_back": "streaming_playback_manager._record_fallback",
-    "provider_event": ".on_provider_event",
-    "cleanup_begins": "._cleanup_call",
-    "cleanup_returned": "._cleanup_call",
-    "call_removed": "session_store.remove_call",
+    (LifecycleObserver, "call_started"): "conversation_coordinator.register_call",
+    (StreamObserver, "stream_ends"): "streaming_playback_manager._cleanup_stream",
+    (StreamObserver, "stream_ended"): "streaming_playback_manager._cleanup_stream",
+    (StreamObserver, "fell_back"): "streaming_playback_manager._record_fallback",
+    (ProviderEventObserver, "provider_event"): ".on_provider_event",
+    (LifecycleObserver, "cleanup_begins"): "._cleanup_call",
+    (LifecycleObserver, "cleanup_returned"): "._cleanup_call",
+    (LifecycleObserver, "call_removed"): "session_store.remove_call",
 }
 
 
-@pytest.mark.parametrize("observer", OBSERVERS)
+@pytest.mark.parametrize("observer", OBSERVERS, ids=lambda observer: observer[1])
 def test_an_observer_that_raises_is_counted_and_nothing_else(
     generation: ModuleType,
     attached: Any,
-    observer: str,
+    observer: tuple[type, str],
     monkeypatch: pytest.MonkeyPatch,
     dropped: Callable[[str], float],
 ) -> None:
@@ -198,7 +200,7 @@ def test_an_observer_that_raises_is_counted_and_nothing_else(
     def broken(*args: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(EngineObserver, observer, broken)
+    monkeypatch.setattr(*observer, broken)
     place = OBSERVERS[observer]
 
     async def main() -> None:
@@ -232,8 +234,8 @@ def test_a_histogram_is_observed_whatever_its_listeners_raise(
         def broken(*args: object) -> None:
             raise ZeroDivisionError("ours")
 
-        monkeypatch.setattr(first.observer._pending_reaction, "observed", broken)
-        monkeypatch.setattr(first.observer.calls, "get", broken)
+        monkeypatch.setattr(first.observer.barge_ins._pending, "observed", broken)
+        monkeypatch.setattr(first.context.calls, "get", broken)
         await second.engine.interrupt("2.2", 0.3)
         monkeypatch.undo()
         return await second.hang_up("2.2")
@@ -261,7 +263,7 @@ def test_an_engine_whose_records_are_of_another_kind_is_not_harmed(
         await engine.on_provider_event({"type": ["AgentAudio"], "call_id": {}})
         engine._resolve_stream_targets(session, "deepgram")
         await engine._apply_barge_in_action(session.call_id, source="local_vad", reason="words")
-        double.look()
+        double.poll()
         return await double.hang_up()
 
     summary = asyncio.run(main()).summary

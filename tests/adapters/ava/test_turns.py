@@ -18,7 +18,7 @@ CALL = "1761532874.2245"
 
 def at(double: Any, clock: Any) -> None:
     """Let an observer's clocks be the test's: unix seconds are the same numbers."""
-    double.observer.now = double.observer.wall = clock
+    double.context.now = double.context.wall = clock
 
 
 def test_latencies_are_picked_up_from_the_session(today: ModuleType, attached: Any) -> None:
@@ -28,7 +28,7 @@ def test_latencies_are_picked_up_from_the_session(today: ModuleType, attached: A
         double = attached(today.Engine())
         session = await double.call()
         session.turn_latencies_ms += [820.0]
-        double.look()
+        double.poll()
         early = double.so_far()
         session.turn_latencies_ms += [1_500.0]
         return early, (await double.hang_up()).summary
@@ -56,9 +56,9 @@ def test_a_turn_recorded_by_both_provider_and_engine_counts_once(
             ([1_400.0], 5.0),
         ):
             session.turn_latencies_ms += new
-            double.look()
+            double.poll()
             clock.advance(pause)
-            double.look()
+            double.poll()
         session.turn_latencies_ms += [500.0, 505.0, 510.0]  # while the timer stood still
         clock.advance(3.0)
         return (await double.hang_up()).summary
@@ -138,7 +138,7 @@ def test_a_realtime_provider_is_heard_by_its_own_events(
         clock.advance(0.8)
         await double.said("AgentAudio", **AUDIO)
         wrapped = provider._handle_event
-        double.attachment._watch_providers()
+        double.observer.realtime.listen()
         assert provider._handle_event == wrapped
         double.attachment.detach()
         assert "_handle_event" not in vars(provider)
@@ -178,7 +178,7 @@ def test_a_turn_nobody_answered_counts_with_its_wait(
         at(double, clock)
         session = await double.call(f"{said}")
         double.stream(session.call_id, frames_sent=9, last_real_emit_ts=clock() + heard)
-        double.look(session.call_id)
+        double.poll(session.call_id)
         session.last_response_start_ts = clock() - 5.0
         session.last_user_speech_end_ts = clock() + said
         clock.advance(10.0)
@@ -235,7 +235,7 @@ def test_who_was_answered_or_hung_up_on_does_not_wait(
             await double.said("AgentAudio", session.call_id, **AUDIO)
         if number == 2:
             session.turn_latencies_ms.append(1_000.0)
-            double.look(session.call_id)
+            double.poll(session.call_id)
         clock.advance(9.0)
         waits = (await double.hang_up(session.call_id)).summary.unanswered
         double.attachment.detach()
