@@ -116,7 +116,7 @@ def test_one_look_at_all_calls_is_short(
     async def main() -> tuple[float, float]:
         line = await _streaming(real, monitor, call_id)
         observer = line.attachment._observer
-        call = observer.context.calls.get(call_id)
+        call = observer.context.call(call_id)
         emit = _emit(real, line, call_id)
         diagnostics = call.session.audio_diagnostics
         looks, frames = [], []

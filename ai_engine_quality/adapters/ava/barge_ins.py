@@ -64,7 +64,7 @@ class BargeInObserver:
 
     def action_begins(self, call_id: str) -> Applied | None:
         """Note what is known before the engine acts on an interruption."""
-        call = self._context.calls.get(call_id)
+        call = self._context.call(call_id)
         if call is None:
             return None
         count = getattr(call.session, "barge_in_count", None)
@@ -72,7 +72,7 @@ class BargeInObserver:
 
     def action_returned(self, applied: Applied | None, _result: object, call_id: str) -> None:
         """Report an interruption that the engine has acted on."""
-        call = self._context.calls.get(call_id)  # it may have ended meanwhile
+        call = self._context.call(call_id)  # it may have ended meanwhile
         if call is not None and applied is not None and _acted(call.session, applied):
             call.handle.barge_in(applied.reaction)
 
@@ -81,12 +81,12 @@ class BargeInObserver:
     def own_histogram(self, child: Any, labels: tuple[Any, ...]) -> None:
         """Listen to a call's own child of the histogram."""
         call_id = str(labels[0])
-        if self._context.calls.get(call_id) is not None and not self._taps.listens_to(child):
+        if self._context.call(call_id) is not None and not self._taps.listens_to(child):
             self._taps.observe(child, partial(self._reaction_of, call_id))
             self._own_histograms[call_id] = child
 
     def _reaction_of(self, call_id: str, seconds: float) -> None:
-        if (call := self._context.calls.get(call_id)) is not None:
+        if (call := self._context.call(call_id)) is not None:
             call.handle.barge_in(seconds)
 
     def forget(self, call_id: str) -> None:

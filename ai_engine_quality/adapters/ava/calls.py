@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ai_engine_quality.adapters.ava.call_levels import CallLevels
@@ -10,14 +9,6 @@ from ai_engine_quality.adapters.ava.call_streams import CallStreams
 from ai_engine_quality.adapters.ava.call_turns import CallTurns
 from ai_engine_quality.adapters.ava.session import names
 from ai_engine_quality.live.handle import CallHandle
-
-CHANNELS = (
-    "caller_channel_id",
-    "local_channel_id",
-    "external_media_id",
-    "audiosocket_channel_id",
-)
-"""Fields of a session that name Asterisk's channels of the call."""
 
 
 class HangUp(NamedTuple):
@@ -70,39 +61,3 @@ class ObservedCall:
         ends = [self.transferred_at, self.hang_up.now if self.hang_up is not None else None]
         known = [end for end in ends if end is not None]
         return max(0.0, min(known) - self.started) if known else None
-
-
-class ObservedCalls:
-    """Calls in progress, by call id."""
-
-    def __init__(self) -> None:
-        self._calls: dict[str, ObservedCall] = {}
-
-    def __iter__(self) -> Iterator[ObservedCall]:
-        return iter(self._calls.values())
-
-    def add(self, call: ObservedCall) -> None:
-        """Take a call that has started."""
-        self._calls[call.call_id] = call
-
-    def get(self, call_id: object) -> ObservedCall | None:
-        """Return a call in progress, or None."""
-        return self._calls.get(call_id) if isinstance(call_id, str) else None
-
-    def by_channel(self, channel_or_call_id: object) -> ObservedCall | None:
-        """Return the call that a channel belongs to: the caller's own, or one that serves it."""
-        found = self.get(channel_or_call_id)
-        if found is not None or not channel_or_call_id:
-            return found
-        for call in self._calls.values():
-            if any(getattr(call.session, name, None) == channel_or_call_id for name in CHANNELS):
-                return call
-        return None
-
-    def remove(self, call_id: str) -> ObservedCall | None:
-        """Forget a call, and return it where it was known."""
-        return self._calls.pop(call_id, None)
-
-    def clear(self) -> None:
-        """Forget every call."""
-        self._calls.clear()

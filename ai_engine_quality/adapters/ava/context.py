@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ai_engine_quality.adapters.ava.calls import ObservedCall, ObservedCalls
+from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.monitor import QualityMonitor
 
@@ -17,13 +17,18 @@ class EngineContext:
     def __init__(self, engine: Any, monitor: QualityMonitor) -> None:
         self.engine = engine
         self.monitor = monitor
-        self.calls = ObservedCalls()
+        self.calls: dict[str, ObservedCall] = {}
+        """In progress, by call id."""
         self.now = time.monotonic
         self.wall = time.time
 
     def failed(self, error: Exception) -> None:
         """Count an observer that raised; the engine never notices."""
         self.monitor.drop(DropReason.INTERNAL_ERROR, error)
+
+    def call(self, call_id: object) -> ObservedCall | None:
+        """Return a call in progress, or None."""
+        return self.calls.get(call_id) if isinstance(call_id, str) else None
 
     def each(self, call: ObservedCall, *observations: Callable[[ObservedCall], object]) -> None:
         """Make several observations of a call; one that can't be made doesn't stop the others."""
@@ -49,15 +54,8 @@ class EngineContext:
         """Return the provider that was made for a call, where the engine makes one for each."""
         return (getattr(self.engine, "_call_providers", None) or {}).get(call_id)
 
-    def provider_named(self, name: object) -> Any:
-        """Return the provider of a name that the engine was started with."""
-        return self._providers().get(name)
-
-    def providers(self) -> Collection[Any]:
-        """Return the providers that the engine was started with."""
-        return list(self._providers().values())
-
-    def _providers(self) -> Any:
+    def providers(self) -> Mapping[object, Any]:
+        """Return, by name, the providers that the engine was started with."""
         return getattr(self.engine, "providers", None) or {}
 
     def transcript_time(self, call_id: str) -> float:

@@ -17,7 +17,7 @@ class FormatObserver:
         self, _note: object, targets: object, session: Any, provider_name: object
     ) -> None:
         """Report the verdict that the engine has just written into the session."""
-        call = self._context.calls.get(session.call_id)
+        call = self._context.call(session.call_id)
         aligned = getattr(session, "codec_alignment_ok", None)
         if call is not None and isinstance(aligned, bool):
             detail = "" if aligned else self._difference(call.call_id, targets, provider_name)
@@ -26,7 +26,7 @@ class FormatObserver:
     def _difference(self, call_id: str, targets: object, provider_name: object) -> str:
         """Return the formats that differ, as code words: ``mulaw@8000>slin@8000``."""
         own = self._context.provider(call_id)
-        provider = own or self._context.provider_named(provider_name)
+        provider = own or self._context.providers().get(provider_name)
         config = getattr(provider, "config", None)
         encoding = getattr(config, "target_encoding", None)
         rate = getattr(config, "target_sample_rate_hz", None)

@@ -10,6 +10,14 @@ from ai_engine_quality.adapters.ava.calls import HangUp, ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.ava.turns import TurnObserver
 
+CHANNELS = (
+    "caller_channel_id",
+    "local_channel_id",
+    "external_media_id",
+    "audiosocket_channel_id",
+)
+"""Fields of a session that name Asterisk's channels of the call."""
+
 
 class LifecycleObserver:
     """Reports each call's start, names and end."""
@@ -40,23 +48,33 @@ class LifecycleObserver:
     def call_started(self, session: Any) -> None:
         """Begin to observe a call. By now its provider is only a default."""
         context = self._context
-        if context.calls.get(session.call_id) is not None:
+        if context.call(session.call_id) is not None:
             return
         context.monitor.call_started(session.call_id, *sessions.names(session))
         handle = context.monitor.call(session.call_id)
         if handle.live:
-            context.calls.add(ObservedCall(session, handle, context.now()))
+            context.calls[session.call_id] = ObservedCall(session, handle, context.now())
             self._on_start()
 
     def cleanup_begins(self, channel_or_call_id: object) -> ObservedCall | None:
         """Note when a call was hung up; what the engine does afterwards isn't the caller's wait."""
-        call = self._context.calls.by_channel(channel_or_call_id)
+        call = self._call_of(channel_or_call_id)
         if call is None or call.hang_up is not None:
             return None
         self._context.each(call, self._turns.pick_up)
         since = self._turns.unanswered_since(call)
         call.hang_up = HangUp(self._context.now(), self._context.wall(), since)
         return call
+
+    def _call_of(self, channel_or_call_id: object) -> ObservedCall | None:
+        """Return the call that a channel belongs to: the caller's own, or one that serves it."""
+        found = self._context.call(channel_or_call_id)
+        if found is not None or not channel_or_call_id:
+            return found
+        for call in self._context.calls.values():
+            if any(getattr(call.session, name, None) == channel_or_call_id for name in CHANNELS):
+                return call
+        return None
 
     def cleanup_returned(
         self, call: ObservedCall | None, _result: object, _channel: object
@@ -67,7 +85,7 @@ class LifecycleObserver:
 
     def call_removed(self, _note: object, session: Any, call_id: str) -> None:
         """End a call that the engine has taken out of its store; it returns the session once."""
-        if session is None or (call := self._context.calls.get(call_id)) is None:
+        if session is None or (call := self._context.call(call_id)) is None:
             return
         call.session = session
         self._context.each(call, lambda call: self.cleanup_begins(call.call_id), *self._at_end)
@@ -83,12 +101,12 @@ class LifecycleObserver:
 
     def call_unregistered(self, call_id: str) -> None:
         """End a call where nothing tells that its session is gone, but that its metrics are."""
-        if (call := self._context.calls.get(call_id)) is not None:
+        if (call := self._context.call(call_id)) is not None:
             self.call_removed(None, call.session, call_id)
 
     def forget(self, call: ObservedCall) -> None:
         """Observe a call no longer."""
-        self._context.calls.remove(call.call_id)
+        self._context.calls.pop(call.call_id, None)
         self._on_forget(call.call_id)
 
     # By the timer.

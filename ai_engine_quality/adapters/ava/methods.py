@@ -4,7 +4,7 @@ Every name is private to the engine and was looked up in its source, of August 2
 2025. Beside the wraps, the timer reads ``session.turn_latencies_ms`` (latency),
 ``session.audio_diagnostics`` (rms), ``active_streams`` (underflow) and ``frame_remainders``
 (codec), and two histograms are listened to: ``_TURN_RESPONSE_SECONDS`` (latency) and
-``_BARGE_REACTION_SECONDS`` (barge_in).
+``_BARGE_REACTION_SECONDS`` (barge_in). In October 2025 so is OpenAI's ``_handle_event`` (latency).
 """
 
 from __future__ import annotations
@@ -44,17 +44,4 @@ FALLBACK = EngineMethod("fallback", _STREAMS, "_record_fallback", ("call_id", "r
 BARGE_IN = EngineMethod("barge_in", "", "_apply_barge_in_action", ("call_id",))
 FORMATS_COMPARED = EngineMethod(
     "codec", "", "_resolve_stream_targets", ("session", "provider_name"), coroutine=False
-)
-
-METHODS = (
-    CALL_STARTS,
-    HANG_UP,
-    CALL_ENDS,
-    CALL_FORGOTTEN,
-    PROVIDER_EVENT,
-    STREAM_ENDS,
-    PROVIDERS_MADE,
-    FALLBACK,
-    BARGE_IN,
-    FORMATS_COMPARED,
 )

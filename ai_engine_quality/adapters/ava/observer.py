@@ -15,7 +15,7 @@ from ai_engine_quality.adapters.ava.formats import FormatObserver
 from ai_engine_quality.adapters.ava.levels import LevelObserver
 from ai_engine_quality.adapters.ava.lifecycle import LifecycleObserver
 from ai_engine_quality.adapters.ava.provider_events import ProviderEventObserver
-from ai_engine_quality.adapters.ava.realtime import RealtimeProviders
+from ai_engine_quality.adapters.ava.realtime import RealtimeObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.ava.turns import TurnObserver
 from ai_engine_quality.adapters.taps import Taps
@@ -32,7 +32,7 @@ class EngineObserver:
         self.context = EngineContext(engine, monitor)
         self.wraps = Wraps(self.context.failed)
         self.taps = Taps(self.context.failed)
-        self.timer = Timer(self.poll, lambda: self.context.calls, self.context.failed)
+        self.timer = Timer(self.poll, self.context.calls.values, self.context.failed)
         self.attachment: object = None
         """Kept here so that it lives as long as any wrap does."""
         self.streams = StreamObserver(self.context)
@@ -41,7 +41,7 @@ class EngineObserver:
         self.barge_ins = BargeInObserver(self.context, self.taps)
         self.formats = FormatObserver(self.context)
         self.events = ProviderEventObserver(self.context, self.streams, self.turns, self.levels)
-        self.realtime = RealtimeProviders(self.context, self.events, self.wraps)
+        self.realtime = RealtimeObserver(self.context, self.turns, self.wraps)
         self.lifecycle = LifecycleObserver(
             self.context,
             self.turns,

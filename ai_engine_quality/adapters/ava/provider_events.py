@@ -33,17 +33,17 @@ class ProviderEventObserver:
     def provider_event(self, event: Mapping[str, Any]) -> None:
         """Take an event on its way to the engine."""
         kind = event.get("type")
-        calls = self._context.calls
         if kind == "AgentAudio":
-            call = calls.get(event.get("call_id"))
+            call = self._context.call(event.get("call_id"))
             if call is not None and event.get("data"):
                 self._agent_audio(call, event)
         elif kind == "AgentAudioDone":
-            call = calls.get(event.get("call_id"))
+            call = self._context.call(event.get("call_id"))
             if call is not None:
                 self._streams.answer_ends(call)
         elif kind in CALLER_SPOKE and _by_caller(event):
-            self._turns.caller_finished(calls.get(event.get("call_id")) or self._only_call())
+            call = self._context.call(event.get("call_id"))
+            self._turns.caller_finished(call or self._only_call())
 
     def _agent_audio(self, call: ObservedCall, event: Mapping[str, Any]) -> None:
         if not call.streams.heard and self._streams.answer_goes_on(call):
@@ -53,15 +53,10 @@ class ProviderEventObserver:
 
     def _only_call(self) -> ObservedCall | None:
         """Return the call of the provider whose events name none; it has one call at a time."""
-        ids = (getattr(provider, "call_id", None) for provider in self._context.providers())
-        known = [call for call in map(self._context.calls.get, ids) if call is not None]
+        providers = self._context.providers().values()
+        found = (self._context.call(getattr(each, "call_id", None)) for each in providers)
+        known = [call for call in found if call is not None]
         return known[0] if len(known) == 1 else None
-
-    def realtime_event(self, provider: Any, event: Mapping[str, Any]) -> None:
-        """Take an event of OpenAI's, which the engine of October 2025 only logged."""
-        if event.get("type") == "input_audio_buffer.speech_stopped":
-            call_id = getattr(provider, "_call_id", None)
-            self._turns.caller_finished(self._context.calls.get(call_id))
 
 
 def _by_caller(event: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ class StreamObserver:
 
     def stream_ends(self, call_id: str, _stream_id: str) -> ObservedCall | None:
         """Count a stream before the engine forgets it, whichever stream it was asked to end."""
-        call = self._context.calls.get(call_id)
+        call = self._context.call(call_id)
         if call is not None:
             self.count(call)
         return call
@@ -50,7 +50,7 @@ class StreamObserver:
 
     def fell_back(self, call_id: str, reason: str) -> None:
         """Report a fall from streaming to playing a file."""
-        if (call := self._context.calls.get(call_id)) is not None:
+        if (call := self._context.call(call_id)) is not None:
             call.handle.fallback(reason)
 
     def read_fallback_count(self, call: ObservedCall) -> None:

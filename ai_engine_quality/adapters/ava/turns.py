@@ -47,7 +47,7 @@ class TurnObserver:
         wall = self._context.wall()
         measured = [
             (abs(wall - said - seconds), call)
-            for call in self._context.calls
+            for call in self._context.calls.values()
             if call.turns_from_events and (said := self._context.transcript_time(call.call_id))
         ]
         nearest = min(measured, key=lambda entry: entry[0], default=None)

@@ -83,7 +83,7 @@ class Double:
 
     def poll(self, call_id: str = CALL, seconds: float = 0.2) -> None:
         """Poll a call as the timer does."""
-        self.observer.poll(self.context.calls.get(call_id), seconds)
+        self.observer.poll(self.context.call(call_id), seconds)
 
     def so_far(self, call_id: str = CALL) -> aeq.CallSummary:
         """Return what was observed of a live call."""

@@ -235,7 +235,7 @@ def test_a_histogram_is_observed_whatever_its_listeners_raise(
             raise ZeroDivisionError("ours")
 
         monkeypatch.setattr(first.observer.barge_ins._pending, "observed", broken)
-        monkeypatch.setattr(first.context.calls, "get", broken)
+        monkeypatch.setattr(first.context, "call", broken)
         await second.engine.interrupt("2.2", 0.3)
         monkeypatch.undo()
         return await second.hang_up("2.2")
