@@ -34,7 +34,7 @@ class EngineMethod(NamedTuple):
 _COORDINATOR, _STREAMS = "conversation_coordinator", "streaming_playback_manager"
 
 CALL_STARTS = EngineMethod(CALLS, _COORDINATOR, "register_call", ("session",))
-HANG_UP = EngineMethod(CALLS, "", "_cleanup_call", ("channel_or_call_id",))
+HANG_UP = EngineMethod("latency", "", "_cleanup_call", ("channel_or_call_id",))
 CALL_ENDS = EngineMethod(CALLS, "session_store", "remove_call", ("call_id",))
 CALL_FORGOTTEN = EngineMethod(CALLS, _COORDINATOR, "unregister_call", ("call_id",))
 PROVIDER_EVENT = EngineMethod("underflow", "", "on_provider_event", ("event",))

@@ -13,14 +13,13 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_doubles import CALL
 
 import ai_engine_quality as aeq
 from ai_engine_quality.adapters.ava.lifecycle import LifecycleObserver
 from ai_engine_quality.adapters.ava.provider_events import ProviderEventObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.timer import Timer
-
-CALL = "1761532874.2245"
 
 ASYNC = {
     "session_store.remove_call": (CALL,),
@@ -275,7 +274,7 @@ def test_an_engine_whose_records_are_of_another_kind_is_not_harmed(
 # The timer.
 
 
-def test_one_task_looks_at_all_calls_and_ends_with_the_last(
+def test_one_task_polls_all_calls_and_ends_with_the_last(
     generation: ModuleType, attached: Any
 ) -> None:
     """It starts with the first call in the engine's own loop, and an idle engine has none."""
@@ -306,10 +305,10 @@ def _ours() -> list[asyncio.Task[Any]]:
     return [task for task in asyncio.all_tasks() if "quality" in task.get_name()]
 
 
-def test_the_timer_survives_what_a_look_raises(
+def test_the_timer_survives_what_a_poll_raises(
     today: ModuleType, attached: Any, dropped: Callable[[str], float]
 ) -> None:
-    """One call that can't be looked at is counted, and the others are looked at."""
+    """One call that can't be polled is counted, and the others are polled."""
 
     async def main() -> None:
         double = attached(today.Engine())
@@ -360,23 +359,23 @@ def test_the_timer_lets_the_loop_have_its_turn() -> None:
     call_of = contextvars.ContextVar("call_of", default="nobody")
     happened: list[str] = []
 
-    def look(call: int, seconds: float) -> None:
+    def poll(call: int, seconds: float) -> None:
         assert call_of.get() == "nobody"
-        happened.append("look")
+        happened.append("poll")
 
     async def main() -> None:
         call_of.set("the first call")
-        timer = Timer(look, lambda: range(120), lambda error: None, 0.01)
+        timer = Timer(poll, lambda: range(120), lambda error: None, 0.01)
         timer.ensure_running()
-        while happened.count("look") < 120:
-            happened.append("pace")
+        while happened.count("poll") < 120:
+            happened.append("audio")
             await asyncio.sleep(0)
         timer.cancel()
         await asyncio.sleep(0)
 
     asyncio.run(main())
-    looks = "".join("l" if what == "look" else "p" for what in happened).strip("p")
-    assert max(len(run) for run in looks.split("p")) <= 50
+    order = "".join(what[0] for what in happened).strip("a")
+    assert max(len(polls) for polls in order.split("a")) <= 50
 
 
 def test_a_loop_that_stood_still_has_heard_nothing() -> None:

@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_doubles import AUDIO, CALL
 
 import ai_engine_quality as aeq
 
@@ -30,7 +31,7 @@ def test_a_call_is_scored_once_however_it_is_cleaned_up(
         return double.scores
 
     scores = asyncio.run(main())
-    assert [score.call_id for score in scores] == ["1761532874.2245"]
+    assert [score.call_id for score in scores] == [CALL]
     assert dropped("call_ended") == 0
 
 
@@ -207,7 +208,7 @@ def test_only_calls_that_began_are_observed(
         await double.hang_up("1.1")
         for call_id in ("1.1", "9.9"):
             double.stream(call_id, frames_sent=10)
-            await double.said("AgentAudio", call_id, data=b"\xff" * 160)
+            await double.said("AgentAudio", call_id, **AUDIO)
             await double.said("AgentAudioDone", call_id)
             manager = engine.streaming_playback_manager
             await manager._record_fallback(call_id, "transport-failure")
