@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from debian import BRINGS, needs
 
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -51,6 +52,13 @@ touch "$ROOT/etc/init.d/prometheus" "$ROOT/lib/systemd/system/prometheus.service
 """
 """An apt-get that says what it is asked, asks whether a service may start, and brings one."""
 
+DPKG_QUERY = """\
+#!/bin/sh
+for last in "$@"; do :; done
+[ "$last" != there ] || echo installed
+"""
+"""Knows one package as installed: there."""
+
 SAYS = '#!/bin/sh\necho "$(basename "$0") $*" >>"$HERE/said"\n'
 
 
@@ -72,7 +80,7 @@ def machine(tmp_path):
         "systemctl": SAYS,
         "update-rc.d": SAYS,
         "sudo": '#!/bin/sh\nshift\nexec "$@"\n',
-        "dpkg-query": '#!/bin/sh\nfor last in "$@"; do :; done\n[ "$last" != there ] || echo installed\n',
+        "dpkg-query": DPKG_QUERY,
     }.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
@@ -141,3 +149,32 @@ class TestDebianPackages:
         (tmp_path / "fails").touch()
         done, _ = machine(*option, "prometheus", "--", "false")
         assert (done.returncode, words in done.stderr) == (code, True)
+
+
+class TestTestsThatNeedPackages:
+    @pytest.mark.parametrize("package", BRINGS)
+    @pytest.mark.parametrize(
+        ("ci", "outcome"), [("", pytest.skip), ("false", pytest.skip), ("true", pytest.fail)]
+    )
+    def test_without_its_package_a_test_is_skipped_or_in_ci_fails(
+        self, monkeypatch, tmp_path, package, ci, outcome
+    ):
+        """The reason is the command that installs what is missing."""
+        monkeypatch.setenv("CI", ci)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setitem(BRINGS, package, (*BRINGS[package], "what-nobody-has"))
+        with pytest.raises(outcome.Exception, match=f"apt-get install .* {package}$"):
+            needs(package)
+
+    def test_make_test_installs_each_of_them(self):
+        """Every package that a test names is one that the Makefile installs before the tests."""
+        installed = set(re.findall(r"need-debian (?:--optional )?(.*?) --", MAKEFILE))
+        assert set(BRINGS) <= set(" ".join(installed).split())
+
+    def test_each_module_that_asks_for_a_program_is_marked(self):
+        """A module that runs a program of a package says which: `make unit` leaves it out."""
+        asks = re.compile(r"\bprogram\(|\brunning_prometheus\(|\bStack\(")
+        files = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+        asking = [path for path in files if asks.search(path.read_text())]
+        assert len(asking) > 8
+        assert [p.name for p in asking if "pytest.mark.system(" not in p.read_text()] == []

@@ -15,6 +15,8 @@ from ai_engine_lab.engine import FAULTS
 from boards import targets
 from live_stack import eventually
 
+pytestmark = pytest.mark.system("prometheus", "prometheus-alertmanager")
+
 SECONDS = 30.0
 """How far back panels over time look."""
 

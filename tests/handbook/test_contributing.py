@@ -24,7 +24,7 @@ def test_each_part_has_a_row(folder):
 
 
 def test_the_rows_stand_in_the_order_that_the_linter_proves():
-    """A row's folder imports only from rows above it: the layers of the import linter, upside down."""
+    """A row's folder imports only from rows above it: the linter's layers, upside down."""
     contracts = (ROOT / "pyproject.toml").read_text()
     layers = re.search(r'layers = \[\n((?:  "ai_engine_quality\..*\n)+)', contracts)[1]
     proved = re.findall(r"ai_engine_quality\.(\w+)", layers)

@@ -78,7 +78,12 @@ class TestTheApiReference:
         """No section's heading and no role of another dialect is left as plain text."""
         without = re.sub(r'<span class="doc-section-title">[^<]*</span>', "", text)
         plain = re.sub(r"<[^>]+>", "", without)
-        assert re.findall(r"^\s*(?:Args|Returns|Raises|Yields|Example|Attributes):.*", plain, re.M) == []
+        assert (
+            re.findall(
+                r"^\s*(?:Args|Returns|Raises|Yields|Example|Attributes):.*", plain, re.MULTILINE
+            )
+            == []
+        )
         assert re.findall(r":(?:class|meth|func|mod|data|attr|exc):\W*\w+", plain) == []
 
     def test_what_a_function_raises_is_told(self, text):

@@ -27,6 +27,11 @@ def needs(*packages):
         cannot_run(f"not installed: apt-get install -y --no-install-recommends {names}")
 
 
+def package_of(program):
+    """Return the package that brings a program."""
+    return next(package for package, brought in BRINGS.items() if program in brought)
+
+
 def is_installed(package):
     """Whether all that a package brings is there."""
     return all(shutil.which(name) or Path(name).is_dir() for name in BRINGS[package])
