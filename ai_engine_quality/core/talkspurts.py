@@ -35,7 +35,7 @@ class Talkspurts:
     """The talkspurts at one stage, from the times of its measured frames that held speech.
 
     ``until`` and ``frames`` are public because the audio path sets them directly for each frame:
-    where one comes more than 0.4 s after ``until``, :meth:`begin` is called first.
+    where one comes more than 0.4 s after ``until``, ``begin`` is called first.
     """
 
     __slots__ = ("_spans", "_start", "frames", "until")

@@ -1,6 +1,6 @@
 """Levels and the noise check of raw telephone frames. numpy only: ``audioop`` left Python in 3.13.
 
-Frames of all calls are measured together, a few hundred at a time (:class:`FrameBatch`): numpy's
+Frames of all calls are measured together, a few hundred at a time (``FrameBatch``): numpy's
 cost per call is then shared, and a frame costs less than ``audioop.rms`` would.
 """
 

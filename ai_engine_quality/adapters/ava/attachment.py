@@ -47,7 +47,7 @@ def attach(engine: Any, monitor: QualityMonitor | None = None) -> Attachment:
 
 
 class Attachment:
-    """An engine that is observed. Made by :func:`attach`."""
+    """An engine that is observed. Made by ``attach``."""
 
     def __init__(self, engine: Any, monitor: QualityMonitor | None) -> None:
         self.engine = engine
