@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Each does all of its set-up; nothing else is needed.
+# `make` lists what can be made. Each target does its own set-up; nothing else is needed.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,9 +10,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	&& { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help unit build lock demo test validate evidence lint dashboards dashboard-types pictures handbook docs bench \
-	matrix fuzz mutants up down format clean python-packages speech measures monitoring-tools \
-	pictures-tools
+.PHONY: help demo test unit lint format docs handbook dashboards pictures validate evidence bench \
+	matrix fuzz mutants up down build lock clean python-packages speech measures monitoring-tools \
+	pictures-tools dashboard-types
 
 help: ## What can be made
 	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | sort \
@@ -43,13 +43,15 @@ dashboards: $(VENV)/.installed ## Write grafana/dashboards from grafana/src
 	@PYTHONPATH=grafana/src $(BIN)/python -m ai_engine_dashboards grafana/dashboards
 
 # Not part of the tests: it needs a browser and some minutes.
+pictures: ## Draw docs/img from live data
 pictures: $(VENV)/.installed speech monitoring-tools pictures-tools \
-	grafana/pictures/node_modules/.package-lock.json ## Draw docs/img from live data
+	grafana/pictures/node_modules/.package-lock.json
 	@cd grafana/pictures && npm run --silent build
 	@PYTHONPATH=grafana/pictures $(BIN)/python -m ai_engine_pictures $(ARGS)
 
 # npm writes this file when it is through.
 grafana/pictures/node_modules/.package-lock.json: grafana/pictures/package-lock.json
+	@echo "installing Grafana's components by npm, of grafana/pictures/package-lock.json" >&2
 	@cd grafana/pictures && npm ci --silent
 	@touch $@
 
@@ -61,18 +63,18 @@ docs: $(VENV)/.installed ## The handbook as a site, in site/
 	@echo "site/index.html"
 
 bench: $(VENV)/.installed ## What the library costs, as ratios in one run
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	@sh tools/install-group $(BIN)/python bench
 	@$(BIN)/python tests/benchmarks $(ARGS)
 
-matrix: ## The built wheel on every Python that is here, with the oldest and the newest dependencies
+matrix: ## The wheel on every Python that is here, with the oldest and the newest dependencies
 	@python3 tools/test-matrix $(ARGS)
 
 fuzz: $(VENV)/.installed ## Fuzz the public API for ten minutes, led by coverage; Python 3.11 to 3.13
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	@sh tools/install-group $(BIN)/python fuzz
 	@$(BIN)/python tests/reliability/fuzz_api.py -max_total_time=600 $(ARGS)
 
 mutants: $(VENV)/.installed ## Mutants of what decides a score, and which of them survive its tests
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group mutants
+	@sh tools/install-group $(BIN)/python mutants
 	@$(BIN)/mutmut run $(ARGS)
 	@$(BIN)/mutmut results
 
@@ -88,8 +90,8 @@ evidence: $(VENV)/.installed $(if $(findstring --measure,$(ARGS)),speech measure
 	@PYTHONPATH=tools:grafana/src $(BIN)/python -m handbook
 	@PYTHONPATH=tools:grafana/src $(BIN)/python -m handbook.evidence_plots docs/img
 
-lock: $(VENV)/.installed ## Resolve tools/requirements.lock anew; ARGS=--upgrade takes newer versions
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group lock
+lock: $(VENV)/.installed ## Resolve tools/requirements.lock; ARGS=--upgrade takes newer versions
+	@sh tools/install-group $(BIN)/python lock
 	@$(BIN)/python tools/lock $(ARGS)
 
 build: $(VENV)/.installed ## Both distributions' wheels and sources, in dist/
@@ -137,8 +139,9 @@ pictures-tools:
 	@sh tools/need-debian pngquant -- command -v pngquant
 	@sh tools/need-debian nodejs npm -- command -v npm
 
-# Grafana's own types, by npm. Where they can't be had, that one test says so and is skipped.
+# Grafana's own types, by npm. Where they can't be had, that test is skipped; in CI it fails.
 dashboard-types:
 	@sh tools/need-debian --optional nodejs npm -- sh -c 'command -v node && command -v npm'
-	@cd grafana/types && { [ -d node_modules ] || ! command -v npm >/dev/null || npm ci --silent \
+	@cd grafana/types && { [ -d node_modules ] || ! command -v npm >/dev/null \
+	|| { echo "installing Grafana's types by npm, of grafana/types/package-lock.json" >&2; npm ci --silent; } \
 	|| echo "could not fetch Grafana's types; going on without" >&2; }

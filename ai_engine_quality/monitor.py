@@ -1,4 +1,4 @@
-"""The shell around the pure core: :class:`QualityMonitor` holds the live calls and runs the hooks.
+"""The shell around the pure core: ``QualityMonitor`` holds the live calls and runs the hooks.
 
 It lives in the engine's loop, so nothing here raises into the engine at run time, waits for
 anything or grows without bound. Wrong use at set-up does raise, and says the fix.
@@ -131,7 +131,7 @@ class QualityMonitor(ObservationsById):
 
     @classmethod
     def from_settings(cls, settings: Settings, **overrides: Any) -> Self:
-        """Return a monitor by a settings file and the environment; see :mod:`settings`."""
+        """Return a monitor by a settings file and the environment; see ``settings``."""
         return cls(**{**settings.monitor_arguments(), **overrides})
 
     def _outputs(self, log: LogSink | None) -> HookRunner:
@@ -152,7 +152,7 @@ class QualityMonitor(ObservationsById):
     # Hooks.
 
     def on_call_end(self, hook: HookT) -> HookT:
-        """Run ``hook(score)`` after each call; a decorator. See :meth:`add_hook`."""
+        """Run ``hook(score)`` after each call; a decorator. See ``add_hook``."""
         return self._hooks.add(hook)
 
     def add_hook(self, hook: CallEndHook) -> None:

@@ -61,7 +61,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a deployment sets; the defaults are those of :class:`QualityMonitor`.
+    """What a deployment sets; the defaults are those of ``QualityMonitor``.
 
     Raises:
         SettingsError: a value can't be used.
@@ -83,7 +83,7 @@ class Settings:
             reading.check(self, _PLAIN)
 
     def monitor_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of :class:`QualityMonitor` that these settings mean."""
+        """Return the keyword arguments of ``QualityMonitor`` that these settings mean."""
         stored = self.records
         return {
             "policy": self.policy,

@@ -2,6 +2,6 @@
 
 from ai_engine_quality.adapters.ava import Attachment, attach
 from ai_engine_quality.adapters.report import FactorReport
-from ai_engine_quality.adapters.wraps import Left
+from ai_engine_quality.adapters.wraps import RemainingWrap
 
-__all__ = ["Attachment", "FactorReport", "Left", "attach"]
+__all__ = ["Attachment", "FactorReport", "RemainingWrap", "attach"]

@@ -2,7 +2,7 @@
 
 The program takes this process's place, so that its arguments, streams, signals and exit code are
 its own. All that is added is a folder on ``PYTHONPATH``, whose ``sitecustomize`` takes itself off
-again. Needs nothing beyond the standard library.
+again, and a variable with the table of engines, which it removes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
+
+from ai_engine_quality.adapters import ava, watched
+
+ENGINES = (ava.ENGINE,)
+"""One for each folder of an engine beside this file."""
 
 FOLDER = str(Path(__file__).parent / "autoattach")
 
@@ -31,7 +36,11 @@ Settings: the file that AI_ENGINE_QUALITY_CONFIG names, and AI_ENGINE_QUALITY_* 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment in which Python attaches the library to an engine."""
     path = environ.get("PYTHONPATH")
-    return {**environ, "PYTHONPATH": os.pathsep.join([FOLDER, path] if path else [FOLDER])}
+    return {
+        **environ,
+        "PYTHONPATH": os.pathsep.join([FOLDER, path] if path else [FOLDER]),
+        watched.VARIABLE: watched.encode(ENGINES),
+    }
 
 
 def launch(command: Sequence[str], environ: Mapping[str, str] = os.environ) -> NoReturn:

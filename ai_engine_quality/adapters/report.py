@@ -1,9 +1,10 @@
-"""What an attachment can tell of an engine: factor by factor, how it is observed or why not."""
+"""Factor by factor: how an attachment observes it on an engine, or why it can't."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from ai_engine_quality.adapters.wraps import CannotWrap
 
@@ -21,6 +22,11 @@ class FactorReport:
     why_not: str = ""
     """Empty where it is live."""
 
+    @classmethod
+    def not_live(cls, why: str) -> Self:
+        """Return the report on a factor that isn't observed."""
+        return cls(live=False, how="", why_not=why)
+
     def __str__(self) -> str:
         return f"live: {self.how}" if self.live else f"not live: {self.why_not}"
 
@@ -31,7 +37,7 @@ def tried(how: str, *steps: Callable[[], object]) -> FactorReport:
         for step in steps:
             step()
     except CannotWrap as reason:
-        return FactorReport(live=False, how="", why_not=str(reason))
+        return FactorReport.not_live(str(reason))
     except Exception as error:  # an engine's own attribute may raise when it is looked at
-        return FactorReport(live=False, how="", why_not=repr(error))
+        return FactorReport.not_live(repr(error))
     return FactorReport(live=True, how=how)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ai_engine_quality.adapters.wraps import Left, Wraps
+from ai_engine_quality.adapters.wraps import RemainingWrap, Wraps
 
 Listener = Callable[[float], object]
 Failed = Callable[[Exception], None]
@@ -21,24 +21,24 @@ class _Tap:
     def __init__(self, owner: Any) -> None:
         self.owner = owner
         self.listeners: list[tuple[Callable[..., object], Failed]] = []
-        self.wraps = Wraps(_never)
+        self.wraps = Wraps(_ignore)
 
-    def tell(self, *values: Any) -> None:
-        """Hand values to every listener; one that raises is told so, and the others listen on."""
+    def notify(self, *values: Any) -> None:
+        """Hand values to every listener; what one raises is its own, and the others listen on."""
         for listener, failed in tuple(self.listeners):
             try:
                 listener(*values)
             except Exception as error:
                 failed(error)
 
-    def tell_child(
+    def notify_of_child(
         self, _note: object, child: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
         """Hand on a labelled child and its label values, whichever way they were given."""
-        self.tell(child, args or tuple(kwargs.values()))
+        self.notify(child, args or tuple(kwargs.values()))
 
 
-def _never(error: Exception) -> None:
+def _ignore(error: Exception) -> None:
     """Do nothing: a tap hands each listener's error to that listener already."""
 
 
@@ -49,7 +49,7 @@ class Taps:
     """The histograms that one attachment listens to."""
 
     def __init__(self, on_error: Failed) -> None:
-        """Listen to none yet; ``on_error`` is told what a listener raised."""
+        """Listen to none yet; ``on_error`` gets what a listener raised."""
         self._on_error = on_error
         self._mine: list[tuple[_Tap, Callable[..., object]]] = []
 
@@ -62,7 +62,7 @@ class Taps:
         tap = _taps.get(id(histogram))
         if tap is None:
             tap = _Tap(histogram)
-            tap.wraps.set(histogram, "observe", ("amount",), coroutine=False, before=tap.tell)
+            tap.wraps.set(histogram, "observe", ("amount",), coroutine=False, before=tap.notify)
             _taps[id(histogram)] = tap
         self._join(tap, listener)
 
@@ -75,7 +75,7 @@ class Taps:
         tap = _taps.get(id(histogram))
         if tap is None:
             tap = _Tap(histogram)
-            tap.wraps.set(histogram, "labels", None, coroutine=False, after=tap.tell_child)
+            tap.wraps.set(histogram, "labels", None, coroutine=False, after=tap.notify_of_child)
             _taps[id(histogram)] = tap
         self._join(tap, listener)
 
@@ -87,18 +87,18 @@ class Taps:
         """Return whether this attachment listens to a histogram."""
         return any(tap.owner is histogram for tap, _ in self._mine)
 
-    def leave(self, histogram: Any) -> tuple[Left, ...]:
+    def leave(self, histogram: Any) -> tuple[RemainingWrap, ...]:
         """Stop listening to one histogram; return what could not be taken back."""
         gone = [entry for entry in self._mine if entry[0].owner is histogram]
         self._mine = [entry for entry in self._mine if entry[0].owner is not histogram]
         return tuple(left for tap, listener in gone for left in self._quit(tap, listener))
 
-    def leave_all(self) -> tuple[Left, ...]:
+    def leave_all(self) -> tuple[RemainingWrap, ...]:
         """Stop listening; return what could not be taken back."""
         gone, self._mine = self._mine, []
         return tuple(left for tap, listener in reversed(gone) for left in self._quit(tap, listener))
 
-    def _quit(self, tap: _Tap, listener: Callable[..., object]) -> tuple[Left, ...]:
+    def _quit(self, tap: _Tap, listener: Callable[..., object]) -> tuple[RemainingWrap, ...]:
         tap.listeners = [entry for entry in tap.listeners if entry[0] != listener]
         if tap.listeners:
             return ()

@@ -1,4 +1,4 @@
-"""One asyncio task for all calls, which looks a few times a second for as long as there are any."""
+"""One asyncio task that polls all calls a few times a second, for as long as there are any."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-SECONDS_BETWEEN_LOOKS = 0.187
-"""No multiple of the 20 ms in which audio is cut: else every look could fall at the same place."""
+SECONDS_BETWEEN_POLLS = 0.187
+"""No multiple of the 20 ms in which audio is cut: else every poll could fall at the same place."""
 
-LOOKS_PER_SECOND = 500
-"""Beyond this, each call is looked at less often, so that our share of a core is bounded."""
+POLLS_PER_SECOND = 500
+"""Beyond this, each call is polled less often, so that our share of a core is bounded."""
 
 CALLS_AT_ONCE = 50
-"""Calls looked at before the loop has its turn: it paces the audio every 20 ms."""
+"""Calls polled before the loop has its turn: it paces the audio every 20 ms."""
 
 
-def seconds_between_looks(calls: int, usual: float = SECONDS_BETWEEN_LOOKS) -> float:
-    """Return how long to wait before all calls are looked at again: a multiple of the usual."""
-    return usual * max(1, math.ceil(calls / (LOOKS_PER_SECOND * usual)))
+def seconds_between_polls(calls: int, usual: float = SECONDS_BETWEEN_POLLS) -> float:
+    """Return the seconds until all calls are polled again: a multiple of the usual ones."""
+    return usual * max(1, math.ceil(calls / (POLLS_PER_SECOND * usual)))
 
 
 class Timer:
@@ -31,24 +31,24 @@ class Timer:
 
     def __init__(
         self,
-        look: Callable[[Any, float], object],
+        poll: Callable[[Any, float], object],
         calls: Callable[[], Iterable[Any]],
         on_error: Callable[[Exception], None],
-        seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
+        seconds_between_polls: float = SECONDS_BETWEEN_POLLS,
     ) -> None:
         """Begin without a task.
 
         Args:
-            look: Called with each call, and the seconds since the look before, at most twice the
+            poll: Called with each call, and the seconds since the poll before, at most twice the
                 usual ones: a loop that stood still has heard nothing meanwhile.
             calls: Returns the live calls.
-            on_error: Told what a look raised.
-            seconds_between_looks: Seconds.
+            on_error: Called with what a poll raised.
+            seconds_between_polls: Seconds.
         """
-        self._look = look
+        self._poll = poll
         self._calls = calls
         self._on_error = on_error
-        self._between = seconds_between_looks
+        self._between = seconds_between_polls
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -79,17 +79,17 @@ class Timer:
         clock = asyncio.get_running_loop().time
         before = clock()
         while calls := list(self._calls()):
-            between = seconds_between_looks(len(calls), self._between)
+            between = seconds_between_polls(len(calls), self._between)
             await asyncio.sleep(between)
             now = clock()
             seconds, before = min(now - before, 2 * between), now
             for first in range(0, len(calls), CALLS_AT_ONCE):
-                self._look_at(calls[first : first + CALLS_AT_ONCE], seconds)
+                self._poll_all(calls[first : first + CALLS_AT_ONCE], seconds)
                 await asyncio.sleep(0)
 
-    def _look_at(self, calls: Sequence[Any], seconds: float) -> None:
+    def _poll_all(self, calls: Sequence[Any], seconds: float) -> None:
         for call in calls:
             try:
-                self._look(call, seconds)
+                self._poll(call, seconds)
             except Exception as error:
                 self._on_error(error)

@@ -104,7 +104,7 @@ class _Wrap:
         return asynchronous if inspect.iscoroutinefunction(original) else synchronous
 
 
-class Left(NamedTuple):
+class RemainingWrap(NamedTuple):
     """A wrap that could not be taken back, because somebody wrapped it in turn."""
 
     owner: str
@@ -118,7 +118,7 @@ class Wraps:
     """Every wrap of one attachment, in the order in which they were set."""
 
     def __init__(self, on_error: Callable[[Exception], None]) -> None:
-        """Begin without a wrap; ``on_error`` is told what an observer raised."""
+        """Begin without a wrap; ``on_error`` gets what an observer raised."""
         self._on_error = on_error
         self._wraps: list[_Wrap] = []
 
@@ -159,7 +159,7 @@ class Wraps:
         """Return whether a method of an object is watched already."""
         return any(wrap.owner is owner and wrap.name == name for wrap in self._wraps)
 
-    def restore(self) -> tuple[Left, ...]:
+    def restore(self) -> tuple[RemainingWrap, ...]:
         """Take every wrap back, the latest first; return those that stay, muted.
 
         A wrap that somebody has wrapped since stays in place, since taking it away would take
@@ -170,7 +170,7 @@ class Wraps:
             wrap = self._wraps.pop()
             wrap.mute()
             if vars(wrap.owner).get(wrap.name, _NOTHING) is not wrap.wrapper:
-                left.append(Left(type(wrap.owner).__name__, wrap.name))
+                left.append(RemainingWrap(type(wrap.owner).__name__, wrap.name))
             elif wrap.own_before is _NOTHING:
                 delattr(wrap.owner, wrap.name)
             else:

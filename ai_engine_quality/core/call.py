@@ -1,7 +1,7 @@
-"""One live call: observations go in, a frozen :class:`CallSummary` comes out. Pure.
+"""One live call: observations go in, a frozen ``CallSummary`` comes out. Pure.
 
-Takes only values that :mod:`observations` has checked. Memory is bounded however many arrive:
-see :mod:`distribution`.
+Takes only values that ``observations`` has checked. Memory is bounded however many arrive:
+see ``distribution``.
 """
 
 from __future__ import annotations

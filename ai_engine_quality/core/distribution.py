@@ -1,6 +1,6 @@
 """The values measured in one call, in bounded memory, and their percentiles.
 
-The rule: the largest :data:`EXACT_LIMIT` values are kept as they came; what is smaller goes into
+The rule: the largest ``EXACT_LIMIT`` values are kept as they came; what is smaller goes into
 fixed logarithmic bins. So up to 512 values every percentile is exact, up to 10,000 the 95th still
 is, and beyond that it is at most 1 % too high and never too low: a bin stands for its upper edge,
 so that binning can't turn a bad call into a better one. Nothing is random, and the order in which
@@ -145,7 +145,7 @@ def coarser(
 
 
 class BoundedValues:
-    """Collects values in bounded memory; :meth:`freeze` gives their :class:`Distribution`.
+    """Collects values in bounded memory; ``freeze`` gives their ``Distribution``.
 
     ``exact`` is public because the observation path appends to it directly, up to the limit.
     """

@@ -1,7 +1,7 @@
 """What can be observed of a call, and which values are believed.
 
 Every value that enters the library passes one of the checks below. A check returns the value in
-the one form that the rest of the library uses, or raises :class:`Rejected` with a short reason,
+the one form that the rest of the library uses, or raises ``Rejected`` with a short reason,
 which becomes the label of ``ai_agent_quality_dropped_total``. Pure: no clock, no logging.
 """
 

@@ -1,6 +1,6 @@
 """The scoring policy: every number that turns a call into points, as versioned data.
 
-Policies are TOML files in ``policies/``; :meth:`Policy.load` reads one by its version, so that an
+Policies are TOML files in ``policies/``; ``Policy.load`` reads one by its version, so that an
 old score can be made again. Nothing here knows how a call is scored.
 """
 
@@ -188,7 +188,7 @@ class Policy:
         Its version tells that it differs: ``custom-`` and a digest, unless ``changes`` name one.
 
         Raises:
-            PolicyError: as :meth:`from_dict`, or the version is one that ships.
+            PolicyError: as ``from_dict``, or the version is one that ships.
         """
         if not isinstance(changes, Mapping):
             raise PolicyError(f"a policy's changes must be a table, not {changes!r}")
@@ -205,7 +205,7 @@ class Policy:
         return Policy.from_dict(data)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain types; :meth:`from_dict` gives an equal policy back."""
+        """Return plain types; ``from_dict`` gives an equal policy back."""
         out: dict[str, Any] = {}
         for f in fields(self):
             value = getattr(self, f.name)
@@ -241,7 +241,7 @@ class Policy:
         """Return what a value costs.
 
         Args:
-            knees: The ramp's name in :class:`RampKnees`: ``latency``, ``rms_level``.
+            knees: The ramp's name in ``RampKnees``: ``latency``, ``rms_level``.
             value: In that ramp's unit.
         """
         return ramp(getattr(self.knees, knees), value)
@@ -250,7 +250,7 @@ class Policy:
         """Return the last (threshold, ceiling) that a value reaches; None where it reaches none.
 
         Args:
-            rule: A rule of :class:`CeilingRules` that has steps: ``latency``, ``clipping``.
+            rule: A rule of ``CeilingRules`` that has steps: ``latency``, ``clipping``.
             value: In that rule's unit.
         """
         return step(getattr(self.ceilings, rule), value)

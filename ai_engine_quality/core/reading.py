@@ -2,7 +2,7 @@
 
 A settings file, a variable of the environment, a policy, a stored call and an argument of the API
 are read by the same readers. Each takes the value's name and the value; it returns the value, or
-raises :class:`WrongValue`, which names it and says what it must be. Nothing is guessed.
+raises ``WrongValue``, which names it and says what it must be. Nothing is guessed.
 """
 
 from __future__ import annotations

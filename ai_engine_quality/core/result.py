@@ -1,4 +1,4 @@
-"""What a scored call is: :class:`CallScore`, its factors, its ceilings, and the words for them.
+"""What a scored call is: ``CallScore``, its factors, its ceilings, and the words for them.
 
 First the data, then how a score explains itself, then how a stored one is read.
 """
@@ -142,7 +142,7 @@ class CallScore:
         return "\n".join(_lines(self)) if full else _line(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; :meth:`from_dict` gives an equal score back."""
+        """Return plain JSON types; ``from_dict`` gives an equal score back."""
         standing = {"standing": self.standing._asdict()} if self.standing else {}
         return {
             "call_id": self.call_id,

@@ -2,7 +2,7 @@
 
 Rule: everything that decides a number is in the policy; this file only says which number meets
 which observation. Each factor has one function, which returns what it found; each ceiling has one
-line in :func:`_ceilings`. To add a factor, add a function, its name in :data:`_FACTORS`, and its
+line in ``_ceilings``. To add a factor, add a function, its name in ``_FACTORS``, and its
 knees in the policy.
 
 Numbers first, words after: the band of a call in progress, which is made often, needs no words.
@@ -55,7 +55,7 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
 
 
 def provisional_band(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> Band | None:
-    """Return the band of :func:`score`, None where there is none, without the words."""
+    """Return the band of ``score``, None where there is none, without the words."""
     points = _decide(summary, policy).points
     return None if points is None else policy.band(points)
 

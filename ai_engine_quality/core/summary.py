@@ -1,4 +1,4 @@
-"""A finished call in numbers: :class:`CallSummary`, the only thing a score is made from.
+"""A finished call in numbers: ``CallSummary``, the only thing a score is made from.
 
 Content-free by construction: names that the operator chose, and numbers. A summary goes through
 JSON and back unchanged, so that a stored call can be scored again years later.
@@ -304,7 +304,7 @@ class CallSummary:
         return replace(self, **changes, binned=binned, worst_turns=self.slowest_turns())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types; :meth:`from_dict` gives an equal summary back."""
+        """Return plain JSON types; ``from_dict`` gives an equal summary back."""
         out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         for name in _SEQUENCES:
             if out[name] is not None:

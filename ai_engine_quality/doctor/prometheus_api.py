@@ -41,7 +41,7 @@ def get_json(url: str, **parameters: str) -> Any:
     """Return the JSON behind a URL.
 
     Raises:
-        Unreachable: as :func:`get`, or the answer is no JSON.
+        Unreachable: as ``get``, or the answer is no JSON.
     """
     query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
     text = get(url + query)
@@ -72,7 +72,7 @@ class Prometheus:
         """Return the series of a query, now or at a unix time in seconds.
 
         Raises:
-            Unreachable: as :meth:`api`.
+            Unreachable: as ``api``.
         """
         when = {} if at is None else {"time": str(at)}
         found = self.api("query", query=expression, **when)
@@ -90,7 +90,7 @@ class Prometheus:
         """Return the exemplars of series between two unix times, in seconds.
 
         Raises:
-            Unreachable: as :meth:`api`; not everything that answers like one has exemplars.
+            Unreachable: as ``api``; not everything that answers like one has exemplars.
         """
         found = self.api("query_exemplars", query=selector, start=str(start), end=str(end))
         if not isinstance(found, list):

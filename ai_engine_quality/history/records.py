@@ -86,7 +86,7 @@ class Unreadable(NamedTuple):
 def read_records(path: str | os.PathLike[str]) -> Iterator[CallScore | Unreadable]:
     """Yield every stored score, oldest first, rotated files included.
 
-    What can't be read is yielded as :class:`Unreadable`, so that nothing is lost unseen.
+    What can't be read is yielded as ``Unreadable``, so that nothing is lost unseen.
 
     Raises:
         FileNotFoundError: there is no such file, rotated or not.

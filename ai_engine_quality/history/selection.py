@@ -56,7 +56,7 @@ def parse_selection(text: str, now: Callable[[], float] = time.time) -> Selectio
     """Return the selection that a text means.
 
     Args:
-        text: ``FILE``, or ``FILE?key=value&key=value`` with the keys of :data:`KEYS`. Times are
+        text: ``FILE``, or ``FILE?key=value&key=value`` with the keys of ``KEYS``. Times are
             days or ISO 8601 times (UTC unless they say else), or a duration before now: ``7d``.
         now: Unix seconds.
 

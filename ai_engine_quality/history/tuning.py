@@ -44,7 +44,7 @@ class PolicyProposal:
     """What could be changed in a policy, and why the rest was left."""
 
     changes: Mapping[str, Any]
-    """For :meth:`Policy.with_changes`: ``knees`` and ``ceilings``; empty where nothing moves."""
+    """For ``Policy.with_changes``: ``knees`` and ``ceilings``; empty where nothing moves."""
     anchors: Mapping[str, tuple[tuple[float, float, float], ...]]
     """Factor to (value now, value proposed, per cent of the calls under it)."""
     left: Mapping[str, str]

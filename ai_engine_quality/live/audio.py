@@ -1,6 +1,6 @@
 """Levels and the noise check of raw telephone frames. numpy only: ``audioop`` left Python in 3.13.
 
-Frames of all calls are measured together, a few hundred at a time (:class:`FrameBatch`): numpy's
+Frames of all calls are measured together, a few hundred at a time (``FrameBatch``): numpy's
 cost per call is then shared, and a frame costs less than ``audioop.rms`` would.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -39,12 +39,22 @@ CLIPPED_AT = 32_100.0
 BATCH_FRAMES = 256
 """Frames that are measured at once."""
 
-_ENCODINGS = {
-    "ulaw": "ulaw", "mulaw": "ulaw", "pcmu": "ulaw", "g711_ulaw": "ulaw",
-    "alaw": "alaw", "pcma": "alaw", "g711_alaw": "alaw",
-    "slin16": "slin16", "slin": "slin16", "linear16": "slin16", "pcm16": "slin16",
-}  # fmt: skip  # a table: its rows are read side by side
+_ALIASES = {
+    "ulaw": ("ulaw", "mulaw", "mu-law", "pcmu", "g711_ulaw", "g711ulaw"),
+    "alaw": ("alaw", "a-law", "pcma", "g711_alaw", "g711alaw"),
+    "slin16": ("slin16", "slin", "linear16", "pcm16"),
+}
+
+ENCODINGS = {alias: encoding for encoding, aliases in _ALIASES.items() for alias in aliases}
 """Names that engines and providers use, and the encoding that they mean."""
+
+
+def frame_bytes(encoding: object, sample_rate: object, seconds: float) -> int | None:
+    """Return how many bytes so much audio has; None where the encoding or rate is unknown."""
+    known = ENCODINGS.get(encoding) if isinstance(encoding, str) else None
+    if known is None or not isinstance(sample_rate, int) or sample_rate not in SAMPLE_RATES:
+        return None
+    return round(sample_rate * seconds) * (2 if known == "slin16" else 1)
 
 
 @lru_cache(maxsize=256)  # bounded: lengths come from outside
@@ -54,7 +64,7 @@ def frame_format(encoding: str, sample_rate: int, length: int) -> FrameFormat:
     Raises:
         Rejected: the encoding or rate is unknown, or no frame of it has such a length.
     """
-    known = _ENCODINGS.get(encoding)
+    known = ENCODINGS.get(encoding)
     if known is None:
         raise Rejected(DropReason.UNKNOWN_ENCODING)
     if sample_rate not in SAMPLE_RATES:
@@ -84,7 +94,7 @@ def check_frame(frame: object, encoding: object, sample_rate: object) -> tuple[b
     if len(frame) > 2 * SAMPLE_RATES[-1]:
         raise Rejected(DropReason.FRAME_OVERSIZED)
     data = bytes(frame)
-    if encoding not in _ENCODINGS:  # before the cache, which a stranger's names must not fill
+    if encoding not in ENCODINGS:  # before the cache, which a stranger's names must not fill
         raise Rejected(DropReason.UNKNOWN_ENCODING)
     if sample_rate not in SAMPLE_RATES:
         raise Rejected(DropReason.UNKNOWN_SAMPLE_RATE)
@@ -276,16 +286,29 @@ def _measure(form: FrameFormat, group: _Group) -> None:
     samples = decode(b"".join(group.frames), form.encoding)
     samples = samples.reshape(len(group.frames), form.samples)
     levels = group.levels = frame_rms(samples).tolist()
-    if form.seconds >= MIN_SPECTRUM_SECONDS:
-        rows = [row for row in group.to_check if levels[row] >= ACTIVE_RMS]
-        if rows:
-            _check_noise(form, group, levels, samples[rows], rows)
+    check_noise(form, samples, levels, {row: group.of[row] for row in group.to_check})
 
 
-def _check_noise(
-    form: FrameFormat, group: _Group, levels: list[float], chosen: Samples, rows: list[int]
+def check_noise(
+    form: FrameFormat,
+    samples: Samples,
+    levels: list[float],
+    stages: Mapping[int, StageAccumulator],
 ) -> None:
-    """Measure what tells noise from speech, of the active frames that were taken for it."""
+    """Measure what tells noise from speech, and hand it to each frame's stage.
+
+    Quiet frames, and those that are too short for a spectrum, are passed over.
+
+    Args:
+        form: The format of all frames.
+        samples: One row for each frame.
+        levels: The 16-bit RMS of each row.
+        stages: The stage of each row that is to be checked.
+    """
+    rows = [row for row in stages if levels[row] >= ACTIVE_RMS]
+    if not rows or form.seconds < MIN_SPECTRUM_SECONDS:
+        return
+    chosen = samples[rows]
     found = zip(
         rows,
         flatness(chosen, form.sample_rate).tolist(),
@@ -294,4 +317,4 @@ def _check_noise(
         strict=True,
     )
     for row, flat, clipped, dc in found:
-        group.of[row].add_noise_check(levels[row], flat, clipped, dc)
+        stages[row].add_noise_check(levels[row], flat, clipped, dc)

@@ -2,7 +2,7 @@
 
 Every method checks what it is given, drops and counts what it doesn't believe, and never raises.
 The usual case of the frequent ones is written out in one expression; all else goes through
-:meth:`CallHandle._take`.
+``CallHandle._take``.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class CallHandle:
         """Report a raw frame. Of both directions, they are all that a score needs.
 
         Args:
-            stage: As of :meth:`audio_level`.
+            stage: As of ``audio_level``.
             frame: 10 to 60 ms of audio; 200 ms at most.
             encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
             sample_rate: 8000 to 48000 Hz.
@@ -291,7 +291,7 @@ class CallHandle:
         failed: bool = False,
         duration: float | None = None,
     ) -> CallScore | None:
-        """End the call; see :meth:`QualityMonitor.call_ended`."""
+        """End the call; see ``QualityMonitor.call_ended``."""
         if self._call is None:  # a new call may have the same id by now, and isn't this one
             self._monitor.drop(self._gone)
             return None

@@ -6,21 +6,24 @@ Each call has a turn every 5 s and lasts 100 s, so that in a second 200 turns an
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from paired import Ratio, figure
 from prometheus_client import CollectorRegistry
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "adapters" / "ava"))
+
+import engine_2026
+
 import ai_engine_quality as aeq
-from ai_engine_quality.adapters.ava.observer import EngineObserver, LiveCall
-from ai_engine_quality.adapters.timer import LOOKS_PER_SECOND
+from ai_engine_quality.adapters.ava.calls import ObservedCall
+from ai_engine_quality.adapters.ava.observer import EngineObserver
+from ai_engine_quality.adapters.timer import POLLS_PER_SECOND
 
 CALLS, TICKS = 1_000, 50
 TURNS_PER_TICK = 4
@@ -37,7 +40,7 @@ def ratios() -> Iterator[Ratio]:
     yield figure("longest pause in a 20 ms tick, 1,000 calls", "2 ms", pause / 0.002, goal=1.0)
     raw.quality.close()
     attached = _AttachedEngine()
-    share, _ = attached.run(attached.looks)
+    share, _ = attached.run(attached.polls)
     yield figure("1,000 calls, levels by timer", "a core", share, goal=0.01)
     attached.quality.close()
 
@@ -108,25 +111,28 @@ class _Engine:
 
 
 class _AttachedEngine(_Engine):
-    """The same calls as sessions of the AVA engine, looked at by the timer's rule."""
+    """The same calls as sessions of the AVA engine, polled by the timer's rule."""
 
     def __init__(self) -> None:
-        self._doubles = _engine_doubles()
-        self._engine = self._doubles.Engine()
-        self._sessions: list[LiveCall] = []
+        self._engine = engine_2026.Engine()
+        self._sessions: list[ObservedCall] = []
         super().__init__()
         self._observer = EngineObserver(self._engine, self.quality)
-        self._looks = count()
+        self._polls = count()
 
     def start(self) -> aeq.CallHandle:
         """Begin a call with a session, and a stream that plays."""
         call = super().start()
-        session = self._doubles.CallSession(call.call_id, call.call_id, provider_name="deepgram")
+        session = engine_2026.CallSession(call.call_id, call.call_id, provider_name="deepgram")
         self._engine.streaming_playback_manager.active_streams[call.call_id] = {
-            "stream_id": call.call_id, "playback_type": "streaming-response", "frames_sent": 0,
-            "underflow_events": 0, "target_format": "slin", "target_sample_rate": RATE,
-        }  # fmt: skip
-        self._sessions.append(LiveCall(session, call, time.monotonic()))
+            "stream_id": call.call_id,
+            "playback_type": "streaming-response",
+            "frames_sent": 0,
+            "underflow_events": 0,
+            "target_format": "slin",
+            "target_sample_rate": RATE,
+        }
+        self._sessions.append(ObservedCall(session, call, time.monotonic()))
         return call
 
     def replace(self, place: int) -> None:
@@ -134,17 +140,17 @@ class _AttachedEngine(_Engine):
         super().replace(place)
         self._sessions[place] = self._sessions.pop()
 
-    def looks(self, tick: int) -> None:
-        """Look at as many calls as the timer does in a tick; each has new levels and frames."""
+    def polls(self, tick: int) -> None:
+        """Poll as many calls as the timer does in a tick; each has new levels and frames."""
         waiting = self._engine.streaming_playback_manager.frame_remainders
-        for _ in range(LOOKS_PER_SECOND // TICKS):
-            call = self._sessions[next(self._looks) % CALLS]
+        for _ in range(POLLS_PER_SECOND // TICKS):
+            call = self._sessions[next(self._polls) % CALLS]
             stages = ("transport_out:streaming-response", "provider_out", "transport_in")
             call.session.audio_diagnostics = {stage: {"rms": 2_000} for stage in stages}
             stream = self._engine.streaming_playback_manager.active_streams[call.call_id]
             stream["frames_sent"] += 25
             waiting[call.call_id] = self._frames[tick]
-            self._observer.look(call, CALLS / LOOKS_PER_SECOND)
+            self._observer.poll(call, CALLS / POLLS_PER_SECOND)
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -156,14 +162,3 @@ def _timed(work: Callable[[], object]) -> float:
 def _speech_like(many: int = 4_001) -> list[bytes]:
     samples = np.random.default_rng(1).normal(0, 2_600, (many, RATE // 50)).astype("<i2")
     return [row.tobytes() for row in samples]
-
-
-def _engine_doubles() -> ModuleType:
-    path = Path(__file__).parent.parent / "adapters" / "ava" / "engine_2026.py"
-    spec = importlib.util.spec_from_file_location("engine_doubles", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for it
-    spec.loader.exec_module(module)
-    return module

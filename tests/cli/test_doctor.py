@@ -94,6 +94,7 @@ def fake():
     prometheus.server.server_close()
 
 
+@pytest.mark.system("prometheus", "prometheus-alertmanager")
 def test_a_stack_that_is_well(tmp_path):
     """With a real engine, Prometheus and Alertmanager every check is well, and the code is 0."""
     dashboards = tmp_path / "dashboards"

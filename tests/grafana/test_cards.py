@@ -6,8 +6,8 @@ import re
 
 import pytest
 from boards import DASHBOARDS, ROOT, panel
+from panel_moves import MOVES
 from rule_files import alerts
-from test_live_faults import MOVES
 
 TEXT = (ROOT / "docs" / "Dashboards.md").read_text()
 TITLES = {dashboard["title"]: name for name, dashboard in DASHBOARDS.items()}

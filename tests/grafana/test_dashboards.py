@@ -310,6 +310,7 @@ class TestQuery:
         assert asked
         assert asked <= recorded
 
+    @pytest.mark.system("prometheus")
     def test_promtool_can_read_every_query(self, tmp_path):
         """Prometheus' own parser accepts each with its variables filled in."""
         found = program("promtool")

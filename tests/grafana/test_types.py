@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
 from boards import DASHBOARDS, ROOT, panels
+from debian import cannot_run
+
+pytestmark = pytest.mark.system("nodejs", "npm")
 
 TYPES = ROOT / "grafana" / "types"
 KINDS = {
@@ -75,13 +77,14 @@ def _of_the_schema(dashboard):
 @pytest.fixture(scope="module")
 def compiled():
     """Return a function that compiles dashboards, and returns what the compiler complains of."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is missing: apt-get install -y --no-install-recommends nodejs npm")
     if not (TYPES / "node_modules" / "typescript").exists():
-        done = subprocess.run([npm, "ci", "--prefix", str(TYPES)], capture_output=True, check=False)
+        done = subprocess.run(
+            ["npm", "ci", "--prefix", str(TYPES)],  # noqa: S607 - from PATH
+            capture_output=True,
+            check=False,
+        )
         if done.returncode:
-            pytest.skip(f"npm can't fetch Grafana's types: {done.stderr[-300:]!r}")
+            cannot_run(f"npm can't fetch Grafana's types: {done.stderr[-300:]!r}")
 
     def compile_(*dashboards):
         build = TYPES / "build"

@@ -170,6 +170,7 @@ def metrics():
     return names
 
 
+@pytest.mark.system("prometheus")
 def test_prometheus_understands_every_query(tmp_path, metrics):
     """Promtool accepts each query, and each series that one reads exists."""
     assert len(QUERIES) > 25

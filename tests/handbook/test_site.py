@@ -10,6 +10,10 @@ import sys
 import pytest
 from pages import PAGES, ROOT
 
+import ai_engine_quality as aeq
+from ai_engine_quality import cli, toolkit
+from ai_engine_quality.cli import IN_THE_LAB, OWN
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
@@ -48,3 +52,42 @@ def test_reading_it_loads_nothing_from_elsewhere(built):
         loaded = re.findall(r"<(?:script|img)[^>]+src=\"(https?:[^\"]+)", text)
         loaded += re.findall(r"<link[^>]+href=\"(https?:[^\"]+)", text)
         assert loaded == [], path.name
+
+
+@pytest.fixture(scope="module")
+def text(built):
+    """Return the API's page as HTML, without what belongs to the theme."""
+    folder, _ = built
+    return (folder / "API.html").read_text().partition("<article")[2].partition("</article>")[0]
+
+
+class TestTheApiReference:
+    @pytest.mark.parametrize("package", [aeq, toolkit, cli])
+    def test_every_public_name_is_there(self, text, package):
+        """Each name of ``__all__`` has its anchor on the page, or stands there as code."""
+        for name in package.__all__:
+            anchor = f'id="{package.__name__}.{name}"'
+            assert anchor in text or f"<code>{name}</code>" in text, name
+
+    def test_every_command_is_there(self, text):
+        """Each command of the command line is named, the lab's too."""
+        for name in [*OWN, *IN_THE_LAB]:
+            assert f"ai-engine-quality {name}" in text
+
+    def test_every_docstring_is_understood(self, text):
+        """No section's heading and no role of another dialect is left as plain text."""
+        without = re.sub(r'<span class="doc-section-title">[^<]*</span>', "", text)
+        plain = re.sub(r"<[^>]+>", "", without)
+        assert (
+            re.findall(
+                r"^\s*(?:Args|Returns|Raises|Yields|Example|Attributes):.*", plain, re.MULTILINE
+            )
+            == []
+        )
+        assert re.findall(r":(?:class|meth|func|mod|data|attr|exc):\W*\w+", plain) == []
+
+    def test_what_a_function_raises_is_told(self, text):
+        """Of each public function, each exception that its docstring names is in a table."""
+        for name in ("load_settings", "QualityMonitor.add_hook", "Policy.load", "attach"):
+            part = text.partition(f'id="ai_engine_quality.{name}"')[2].partition("<h4")[0]
+            assert "Raises:" in part, name

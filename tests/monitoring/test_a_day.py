@@ -12,6 +12,8 @@ from recorded_traffic import PlannedTraffic, record
 from rule_inputs import FIRED, NAMES, always_up, ask, questions
 from services import program
 
+pytestmark = pytest.mark.system("prometheus")
+
 HOUR = 3_600.0
 SLOW_TURN_SECONDS = 3.0
 ONE_IN = 50

@@ -10,6 +10,8 @@ import yaml
 from live_stack import get_json
 from services import eventually, free_port, program
 
+pytestmark = pytest.mark.system("prometheus")
+
 
 @pytest.fixture
 def prometheus(tmp_path):

@@ -51,6 +51,7 @@ def stack(compose):
 
 
 class TestPrometheus:
+    @pytest.mark.system("prometheus")
     @pytest.mark.parametrize("name", ["prometheus.yml", "storage/prometheus.remote-write.yml"])
     def test_its_configuration_is_valid(self, name):
         """Promtool accepts it, and finds the rule files and the lists of targets."""
@@ -86,6 +87,7 @@ class TestPrometheus:
 
 
 class TestAlertmanager:
+    @pytest.mark.system("prometheus-alertmanager")
     def test_its_configuration_is_valid(self):
         """Amtool accepts it."""
         done = run(program("amtool"), "check-config", MONITORING / "alertmanager.yml")
@@ -107,6 +109,7 @@ class TestAlertmanager:
         for key in ("api_url:", "routing_key:", "smtp_auth_password:", "service_key:"):
             assert key not in text
 
+    @pytest.mark.system("prometheus-alertmanager")
     @pytest.mark.parametrize(
         ("labels", "receiver"),
         [

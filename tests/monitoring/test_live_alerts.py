@@ -16,6 +16,8 @@ from alert_faults import FAULTS
 from live_stack import Fleet, Fleets, Stack, Webhook
 from services import eventually
 
+pytestmark = pytest.mark.system("prometheus", "prometheus-alertmanager")
+
 # A busy machine scrapes late: more real time there for each second of the rules.
 BUSY = os.getloadavg()[0] / (os.cpu_count() or 1) > 0.75
 FACTOR, SCRAPE = (10, "1s") if BUSY else (20, "500ms")

@@ -11,6 +11,8 @@ from live_stack import Fleet, Stack, Webhook, get_json
 from rule_files import MONITORING
 from services import ended, eventually, free_port, program
 
+pytestmark = pytest.mark.system("prometheus", "victoria-metrics")
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):

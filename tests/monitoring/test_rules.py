@@ -16,6 +16,8 @@ from services import program
 from ai_engine_quality.core.policy import DEFAULT_POLICY
 from ai_engine_quality.sinks.prometheus import SCORE_BUCKETS, TURN_BUCKETS
 
+pytestmark = pytest.mark.system("prometheus")
+
 HERE = Path(__file__).parent
 FORMER_STACK = HERE / "former_stack_test.yml"
 RULE_TESTS = sorted((MONITORING / "tests").glob("*.yml"))

@@ -23,9 +23,12 @@ from src.core.streaming_playback_manager import StreamingPlaybackManager
 from ai_engine_quality.adapters import Attachment, attach
 
 COUNTED = (
-    "ai_agent_calls_ended_total", "ai_agent_quality_dropped_total", "ai_agent_calls_active",
-    "ai_agent_calls_unscored_total", "ai_agent_calls_scored_total",
-)  # fmt: skip
+    "ai_agent_calls_ended_total",
+    "ai_agent_quality_dropped_total",
+    "ai_agent_calls_active",
+    "ai_agent_calls_unscored_total",
+    "ai_agent_calls_scored_total",
+)
 
 attachments: list[Attachment] = []
 _making_an_engine = 0
@@ -61,7 +64,7 @@ def _begin_with_the_session(attachment: Attachment) -> None:
     async def upsert_call(session: Any) -> None:
         await upsert(session)
         if not attachment.monitor._live.ended_lately(session.call_id):
-            attachment._observer.call_started(session)
+            attachment._observer.lifecycle.call_started(session)
 
     store.upsert_call = upsert_call
 

@@ -8,7 +8,7 @@ requirements are installed beside this package and what its tests need::
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import itertools
 import os
 import sys
@@ -49,23 +49,22 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
             "DIAG_ENABLE_TAPS": "false",
             **dict.fromkeys(
                 (
-                    "DEEPGRAM_API_KEY", "OPENAI_API_KEY", "ELEVENLABS_API_KEY", "XAI_API_KEY",
-                    "ELEVENLABS_AGENT_ID", "GOOGLE_API_KEY",
+                    "DEEPGRAM_API_KEY",
+                    "OPENAI_API_KEY",
+                    "ELEVENLABS_API_KEY",
+                    "XAI_API_KEY",
+                    "ELEVENLABS_AGENT_ID",
+                    "GOOGLE_API_KEY",
                 ),
                 "none",
             ),
         }
-    )  # fmt: skip
+    )
     root = str(Path(os.environ["AI_ENGINE_ROOT"]).resolve())
     os.chdir(scratch)  # the engine keeps notes in the folder that it runs in
     sys.path.insert(0, root)
-    spec = importlib.util.spec_from_file_location("real_engine_line", HERE / "line.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(HERE))
+    return importlib.import_module("line")
 
 
 @pytest.fixture

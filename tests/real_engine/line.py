@@ -105,12 +105,21 @@ class Asterisk:
             return "bridge-1"
 
         for name, double in {
-            "connect": nothing, "disconnect": nothing, "send_command": nothing,
-            "hangup_channel": hang_up, "play_media": answer, "destroy_bridge": yes,
-            "answer_channel": yes, "create_bridge": bridge, "add_channel_to_bridge": yes,
-            "play_media_on_bridge_with_id": yes, "play_audio_via_bridge": bridge,
-            "stop_playback": yes, "set_channel_var": yes, "originate_channel": answer,
-        }.items():  # fmt: skip
+            "connect": nothing,
+            "disconnect": nothing,
+            "send_command": nothing,
+            "hangup_channel": hang_up,
+            "play_media": answer,
+            "destroy_bridge": yes,
+            "answer_channel": yes,
+            "create_bridge": bridge,
+            "add_channel_to_bridge": yes,
+            "play_media_on_bridge_with_id": yes,
+            "play_audio_via_bridge": bridge,
+            "stop_playback": yes,
+            "set_channel_var": yes,
+            "originate_channel": answer,
+        }.items():
             if hasattr(ari, name):
                 setattr(ari, name, double)
 
@@ -256,17 +265,25 @@ class Line:
             )
 
     async def audio(
-        self, call_id: str, audio: bytes, *, form: tuple[str, int] = ULAW, chunk: float = 0.1,
+        self,
+        call_id: str,
+        audio: bytes,
+        *,
+        form: tuple[str, int] = ULAW,
+        chunk: float = 0.1,
         pace: float = 0.5,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Deliver audio in chunks of so many seconds, at a pace of so much of real time."""
         encoding, rate = form
         size = round(chunk * rate) * (1 if encoding == "mulaw" else 2)
         for start in range(0, len(audio), size):
             await self.event(
-                call_id, "AgentAudio", data=audio[start : start + size], encoding=encoding,
+                call_id,
+                "AgentAudio",
+                data=audio[start : start + size],
+                encoding=encoding,
                 sample_rate=rate,
-            )  # fmt: skip
+            )
             await asyncio.sleep(chunk * pace)
 
     async def answer(self, call_id: str, seconds: float, **how: Any) -> None:

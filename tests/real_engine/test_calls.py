@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import ai_engine_quality as aeq
+from ai_engine_quality.live.audio import ENCODINGS
 
 
 def test_report_says_that_every_factor_is_live(
@@ -23,6 +24,17 @@ def test_report_says_that_every_factor_is_live(
     assert {name: entry.why_not for name, entry in report.items()} == dict.fromkeys(
         ("calls", "latency", "underflow", "fallback", "barge_in", "codec", "rms"), ""
     )
+
+
+def test_an_encodings_name_means_the_same_to_the_engine(real: ModuleType) -> None:
+    """Of the names that the engine has an own word for, none is another encoding here."""
+    manager = type(real.Line(None).engine.streaming_playback_manager)
+    words = {name: manager._canonicalize_encoding(name) for name in ENCODINGS}
+    known = {name: word for name, word in words.items() if word != name}
+    assert set(known) >= {"mulaw", "mu-law", "g711_ulaw", "linear16", "pcm16"}
+    assert {name: ENCODINGS[word] for name, word in known.items()} == {
+        name: ENCODINGS[name] for name in known
+    }
 
 
 def test_a_healthy_stream_has_no_underflow_though_the_engine_sent_idle_fillers(
@@ -49,7 +61,7 @@ def test_a_healthy_stream_has_no_underflow_though_the_engine_sent_idle_fillers(
 def test_starvation_within_an_answer_is_an_underflow(
     real: ModuleType, monitor: aeq.QualityMonitor, call_id: str
 ) -> None:
-    """The counts are those of a wrap of the frame path, which told each filler's place itself."""
+    """The counts are those of a wrap of the frame path, which saw each filler's place itself."""
 
     async def main() -> tuple[aeq.CallScore, Any]:
         line = real.Line(monitor)
@@ -154,10 +166,13 @@ def test_detach_restores_the_engine_exactly(real: ModuleType, monitor: aeq.Quali
 
     def attributes(engine: object) -> dict[str, dict[str, object]]:
         parts = (
-            engine, engine.session_store, engine.conversation_coordinator,
-            engine.streaming_playback_manager, real.engine_module._BARGE_REACTION_SECONDS,
+            engine,
+            engine.session_store,
+            engine.conversation_coordinator,
+            engine.streaming_playback_manager,
+            real.engine_module._BARGE_REACTION_SECONDS,
             real.engine_module._TURN_RESPONSE_SECONDS,
-        )  # fmt: skip
+        )
         return {f"{type(part).__name__}{n}": dict(vars(part)) for n, part in enumerate(parts)}
 
     async def main() -> tuple[object, object, object]:

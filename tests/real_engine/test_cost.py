@@ -66,7 +66,7 @@ def _provider_audio(real: ModuleType, line: Any, call_id: str) -> Callable[[], A
     return lambda: line.event(call_id, "AgentAudio", data=audio, encoding="mulaw", sample_rate=8000)
 
 
-def _tell(capsys: pytest.CaptureFixture[str], what: str) -> None:
+def _show(capsys: pytest.CaptureFixture[str], what: str) -> None:
     """Print a measurement, whatever else pytest hides."""
     with capsys.disabled():
         sys.stdout.write(f"\n{what}\n")
@@ -101,25 +101,25 @@ def test_the_audios_own_paths_cost_what_they_cost_without_the_library(
         return await _ratio(path(real, bare, call_id), path(real, attached, call_id))
 
     ratio = asyncio.run(main())
-    _tell(capsys, f"{path.__name__.strip('_')}: {ratio:.3f} times its cost without the library")
+    _show(capsys, f"{path.__name__.strip('_')}: {ratio:.3f} times its cost without the library")
     assert ratio < 1.1
 
 
-def test_one_look_at_all_calls_is_short(
+def test_one_poll_of_all_calls_is_short(
     real: ModuleType,
     monitor: aeq.QualityMonitor,
     call_id: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A look at one live call, five times a second, costs less than sending it one frame does."""
+    """Polling one live call, five times a second, costs less than sending it one frame does."""
 
     async def main() -> tuple[float, float]:
         line = await _streaming(real, monitor, call_id)
         observer = line.attachment._observer
-        call = observer.calls.get(call_id)
+        call = observer.context.call(call_id)
         emit = _emit(real, line, call_id)
         diagnostics = call.session.audio_diagnostics
-        looks, frames = [], []
+        polls, frames = [], []
         for _ in range(ROUNDS):
             frames.append(await _seconds(emit))
             began = time.perf_counter()
@@ -127,11 +127,11 @@ def test_one_look_at_all_calls_is_short(
                 for stage, level in diagnostics.items():
                     if isinstance(level, dict):
                         diagnostics[stage] = dict(level)  # as after a frame
-                observer.look(call, 0.187)
-            looks.append(time.perf_counter() - began)
-        return statistics.median(looks), statistics.median(frames)
+                observer.poll(call, 0.187)
+            polls.append(time.perf_counter() - began)
+        return statistics.median(polls), statistics.median(frames)
 
-    look, frame = asyncio.run(main())
-    microseconds = look / CALLS_A_ROUND * 1e6
-    _tell(capsys, f"a look at a call: {look / frame:.2f} of a frame's cost ({microseconds:.0f} us)")
-    assert look < frame
+    poll, frame = asyncio.run(main())
+    microseconds = poll / CALLS_A_ROUND * 1e6
+    _show(capsys, f"polling a call: {poll / frame:.2f} of a frame's cost ({microseconds:.0f} us)")
+    assert poll < frame

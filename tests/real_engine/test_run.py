@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-RUN = "import sys; from ai_engine_quality.adapters.launch import main; main(sys.argv[1:])"
-
 AS_OCTOBER_MEANT = """\
 import asyncio, structlog
 import src.config
@@ -24,15 +22,18 @@ asyncio.run(main())
 def test_the_engines_own_program_is_observed_and_stops_as_ever(
     real: ModuleType, tmp_path: Path
 ) -> None:
-    """It starts without an Asterisk, tells that all factors are live, and ends by its handler."""
+    """It starts without an Asterisk, reports that all factors are live, and ends by its handler."""
     root = Path(os.environ["AI_ENGINE_ROOT"]).resolve()
     program = [str(root / "main.py")] if real.TODAY else ["-c", AS_OCTOBER_MEANT]
     log = tmp_path / "engine.log"
     environ = {**os.environ, "PYTHONPATH": str(root), "HEALTH_BIND_PORT": "0"}
-    with log.open("w") as output, subprocess.Popen(
-        [sys.executable, "-c", RUN, "--", sys.executable, *program],
-        cwd=tmp_path, env=environ, stdout=output, stderr=subprocess.STDOUT,
-    ) as started:  # fmt: skip
+    command = [sys.executable, "-m", "ai_engine_quality", "run", "--", sys.executable, *program]
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command, cwd=tmp_path, env=environ, stdout=output, stderr=subprocess.STDOUT
+        ) as started,
+    ):
         try:
             _until(lambda: "quality_attached" in log.read_text(), started)
             time.sleep(1.0)
@@ -40,8 +41,8 @@ def test_the_engines_own_program_is_observed_and_stops_as_ever(
             code = started.wait(timeout=60)
         finally:
             started.kill()
-    (told,) = [line for line in log.read_text().splitlines() if "quality_attached" in line]
-    assert '"missing": {}' in told or "missing={}" in told
+    (event,) = [line for line in log.read_text().splitlines() if "quality_attached" in line]
+    assert '"missing": {}' in event or "missing={}" in event
     assert code == 0
 
 

@@ -14,6 +14,8 @@ from services import eventually, program, running_prometheus
 
 import ai_engine_quality as aeq
 
+pytestmark = pytest.mark.system("prometheus")
+
 BEFORE_FORGOTTEN_SECONDS = 120.0
 """Far less than the 5 minutes for which Prometheus would show a sample that isn't marked stale."""
 

@@ -14,7 +14,7 @@ PAGES = tuple(
     sorted(
         [
             *(ROOT / "docs").glob("*.md"),
-            *(ROOT / f"{n}.md" for n in ("README", "CONTRIBUTING", "CHANGELOG")),
+            *(ROOT / f"{n}.md" for n in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")),
         ]
     )
 )

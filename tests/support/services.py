@@ -15,29 +15,17 @@ import urllib.error
 import urllib.request
 
 import pytest
+from debian import needs, package_of
 
 PATIENCE_SECONDS = 300.0
 """How long a state is waited for. Whoever waits goes on as soon as it is there, so that this costs
 nothing on an idle machine, and a busy one has the time that it needs."""
 
-PACKAGES = {
-    "promtool": "prometheus",
-    "prometheus": "prometheus",
-    "amtool": "prometheus-alertmanager",
-    "prometheus-alertmanager": "prometheus-alertmanager",
-    "victoria-metrics": "victoria-metrics",
-}
-"""Programs, and the packages of Debian's that they are in."""
-
 
 def program(name):
-    """Return the path of a program; without it a test fails, it never skips."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.fail(
-            f"{name} is missing: apt-get install -y --no-install-recommends {PACKAGES[name]}"
-        )
-    return found
+    """Return the path of a program of a Debian package; a test can't run without it."""
+    needs(package_of(name))
+    return shutil.which(name)
 
 
 def free_port():

@@ -21,6 +21,7 @@ PAGES = {
     "index.md": "README.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
     "CHANGELOG.md": "CHANGELOG.md",
+    "SECURITY.md": "SECURITY.md",
 }
 """Pages of the site that stand outside ``docs/``."""
 

@@ -1,9 +1,11 @@
 """Attaches the quality library to an engine that ``ai-engine-quality run`` started.
 
 Python runs this when it starts, in whatever program, so it uses the standard library only, costs
-next to nothing where the program isn't the engine, and never raises. It first puts things back as
-if it had not been there: this folder leaves the path, for this process and for those that it
-starts, and another ``sitecustomize`` runs if there is one.
+next to nothing where the program isn't an engine, and never raises. It first puts things back as
+if it had not been there: this folder leaves the path and the table of engines the environment, for
+this process and for those that it starts, and another ``sitecustomize`` runs if there is one.
+
+It knows no engine: ``watched.py`` says what the table holds, and each adapter what stands in it.
 """
 
 from __future__ import annotations
@@ -19,15 +21,12 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-ENGINE_MODULE = "src.engine"
-ENGINE_CLASS = "Engine"
-
-ENGINE_PARTS = ("session_store", "conversation_coordinator", "streaming_playback_manager")
-"""What the engine has and another program's class of that name has not."""
+VARIABLE = "_AI_ENGINE_QUALITY_WATCHED"
+"""The same as in ``watched.py``, which can't be imported here: all the library would come along."""
 
 
-def _say(message: str) -> None:
-    """Tell the operator; the engine's log isn't set up yet, or isn't ours to use."""
+def _report(message: str) -> None:
+    """Inform the operator; the engine's log isn't set up yet, or isn't ours to use."""
     print(f"ai-engine-quality: {message}", file=sys.stderr)  # noqa: T201  # as above
 
 
@@ -41,6 +40,12 @@ def _leave_the_path() -> None:
         os.environ.pop("PYTHONPATH", None)
 
 
+def _take_the_table() -> dict[str, list[str]]:
+    """Return, by module, the words of each engine that is watched: adapter, class, parts."""
+    engines = [words.split() for words in os.environ.pop(VARIABLE, "").split(";") if words]
+    return {module: [adapter, *rest] for adapter, module, *rest in engines}
+
+
 def _run_the_other_sitecustomize() -> None:
     """Run the one that this one has hidden, as Python would have: it may be missing or raise."""
     own = sys.modules.pop("sitecustomize", None)
@@ -48,28 +53,33 @@ def _run_the_other_sitecustomize() -> None:
         importlib.import_module("sitecustomize")
     except ModuleNotFoundError as error:
         if error.name != "sitecustomize":
-            _say(f"another sitecustomize failed: {error!r}")
+            _report(f"another sitecustomize failed: {error!r}")
     except Exception as error:  # it isn't ours; Python itself goes on after it
-        _say(f"another sitecustomize failed: {error!r}")
+        _report(f"another sitecustomize failed: {error!r}")
     if own is not None:
         sys.modules.setdefault("sitecustomize", own)
 
 
 class _EngineFinder:
-    """Waits for the engine's module to be imported; everything else passes."""
+    """Waits for an engine's module to be imported; everything else passes."""
+
+    def __init__(self, engines: dict[str, list[str]]) -> None:
+        self._engines = engines
 
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the engine's spec, with a loader that calls back once; None for all else."""
-        if fullname != ENGINE_MODULE:
+        """Return an engine's spec, with a loader that calls back once; None for all else."""
+        engine = self._engines.pop(fullname, None)
+        if engine is None:
             return None
         from importlib.util import find_spec  # noqa: PLC0415  # only engines pay for it
 
-        sys.meta_path.remove(self)
+        if not self._engines:
+            sys.meta_path.remove(self)
         spec = find_spec(fullname)
         if spec is not None and spec.loader is not None:
-            _after_loading(spec.loader, _watch_constructor)
+            _after_loading(spec.loader, lambda module: _watch_constructor(module, *engine))
         return spec
 
 
@@ -83,16 +93,16 @@ def _after_loading(loader: Any, done: Callable[[ModuleType], None]) -> None:
         try:
             done(module)
         except Exception as error:
-            _say(f"not attached: {error!r}")
+            _report(f"not attached: {error!r}")
 
     loader.exec_module = exec_module
 
 
-def _watch_constructor(module: Any) -> None:
+def _watch_constructor(module: Any, adapter: str, name: str, *parts: str) -> None:
     """Attach the library to each engine once it is made."""
     from functools import wraps  # noqa: PLC0415  # only engines pay for it
 
-    engine: Any = getattr(module, ENGINE_CLASS, None)
+    engine: Any = getattr(module, name, None)
     if not isinstance(engine, type):
         return
     construct = vars(engine).get("__init__")
@@ -102,27 +112,26 @@ def _watch_constructor(module: Any) -> None:
     @wraps(construct)
     def made(self: Any, *args: Any, **kwargs: Any) -> None:
         construct(self, *args, **kwargs)
-        if all(hasattr(self, part) for part in ENGINE_PARTS):
-            _attach(self)
+        if all(hasattr(self, part) for part in parts):
+            _attach(adapter, self)
 
     type.__setattr__(engine, "__init__", made)
 
 
-def _attach(engine: Any) -> None:
+def _attach(adapter: str, engine: Any) -> None:
     """Attach the library; whatever goes wrong, the engine runs as it would have."""
     try:
-        from ai_engine_quality.adapters import attach  # noqa: PLC0415  # only engines pay for it
-
-        attach(engine)
+        importlib.import_module(adapter).attach(engine)
     except ModuleNotFoundError as error:
-        _say(f"not attached: {error}, for {sys.executable}; install ai_engine_quality there")
+        _report(f"not attached: {error}, for {sys.executable}; install ai_engine_quality there")
     except Exception as error:
-        _say(f"not attached: {error}")
+        _report(f"not attached: {error}")
 
 
 try:
     _leave_the_path()
-    sys.meta_path.insert(0, _EngineFinder())
+    if _engines := _take_the_table():
+        sys.meta_path.insert(0, _EngineFinder(_engines))
     _run_the_other_sitecustomize()
 except Exception as error:
-    _say(f"not attached: {error!r}")
+    _report(f"not attached: {error!r}")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, NamedTuple
+
+from ai_engine_quality.adapters.ava.context import EngineContext
+from ai_engine_quality.adapters.taps import Taps
 
 
 class Applied(NamedTuple):
@@ -45,13 +49,54 @@ class PendingReaction:
         self._value = self._task = None
 
 
-def about_to_act(session: Any, pending: PendingReaction) -> Applied:
-    """Note what is known before the engine acts on an interruption."""
-    count = getattr(session, "barge_in_count", None)
-    return Applied(pending.take(), count if isinstance(count, int) else None)
+class BargeInObserver:
+    """Reports each interruption that the engine has acted on."""
+
+    def __init__(self, context: EngineContext, taps: Taps) -> None:
+        self._context = context
+        self._taps = taps
+        self._pending = PendingReaction()
+        self._own_histograms: dict[str, Any] = {}
+
+    def reaction_timed(self, seconds: float) -> None:
+        """Take a reaction time that is about to be acted on."""
+        self._pending.observed(seconds)
+
+    def action_begins(self, call_id: str) -> Applied | None:
+        """Note what is known before the engine acts on an interruption."""
+        call = self._context.call(call_id)
+        if call is None:
+            return None
+        count = getattr(call.session, "barge_in_count", None)
+        return Applied(self._pending.take(), count if isinstance(count, int) else None)
+
+    def action_returned(self, applied: Applied | None, _result: object, call_id: str) -> None:
+        """Report an interruption that the engine has acted on."""
+        call = self._context.call(call_id)  # it may have ended meanwhile
+        if call is not None and applied is not None and _acted(call.session, applied):
+            call.handle.barge_in(applied.reaction)
+
+    # Where the histogram has a label for the call, as in October 2025.
+
+    def own_histogram(self, child: Any, labels: tuple[Any, ...]) -> None:
+        """Listen to a call's own child of the histogram."""
+        call_id = str(labels[0])
+        if self._context.call(call_id) is not None and not self._taps.listens_to(child):
+            self._taps.observe(child, partial(self._reaction_of, call_id))
+            self._own_histograms[call_id] = child
+
+    def _reaction_of(self, call_id: str, seconds: float) -> None:
+        if (call := self._context.call(call_id)) is not None:
+            call.handle.barge_in(seconds)
+
+    def forget(self, call_id: str) -> None:
+        """Leave an ended call's own child of the histogram alone: the engine keeps them all."""
+        child = self._own_histograms.pop(call_id, None)
+        if child is not None:
+            self._taps.leave(child)
 
 
-def acted(session: Any, applied: Applied) -> bool:
+def _acted(session: Any, applied: Applied) -> bool:
     """Return whether the engine did act: it ignores some before the caller's media flows."""
     if applied.count_before is None:
         return True

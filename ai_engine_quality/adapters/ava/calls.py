@@ -1,14 +1,13 @@
-"""The calls that an attachment knows: the engine's session of each, and what was seen of it."""
+"""The calls that an attachment observes: the engine's session of each, and what was seen of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ai_engine_quality.adapters.ava.endings import names
-from ai_engine_quality.adapters.ava.levels import LevelWatch
-from ai_engine_quality.adapters.ava.segments import SegmentMeter
-from ai_engine_quality.adapters.ava.turns import TurnWatch
+from ai_engine_quality.adapters.ava.call_levels import CallLevels
+from ai_engine_quality.adapters.ava.call_streams import CallStreams
+from ai_engine_quality.adapters.ava.call_turns import CallTurns
+from ai_engine_quality.adapters.ava.session import names
 from ai_engine_quality.live.handle import CallHandle
 
 
@@ -23,13 +22,21 @@ class HangUp(NamedTuple):
     """When the caller finished words that nobody had answered by then, in unix seconds, or 0."""
 
 
-class LiveCall:
+class ObservedCall:
     """One call between its start and its end."""
 
     __slots__ = (
-        "call_id", "handle", "hang_up", "levels", "names", "segments", "session", "started",
-        "transferred_at", "turns",
-    )  # fmt: skip
+        "call_id",
+        "handle",
+        "hang_up",
+        "levels",
+        "names",
+        "session",
+        "started",
+        "streams",
+        "transferred_at",
+        "turns",
+    )
 
     def __init__(self, session: Any, handle: CallHandle, now: float) -> None:
         self.call_id: str = session.call_id
@@ -37,16 +44,16 @@ class LiveCall:
         self.handle = handle
         self.started = now
         self.names = names(session)
-        self.segments = SegmentMeter()
-        self.turns = TurnWatch(now)
-        self.levels = LevelWatch()
+        self.streams = CallStreams()
+        self.turns = CallTurns(now)
+        self.levels = CallLevels()
         self.hang_up: HangUp | None = None
         self.transferred_at: float | None = None
         """Monotonic seconds at which the caller was seen to have been handed to a person."""
 
     @property
-    def told_by_events(self) -> bool:
-        """Whether turns must be read from events, since the session keeps none."""
+    def turns_from_events(self) -> bool:
+        """Whether turns must be measured between events, since the session keeps none."""
         return not hasattr(self.session, "turn_latencies_ms")
 
     def duration(self) -> float | None:
@@ -54,42 +61,3 @@ class LiveCall:
         ends = [self.transferred_at, self.hang_up.now if self.hang_up is not None else None]
         known = [end for end in ends if end is not None]
         return max(0.0, min(known) - self.started) if known else None
-
-
-class CallBook:
-    """Live calls by call id."""
-
-    def __init__(self) -> None:
-        self._calls: dict[str, LiveCall] = {}
-
-    def __iter__(self) -> Iterator[LiveCall]:
-        return iter(self._calls.values())
-
-    def add(self, call: LiveCall) -> None:
-        """Take a call that has started."""
-        self._calls[call.call_id] = call
-
-    def get(self, call_id: object) -> LiveCall | None:
-        """Return a live call, or None."""
-        return self._calls.get(call_id) if isinstance(call_id, str) else None
-
-    def by_channel(self, channel_or_call_id: object) -> LiveCall | None:
-        """Return the call that a channel belongs to: the caller's own, or one that serves it."""
-        found = self.get(channel_or_call_id)
-        if found is not None or not channel_or_call_id:
-            return found
-        attributes = (
-            "caller_channel_id", "local_channel_id", "external_media_id", "audiosocket_channel_id",
-        )  # fmt: skip
-        for call in self._calls.values():
-            if any(getattr(call.session, name, None) == channel_or_call_id for name in attributes):
-                return call
-        return None
-
-    def remove(self, call_id: str) -> LiveCall | None:
-        """Forget a call, and return it where it was known."""
-        return self._calls.pop(call_id, None)
-
-    def clear(self) -> None:
-        """Forget every call."""
-        self._calls.clear()

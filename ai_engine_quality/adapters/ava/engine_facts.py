@@ -11,6 +11,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ai_engine_quality.adapters.watched import WatchedEngine
+
+ENGINE = WatchedEngine(
+    adapter="ai_engine_quality.adapters.ava",
+    module="src.engine",
+    name="Engine",
+    parts=("session_store", "conversation_coordinator", "streaming_playback_manager"),
+)
+"""How ``run`` finds it."""
+
 VERSION_VARIABLE = "AI_ENGINE_VERSION"
 """Names the engine's version where it can't be read: its container holds no changelog."""
 

@@ -1,105 +1,84 @@
-"""How long one call's turns took, from wherever this engine keeps it."""
+"""How long turns took, and which turns of callers were never answered."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ai_engine_quality.live.handle import CallHandle
-
-SAME_TURN_MS = 100.0
-"""Two latencies this close, recorded within :data:`SAME_TURN_SECONDS`, are one turn recorded twice:
-with some providers both the provider and the engine record it."""
-
-SAME_TURN_SECONDS = 0.5
-"""No caller can take two turns, and have both answered, in this time."""
+from ai_engine_quality.adapters.ava import session as sessions
+from ai_engine_quality.adapters.ava.calls import ObservedCall
+from ai_engine_quality.adapters.ava.context import EngineContext
 
 MIN_WAIT_SECONDS = 2.0
 """Who hangs up sooner after their own words has said goodbye; later, the turn went unanswered."""
 
+PIPELINE_CLOCK_SECONDS = 0.05
+"""How far a pipeline's measured latency may differ from what its transcript's time says."""
 
-class TurnWatch:
-    """Turns of one call: those in the session's list, or those told by events."""
 
-    __slots__ = ("_last_ms", "_looked", "_pending", "_recorded", "_taken", "answered_at")
+class TurnObserver:
+    """Reports each call's turns, answered and unanswered."""
 
-    def __init__(self, now: float) -> None:
-        """Begin with no turn; ``now`` is in monotonic seconds."""
-        self._taken = 0
-        self._looked = now
-        self._recorded = now
-        self._last_ms: float | None = None
-        self._pending: tuple[float, float] | None = None
-        self.answered_at = 0.0
-        """When an answer was last seen to have begun, in unix seconds; 0: never."""
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
 
-    # From the session's list.
+    def pick_up(self, call: ObservedCall) -> None:
+        """Report the latencies that the engine has recorded since the last time."""
+        latencies = getattr(call.session, "turn_latencies_ms", None)
+        call.turns.pick_up(latencies, call.handle, self._context.now(), self._context.wall())
 
-    def pick_up(self, latencies: object, call: CallHandle, now: float, wall: float) -> None:
-        """Report the latencies that the engine has recorded since the last look.
+    def caller_finished(self, call: ObservedCall | None) -> None:
+        """Take the end of the caller's words."""
+        if call is not None and call.turns_from_events:
+            call.turns.caller_finished(self._context.now(), self._context.wall())
 
-        Args:
-            latencies: The session's ``turn_latencies_ms``.
-            call: Whom to report to.
-            now: Monotonic seconds.
-            wall: Unix seconds.
+    def answer_begins(self, call: ObservedCall) -> None:
+        """Take the first audio of an answer."""
+        if call.turns_from_events:
+            call.turns.answer_begins(call.handle, self._context.now(), self._context.wall())
+        else:
+            call.turns.answered_at = self._context.wall()
+
+    def pipeline_answered(self, seconds: float) -> None:
+        """Take a latency that the engine has measured without saying of which call.
+
+        It has just computed it from the time of the call's last transcript, so that the difference
+        tells which transcript that was.
         """
-        looked, self._looked = self._looked, now
-        if not isinstance(latencies, list) or len(latencies) <= self._taken:
-            return
-        new, self._taken = latencies[self._taken :], len(latencies)
-        self.answered_at = wall
-        for latency in new:
-            twice = now - looked <= SAME_TURN_SECONDS and self._is_same_turn(latency, now)
-            self._last_ms, self._recorded = (None if twice else latency), now
-            if not twice:
-                call.turn_response(latency / 1000.0)
+        wall = self._context.wall()
+        measured = [
+            (abs(wall - said - seconds), call)
+            for call in self._context.calls.values()
+            if call.turns_from_events and (said := self._context.transcript_time(call.call_id))
+        ]
+        nearest = min(measured, key=lambda entry: entry[0], default=None)
+        if nearest is not None and nearest[0] <= PIPELINE_CLOCK_SECONDS:
+            nearest[1].turns.measured(nearest[1].handle, seconds, wall)
 
-    def _is_same_turn(self, latency: float, now: float) -> bool:
-        return (
-            self._last_ms is not None
-            and now - self._recorded <= SAME_TURN_SECONDS
-            and abs(latency - self._last_ms) <= SAME_TURN_MS
+    def unanswered_since(self, call: ObservedCall) -> float:
+        """Return when the caller finished words that nobody has answered, in unix seconds, or 0."""
+        finished = max(
+            call.turns.pending_since,
+            self._context.transcript_time(call.call_id),
+            _time(call.session, "last_user_speech_end_ts"),
+            _provider_waits_since(self._context.provider(call.call_id)),
         )
+        answered = max(call.turns.answered_at, _time(call.session, "last_response_start_ts"))
+        return finished if finished > answered else 0.0
 
-    # From events, where the session has no list.
-
-    def caller_finished(self, now: float, wall: float) -> None:
-        """Take the end of the caller's words; what they add to them begins the wait anew."""
-        self._pending = now, wall
-
-    def answer_begins(self, call: CallHandle, now: float, wall: float) -> None:
-        """Take the first audio of an answer, and report how long it took."""
-        pending, self._pending = self._pending, None
-        self.answered_at = wall
-        if pending is not None:
-            call.turn_response(max(0.0, now - pending[0]))
-
-    def measured(self, call: CallHandle, seconds: float, wall: float) -> None:
-        """Take a latency that the engine itself has measured."""
-        self.answered_at = wall
-        call.turn_response(seconds)
-
-    @property
-    def pending_since(self) -> float:
-        """When the caller finished the words that nobody has answered, in unix seconds, or 0."""
-        return self._pending[1] if self._pending is not None else 0.0
+    def report_unanswered(self, call: ObservedCall) -> None:
+        """Report the turn that the caller was waiting in when they hung up."""
+        if sessions.transferred(call.session) or sessions.agent_ended(call.session):
+            return
+        hang_up = call.hang_up
+        if hang_up is not None and hang_up.unanswered_since:
+            # The agent may still have been speaking when the caller said it.
+            waited = hang_up.wall - max(hang_up.unanswered_since, call.streams.last_heard())
+            if waited >= MIN_WAIT_SECONDS:
+                call.handle.unanswered(waited)
 
 
-def unanswered_since(session: Any, provider: Any, told: float, answered_at: float) -> float:
-    """Return when the caller finished words that were never answered, in unix seconds, or 0.
-
-    Args:
-        session: The engine's session of the call.
-        provider: Its provider, which keeps the beginning of a wait to itself.
-        told: The same as known from elsewhere: events, or a pipeline's transcripts.
-        answered_at: When the last answer began, as far as is known from elsewhere.
-    """
-    finished = max(told, _time(session, "last_user_speech_end_ts"), _waiting(provider))
-    answered = max(answered_at, _time(session, "last_response_start_ts"))
-    return finished if finished > answered else 0.0
-
-
-def _waiting(provider: Any) -> float:
+def _provider_waits_since(provider: Any) -> float:
+    """Return when the turn began that a provider has not answered, in unix seconds, or 0."""
     if getattr(provider, "_turn_first_audio_received", True) is True:
         return 0.0
     return _time(provider, "_turn_start_time")

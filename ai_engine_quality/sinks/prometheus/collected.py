@@ -28,7 +28,7 @@ _HELP = {
 
 
 class RetainedScores:
-    """Per-call samples, bounded in time and number: see :class:`Retention`."""
+    """Per-call samples, bounded in time and number: see ``Retention``."""
 
     def __init__(self, retention: Retention, on_evicted: Callable[[], None]) -> None:
         self._retention = retention

@@ -56,7 +56,7 @@ class SessionStore:
 
 
 class ConversationCoordinator:
-    """Is told of each call's start and end."""
+    """Hears of each call's start and end."""
 
     async def register_call(self, session: Any) -> None:
         await asyncio.sleep(0)

@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 import ai_engine_quality as aeq
 from ai_engine_quality.adapters import attach
-from ai_engine_quality.adapters.ava import attachment as ava
 from ai_engine_quality.adapters.ava import engine_facts
+from ai_engine_quality.adapters.shared_monitor import shared_monitor
 from ai_engine_quality.adapters.wraps import CannotWrap, Wraps
 
 WRAPPED = ("on_provider_event", "_cleanup_call", "_resolve_stream_targets")
@@ -64,9 +64,9 @@ def test_the_report_is_exported_and_logged_once(
     assert live == dict.fromkeys(FACTORS, 1.0) | {"underflow": 0.0, "fallback": 1.0}
     labels = {"version": "unknown", "audio_transport": "audiosocket"}
     assert registry.get_sample_value("ai_agent_engine_info", labels) == 1.0
-    (told,) = [entry for entry in logged if entry["event"] == "quality_attached"]
-    assert list(told["missing"]) == ["underflow"]
-    assert told["log_level"] == "warning"
+    (event,) = [entry for entry in logged if entry["event"] == "quality_attached"]
+    assert list(event["missing"]) == ["underflow"]
+    assert event["log_level"] == "warning"
 
 
 @pytest.mark.parametrize("place", SERVES)
@@ -197,7 +197,7 @@ def test_an_attribute_that_raises_when_it_is_looked_at_is_reported(
 def test_attaching_twice_is_attaching_once(
     today: ModuleType, quality: aeq.QualityMonitor, attached: Any
 ) -> None:
-    """The second attachment is the first one; another monitor is refused, with the mend."""
+    """The second attachment is the first one; another monitor is refused, with the fix."""
     engine = today.Engine()
     double = attached(engine)
     assert attach(engine) is double.attachment
@@ -221,7 +221,7 @@ def test_without_a_monitor_the_environment_makes_one_for_all_engines(
     assert REGISTRY.get_sample_value("ai_agent_calls_active") == 0
     second.detach()
     assert REGISTRY.get_sample_value("ai_agent_calls_active") is None
-    assert ava._own_monitor._monitor is None
+    assert shared_monitor._monitor is None
 
 
 def test_a_setting_that_cannot_be_used_is_told_at_once(
@@ -326,12 +326,12 @@ def test_two_engines_of_one_process_share_a_histogram(
 def test_a_wrapped_method_looks_like_itself(generation: ModuleType, attached: Any) -> None:
     """Its name, its signature and whether it is a coroutine function are the original's."""
     engine = generation.Engine()
-    looks = {
+    expected = {
         name: (method.__name__, inspect.signature(method), inspect.iscoroutinefunction(method))
         for name, method in ((name, getattr(engine, name)) for name in WRAPPED)
     }
     attached(engine)
-    for name, look in looks.items():
+    for name, look in expected.items():
         method = getattr(engine, name)
         found = (method.__name__, inspect.signature(method), inspect.iscoroutinefunction(method))
         assert found == look

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine_doubles import AUDIO
 
 import ai_engine_quality as aeq
-
-AUDIO = {"data": b"\xff" * 160, "encoding": "mulaw", "sample_rate": 8000}
+from ai_engine_quality.adapters.ava.noise import NoiseChecks, Sound
+from ai_engine_quality.live.audio import frame_bytes
 
 
 def test_the_engines_frames_include_its_fillers_and_ours_do_not(
@@ -24,15 +25,15 @@ def test_the_engines_frames_include_its_fillers_and_ours_do_not(
         double = attached(generation.Engine())
         session = await double.call()
         info = double.stream(frames_sent=100, underflow_events=4)
-        double.look()
+        double.poll()
         info.update(frames_sent=150, underflow_events=6)
-        double.look()
-        double.look()
+        double.poll()
+        double.poll()
         manager = double.engine.streaming_playback_manager
         await asyncio.gather(
             *(manager._cleanup_stream(session.call_id, info["stream_id"]) for _ in range(3))
         )
-        double.look()
+        double.poll()
         return await double.hang_up()
 
     summary = asyncio.run(main()).summary
@@ -49,10 +50,10 @@ def test_the_last_frames_of_a_stream_count_although_it_is_gone(
         double = attached(generation.Engine())
         session = await double.call()
         first = double.stream(frames_sent=50)
-        double.look()
+        double.poll()
         first["frames_sent"] = 60
         double.stream(stream_id="stream:second", frames_sent=20)
-        double.look()
+        double.poll()
         manager = double.engine.streaming_playback_manager
         last = manager.active_streams[session.call_id]
         ending = asyncio.ensure_future(manager._cleanup_stream(session.call_id, "stream:second"))
@@ -114,7 +115,7 @@ def test_fillers_between_answers_are_idle_and_those_within_are_not(
         def progress(own: int, fillers: int) -> None:
             info["frames_sent"] += own + fillers
             info["underflow_events"] += fillers
-            double.look()
+            double.poll()
             seen.append(double.so_far().underflows or 0)
 
         await double.said("AgentAudio", **AUDIO)
@@ -206,7 +207,7 @@ def test_a_fallback_is_counted_by_reason(generation: ModuleType, attached: Any) 
     assert summary.fallback_reasons == {"transport-failure": 2, "timeout>8.0s": 1}
 
 
-def test_a_level_is_taken_once_and_stands_for_the_time_between_looks(
+def test_a_level_is_taken_once_and_stands_for_the_time_between_polls(
     generation: ModuleType, attached: Any, dropped: Callable[[str], float]
 ) -> None:
     """What the engine measured anew counts; what stands there since isn't heard again."""
@@ -219,7 +220,7 @@ def test_a_level_is_taken_once_and_stands_for_the_time_between_looks(
                 for stage in ("transport_out:streaming-response", "transport_in", "nowhere"):
                     session.audio_diagnostics[stage] = {"rms": rms, "updated": 0.0}
             session.audio_diagnostics["transport_in_first_sample_logged"] = True
-            double.look(seconds=0.2)
+            double.poll(seconds=0.2)
         return double.so_far()
 
     audio = asyncio.run(main()).audio
@@ -237,10 +238,10 @@ def hiss(seconds: float, rms: float = 9_000.0) -> bytes:
     return np.clip(samples, -32_000, 32_000).astype("<i2").tobytes()
 
 
-def test_audio_that_waits_to_be_played_is_looked_at_for_noise(
+def test_audio_that_waits_to_be_played_is_checked_for_noise(
     generation: ModuleType, attached: Any
 ) -> None:
-    """A frame at each look, in the form that is sent; the level stays the engine's own."""
+    """A frame at each poll, in the format that is sent; the level stays the engine's own."""
 
     async def main() -> aeq.CallSummary:
         double = attached(generation.Engine())
@@ -251,7 +252,7 @@ def test_audio_that_waits_to_be_played_is_looked_at_for_noise(
             stage = f"transport_out:{info['playback_type']}"
             session.audio_diagnostics[stage] = {"rms": 2_000}
             waiting[session.call_id] = hiss(0.04) if number % 2 else waiting.get(session.call_id)
-            double.look()
+            double.poll()
         return (await double.hang_up()).summary
 
     levels = asyncio.run(main()).audio["transport_out:streaming-response"]
@@ -260,10 +261,10 @@ def test_audio_that_waits_to_be_played_is_looked_at_for_noise(
     assert levels.noise_rms > 6_000
 
 
-def test_where_nothing_waits_the_providers_audio_is_looked_at(
+def test_where_nothing_waits_the_providers_audio_is_checked(
     generation: ModuleType, attached: Any
 ) -> None:
-    """A chunk between two looks at most; one of unknown form is passed over."""
+    """A chunk between two polls at most; one of unknown format is passed over."""
 
     async def main() -> aeq.CallSummary:
         double = attached(generation.Engine())
@@ -271,7 +272,7 @@ def test_where_nothing_waits_the_providers_audio_is_looked_at(
         double.stream(frames_sent=1)
         for number in range(50):
             session.audio_diagnostics["provider_out"] = {"rms": 2_000}
-            double.look()
+            double.poll()
             form = "opus" if number % 2 else "linear16"
             for _ in range(5):
                 await double.said("AgentAudio", data=hiss(0.02), encoding=form, sample_rate=8000)
@@ -280,6 +281,51 @@ def test_where_nothing_waits_the_providers_audio_is_looked_at(
     levels = asyncio.run(main()).audio["provider_out"]
     assert levels.flatness > 0.3
     assert levels.frames == 50
+
+
+ENGINE_ENCODINGS = (
+    "ulaw",
+    "mulaw",
+    "mu-law",
+    "g711_ulaw",
+    "g711ulaw",
+    "pcmu",
+    "alaw",
+    "a-law",
+    "g711_alaw",
+    "g711alaw",
+    "pcma",
+    "slin",
+    "slin16",
+    "linear16",
+    "pcm16",
+)
+"""Names in the engine's source of encodings whose rate stands beside them."""
+
+
+@pytest.mark.parametrize("encoding", ENGINE_ENCODINGS)
+def test_each_name_of_an_encoding_is_read_the_same_both_ways(
+    quality: aeq.QualityMonitor, encoding: str
+) -> None:
+    """What the adapter measures of a frame is what the library measures of it as a raw frame."""
+    noise, checks = hiss(0.02), NoiseChecks()
+    for call_id in ("raw", "adapter"):
+        quality.call_started(call_id)
+    raw, adapter = quality.call("raw"), quality.call("adapter")
+    for _ in range(400):  # of which the library checks 40 for noise
+        frame = noise[: frame_bytes(encoding, 8000, 0.02)]
+        raw.audio("provider_out", frame, encoding=encoding, sample_rate=8000)
+    for _ in range(40):
+        adapter.audio_level("provider_out", 2_000)
+        assert checks.take(adapter, "provider_out", Sound(noise, encoding, 8000))
+    checks.measure()
+    quality.frames.measure()
+    first, second = (
+        call.accumulator.freeze(duration=None).audio["provider_out"] for call in (raw, adapter)
+    )
+    assert first.flatness > 0.3
+    for name in ("flatness", "clipped", "dc", "noise_rms"):
+        assert getattr(first, name) == pytest.approx(getattr(second, name)), name
 
 
 def test_a_verdict_on_formats_is_a_check_and_names_what_differs(

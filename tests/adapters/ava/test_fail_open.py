@@ -13,12 +13,13 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_doubles import CALL
 
 import ai_engine_quality as aeq
-from ai_engine_quality.adapters.ava.observer import EngineObserver
+from ai_engine_quality.adapters.ava.lifecycle import LifecycleObserver
+from ai_engine_quality.adapters.ava.provider_events import ProviderEventObserver
+from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.timer import Timer
-
-CALL = "1761532874.2245"
 
 ASYNC = {
     "session_store.remove_call": (CALL,),
@@ -174,22 +175,22 @@ def test_arguments_may_be_named(today: ModuleType, attached: Any) -> None:
 
 
 OBSERVERS = {
-    "call_started": "conversation_coordinator.register_call",
-    "stream_ends": "streaming_playback_manager._cleanup_stream",
-    "stream_ended": "streaming_playback_manager._cleanup_stream",
-    "fell_back": "streaming_playback_manager._record_fallback",
-    "provider_event": ".on_provider_event",
-    "cleanup_begins": "._cleanup_call",
-    "cleanup_returned": "._cleanup_call",
-    "call_removed": "session_store.remove_call",
+    (LifecycleObserver, "call_started"): "conversation_coordinator.register_call",
+    (StreamObserver, "stream_ends"): "streaming_playback_manager._cleanup_stream",
+    (StreamObserver, "stream_ended"): "streaming_playback_manager._cleanup_stream",
+    (StreamObserver, "fell_back"): "streaming_playback_manager._record_fallback",
+    (ProviderEventObserver, "provider_event"): ".on_provider_event",
+    (LifecycleObserver, "cleanup_begins"): "._cleanup_call",
+    (LifecycleObserver, "cleanup_returned"): "._cleanup_call",
+    (LifecycleObserver, "call_removed"): "session_store.remove_call",
 }
 
 
-@pytest.mark.parametrize("observer", OBSERVERS)
+@pytest.mark.parametrize("observer", OBSERVERS, ids=lambda observer: observer[1])
 def test_an_observer_that_raises_is_counted_and_nothing_else(
     generation: ModuleType,
     attached: Any,
-    observer: str,
+    observer: tuple[type, str],
     monkeypatch: pytest.MonkeyPatch,
     dropped: Callable[[str], float],
 ) -> None:
@@ -198,7 +199,7 @@ def test_an_observer_that_raises_is_counted_and_nothing_else(
     def broken(*args: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(EngineObserver, observer, broken)
+    monkeypatch.setattr(*observer, broken)
     place = OBSERVERS[observer]
 
     async def main() -> None:
@@ -232,8 +233,8 @@ def test_a_histogram_is_observed_whatever_its_listeners_raise(
         def broken(*args: object) -> None:
             raise ZeroDivisionError("ours")
 
-        monkeypatch.setattr(first.observer._pending_reaction, "observed", broken)
-        monkeypatch.setattr(first.observer.calls, "get", broken)
+        monkeypatch.setattr(first.observer.barge_ins._pending, "observed", broken)
+        monkeypatch.setattr(first.context, "call", broken)
         await second.engine.interrupt("2.2", 0.3)
         monkeypatch.undo()
         return await second.hang_up("2.2")
@@ -261,7 +262,7 @@ def test_an_engine_whose_records_are_of_another_kind_is_not_harmed(
         await engine.on_provider_event({"type": ["AgentAudio"], "call_id": {}})
         engine._resolve_stream_targets(session, "deepgram")
         await engine._apply_barge_in_action(session.call_id, source="local_vad", reason="words")
-        double.look()
+        double.poll()
         return await double.hang_up()
 
     summary = asyncio.run(main()).summary
@@ -273,7 +274,7 @@ def test_an_engine_whose_records_are_of_another_kind_is_not_harmed(
 # The timer.
 
 
-def test_one_task_looks_at_all_calls_and_ends_with_the_last(
+def test_one_task_polls_all_calls_and_ends_with_the_last(
     generation: ModuleType, attached: Any
 ) -> None:
     """It starts with the first call in the engine's own loop, and an idle engine has none."""
@@ -304,10 +305,10 @@ def _ours() -> list[asyncio.Task[Any]]:
     return [task for task in asyncio.all_tasks() if "quality" in task.get_name()]
 
 
-def test_the_timer_survives_what_a_look_raises(
+def test_the_timer_survives_what_a_poll_raises(
     today: ModuleType, attached: Any, dropped: Callable[[str], float]
 ) -> None:
-    """One call that can't be looked at is counted, and the others are looked at."""
+    """One call that can't be polled is counted, and the others are polled."""
 
     async def main() -> None:
         double = attached(today.Engine())
@@ -358,23 +359,23 @@ def test_the_timer_lets_the_loop_have_its_turn() -> None:
     call_of = contextvars.ContextVar("call_of", default="nobody")
     happened: list[str] = []
 
-    def look(call: int, seconds: float) -> None:
+    def poll(call: int, seconds: float) -> None:
         assert call_of.get() == "nobody"
-        happened.append("look")
+        happened.append("poll")
 
     async def main() -> None:
         call_of.set("the first call")
-        timer = Timer(look, lambda: range(120), lambda error: None, 0.01)
+        timer = Timer(poll, lambda: range(120), lambda error: None, 0.01)
         timer.ensure_running()
-        while happened.count("look") < 120:
-            happened.append("pace")
+        while happened.count("poll") < 120:
+            happened.append("audio")
             await asyncio.sleep(0)
         timer.cancel()
         await asyncio.sleep(0)
 
     asyncio.run(main())
-    looks = "".join("l" if what == "look" else "p" for what in happened).strip("p")
-    assert max(len(run) for run in looks.split("p")) <= 50
+    order = "".join(what[0] for what in happened).strip("a")
+    assert max(len(polls) for polls in order.split("a")) <= 50
 
 
 def test_a_loop_that_stood_still_has_heard_nothing() -> None:

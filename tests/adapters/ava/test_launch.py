@@ -18,17 +18,17 @@ from ai_engine_quality.cli.run import run as command
 
 DOUBLE = Path(__file__).with_name("engine_2026.py")
 
-RUN = "import sys; from ai_engine_quality.adapters.launch import main; main(sys.argv[1:])"
-"""What ``python -m ai_engine_quality run`` does, without the command line's extras."""
+RUN = (sys.executable, "-m", "ai_engine_quality", "run", "--")
 
-TELL = """\
+PROGRAM = """\
 import json, os, sys
 print(json.dumps({
     "arguments": sys.argv[1:], "stdin": sys.stdin.read(), "process": os.getpid(),
     "path": os.environ.get("PYTHONPATH"), "folders": [p for p in sys.path if "autoattach" in p],
+    "variables": [name for name in os.environ if "AI_ENGINE_QUALITY" in name],
     "numpy": "numpy" in sys.modules, "file": sys.modules["sitecustomize"].__file__,
 }))
-print("told", file=sys.stderr)
+print("printed", file=sys.stderr)
 sys.exit(7)
 """
 
@@ -57,10 +57,15 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program by ``run``."""
     return subprocess.run(
-        [sys.executable, "-c", RUN, "--", *words],
-        input=stdin, capture_output=True, text=True, check=False, cwd=cwd, timeout=60,
+        [*RUN, *words],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        timeout=60,
         env={**os.environ, **(environ or {})},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -76,27 +81,34 @@ def engine_folder(tmp_path: Path) -> Path:
 
 def test_another_program_is_run_as_it_is(tmp_path: Path) -> None:
     """Arguments, streams, exit code and environment pass; nothing of ours is imported or left."""
-    (tmp_path / "tell.py").write_text(TELL)
+    (tmp_path / "program.py").write_text(PROGRAM)
     others = tmp_path / "others"
     others.mkdir()
     done = run(
-        sys.executable, "tell.py", "--flag", "two words", "--", "-x",
-        cwd=tmp_path, stdin="spoken", environ={"PYTHONPATH": str(others)},
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (7, "told\n")
-    told = json.loads(done.stdout)
-    assert told["arguments"] == ["--flag", "two words", "--", "-x"]
-    assert (told["stdin"], told["path"], told["folders"]) == ("spoken", str(others), [])
-    assert told["numpy"] is False
+        sys.executable,
+        "program.py",
+        "--flag",
+        "two words",
+        "--",
+        "-x",
+        cwd=tmp_path,
+        stdin="spoken",
+        environ={"PYTHONPATH": str(others)},
+    )
+    assert (done.returncode, done.stderr) == (7, "printed\n")
+    printed = json.loads(done.stdout)
+    assert printed["arguments"] == ["--flag", "two words", "--", "-x"]
+    assert (printed["stdin"], printed["path"], printed["folders"]) == ("spoken", str(others), [])
+    assert printed["variables"] == []
+    assert printed["numpy"] is False
 
 
 def test_no_process_stays_between(tmp_path: Path) -> None:
     """The program has the process id that was started, and signals reach it directly."""
     program = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)"
     with subprocess.Popen(
-        [sys.executable, "-c", RUN, "--", sys.executable, "-c", program],
-        stdout=subprocess.PIPE, text=True, cwd=tmp_path,
-    ) as started:  # fmt: skip
+        [*RUN, sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as started:
         assert started.stdout is not None
         assert int(started.stdout.readline()) == started.pid
         started.send_signal(signal.SIGTERM)
@@ -181,7 +193,7 @@ def test_processes_that_the_program_starts_are_not_touched(tmp_path: Path) -> No
 
 
 def test_a_shell_script_may_start_the_engine(engine_folder: Path) -> None:
-    """What it starts first in Python is what is looked at."""
+    """The first Python that it starts is the one that is watched."""
     script = engine_folder / "start.sh"
     script.write_text(f"#!/bin/sh\nexec {sys.executable} main.py\n")
     script.chmod(0o755)
@@ -194,7 +206,7 @@ def test_a_shell_script_may_start_the_engine(engine_folder: Path) -> None:
     [("print('theirs')\n", ""), ("1 / 0\n", "another sitecustomize failed: ZeroDivisionError")],
 )
 def test_another_sitecustomize_runs_too(tmp_path: Path, other: str, said: str) -> None:
-    """The one that ours hides, with its fault told and survived as Python would."""
+    """The one that ours hides, with its fault reported and survived as Python would."""
     (tmp_path / "sitecustomize.py").write_text(other)
     done = run(
         sys.executable,
@@ -242,11 +254,21 @@ def test_the_commands_own_line_runs_a_program_too(tmp_path: Path) -> None:
     """The same by the command line, options of the program included."""
     done = subprocess.run(
         [
-            sys.executable, "-c", "from ai_engine_quality.cli.run import run; run()",
-            "--", sys.executable, "-c", "import sys; print(sys.argv[1:])", "--json", "-h",
+            sys.executable,
+            "-c",
+            "from ai_engine_quality.cli.run import run; run()",
+            "--",
+            sys.executable,
+            "-c",
+            "import sys; print(sys.argv[1:])",
+            "--json",
+            "-h",
         ],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
     assert (done.returncode, done.stdout) == (0, "['--json', '-h']\n")
     helped = CliRunner().invoke(command, ["--help"])
     assert helped.exit_code == 0

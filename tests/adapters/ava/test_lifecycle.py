@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_doubles import AUDIO, CALL
 
 import ai_engine_quality as aeq
 
@@ -30,7 +31,7 @@ def test_a_call_is_scored_once_however_it_is_cleaned_up(
         return double.scores
 
     scores = asyncio.run(main())
-    assert [score.call_id for score in scores] == ["1761532874.2245"]
+    assert [score.call_id for score in scores] == [CALL]
     assert dropped("call_ended") == 0
 
 
@@ -41,7 +42,7 @@ def test_who_answered_is_read_until_the_end(generation: ModuleType, attached: An
         double = attached(generation.Engine())
         session = await double.call(provider_name="local")
         session.provider_name, session.pipeline_name = "pipeline", "hybrid"  # while it plays
-        double.look()
+        double.poll()
         playing = double.so_far()
         session.provider_name = "OpenAI Realtime"
         return playing, (await double.hang_up()).summary
@@ -99,8 +100,8 @@ def test_a_cleanup_that_skips_the_end_leaves_the_call_to_its_expiry(
         assert double.scores == []
         clock.advance(4 * 3600.0)
         quality.expire_calls()
-        double.look()
-        assert list(double.observer.calls) == []
+        double.poll()
+        assert list(double.context.calls) == []
         await engine.session_store.remove_call(session.call_id)
         return double.scores
 
@@ -116,16 +117,16 @@ def test_a_transferred_call_ends_for_the_agent_when_it_is_handed_on(
 
     async def main() -> tuple[aeq.CallScore, int]:
         double = attached(today.Engine())
-        double.observer.now = clock
+        double.context.now = clock
         session = await double.call()
         clock.advance(20.0)
         session.transfer_active = True
-        double.look()
+        double.poll()
         clock.advance(1800.0)
         for _ in range(100):
             session.audio_diagnostics["transport_in"] = {"rms": 2_000}
-            double.look()
-        double.observer.wall = lambda: 10_000.0
+            double.poll()
+        double.context.wall = lambda: 10_000.0
         session.last_user_speech_end_ts = 9_000.0
         heard = len(double.so_far().audio)
         return await double.hang_up(), heard
@@ -143,14 +144,14 @@ def test_a_transfer_that_fails_gives_the_call_back_to_the_agent(
 
     async def main() -> aeq.CallScore:
         double = attached(today.Engine())
-        double.observer.now = clock
+        double.context.now = clock
         session = await double.call()
         clock.advance(5.0)
         session.transfer_active = True
-        double.look()
+        double.poll()
         clock.advance(5.0)
         session.transfer_active = False
-        double.look()
+        double.poll()
         clock.advance(5.0)
         return await double.hang_up()
 
@@ -165,11 +166,11 @@ def test_a_call_ends_when_it_is_hung_up_and_not_when_the_engine_has_cleaned_up(
     async def main() -> aeq.CallScore:
         engine = generation.Engine()
         double = attached(engine)
-        double.observer.now = clock
+        double.context.now = clock
 
         async def mail(session: Any) -> None:
             clock.advance(12.0)
-            double.look()
+            double.poll()
 
         engine._before_removal = mail
         await double.call()
@@ -185,7 +186,7 @@ def test_a_cleanup_that_is_none_is_taken_back(today: ModuleType, attached: Any, 
     async def main() -> aeq.CallScore:
         engine = today.Engine()
         double = attached(engine)
-        double.observer.now = clock
+        double.context.now = clock
         await double.call(audiosocket_channel_id="AudioSocket-1")
         clock.advance(10.0)
         await engine._cleanup_call("AudioSocket-1")  # no session under this name: not the end
@@ -207,7 +208,7 @@ def test_only_calls_that_began_are_observed(
         await double.hang_up("1.1")
         for call_id in ("1.1", "9.9"):
             double.stream(call_id, frames_sent=10)
-            await double.said("AgentAudio", call_id, data=b"\xff" * 160)
+            await double.said("AgentAudio", call_id, **AUDIO)
             await double.said("AgentAudioDone", call_id)
             manager = engine.streaming_playback_manager
             await manager._record_fallback(call_id, "transport-failure")
@@ -231,7 +232,7 @@ def test_a_call_that_the_monitor_refuses_is_not_observed(
     async def main() -> None:
         double = attached(today.Engine())
         await double.call("bad\nid")
-        assert list(double.observer.calls) == []
+        assert list(double.context.calls) == []
 
     asyncio.run(main())
     assert dropped("bad_call_id") == 1

@@ -9,16 +9,9 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_doubles import AUDIO, CALL
 
 import ai_engine_quality as aeq
-
-AUDIO = {"data": b"\xff" * 160, "encoding": "mulaw", "sample_rate": 8000}
-CALL = "1761532874.2245"
-
-
-def at(double: Any, clock: Any) -> None:
-    """Let an observer's clocks be the test's: unix seconds are the same numbers."""
-    double.observer.now = double.observer.wall = clock
 
 
 def test_latencies_are_picked_up_from_the_session(today: ModuleType, attached: Any) -> None:
@@ -28,7 +21,7 @@ def test_latencies_are_picked_up_from_the_session(today: ModuleType, attached: A
         double = attached(today.Engine())
         session = await double.call()
         session.turn_latencies_ms += [820.0]
-        double.look()
+        double.poll()
         early = double.so_far()
         session.turn_latencies_ms += [1_500.0]
         return early, (await double.hang_up()).summary
@@ -45,20 +38,20 @@ def test_a_turn_recorded_by_both_provider_and_engine_counts_once(
 
     async def main() -> aeq.CallSummary:
         double = attached(today.Engine())
-        at(double, clock)
+        double.keep_time_by(clock)
         session = await double.call()
         for new, pause in (
-            ([700.0, 704.0], 0.2),  # both in one look
+            ([700.0, 704.0], 0.2),  # both in one poll
             ([], 5.0),
             ([900.0], 0.2),
-            ([907.0], 5.0),  # the other in the next look
+            ([907.0], 5.0),  # the other in the next poll
             ([907.0], 0.2),  # long after: another turn, as slow as the last
             ([1_400.0], 5.0),
         ):
             session.turn_latencies_ms += new
-            double.look()
+            double.poll()
             clock.advance(pause)
-            double.look()
+            double.poll()
         session.turn_latencies_ms += [500.0, 505.0, 510.0]  # while the timer stood still
         clock.advance(3.0)
         return (await double.hang_up()).summary
@@ -75,7 +68,7 @@ def test_without_a_list_turns_are_measured_between_events(
     async def main() -> aeq.CallSummary:
         double = attached(october.Engine())
         await double.engine._load_providers()
-        at(double, clock)
+        double.keep_time_by(clock)
         await double.call()
         double.engine.providers["deepgram"].call_id = CALL
         await double.said("AgentAudio", **AUDIO)  # the greeting
@@ -106,7 +99,7 @@ def test_events_that_name_no_call_belong_to_the_only_one(
 
     async def main() -> list[int]:
         double = attached(october.Engine())
-        at(double, clock)
+        double.keep_time_by(clock)
         await double.call("1.1")
         await double.call("2.2")
         double.engine.providers = {
@@ -128,7 +121,7 @@ def test_a_realtime_provider_is_heard_by_its_own_events(
 
     async def main() -> aeq.CallSummary:
         double = attached(october.Engine())
-        at(double, clock)
+        double.keep_time_by(clock)
         await double.engine._load_providers()
         await double.call()
         provider = double.engine.providers["openai_realtime"]
@@ -138,7 +131,7 @@ def test_a_realtime_provider_is_heard_by_its_own_events(
         clock.advance(0.8)
         await double.said("AgentAudio", **AUDIO)
         wrapped = provider._handle_event
-        double.attachment._watch_providers()
+        double.observer.realtime.listen()
         assert provider._handle_event == wrapped
         double.attachment.detach()
         assert "_handle_event" not in vars(provider)
@@ -154,7 +147,7 @@ def test_a_pipelines_latency_finds_its_call_by_the_transcript(
 
     async def main() -> tuple[aeq.CallSummary, aeq.CallSummary]:
         double = attached(october.Engine())
-        at(double, clock)
+        double.keep_time_by(clock)
         await double.call("1.1")
         await double.call("2.2")
         double.engine._last_transcript_ts.update({"1.1": clock() - 3.0, "2.2": clock() - 1.1})
@@ -175,10 +168,10 @@ def test_a_turn_nobody_answered_counts_with_its_wait(
 
     async def main(said: float, heard: float) -> tuple[float, ...] | None:
         double = attached(generation.Engine())
-        at(double, clock)
+        double.keep_time_by(clock)
         session = await double.call(f"{said}")
         double.stream(session.call_id, frames_sent=9, last_real_emit_ts=clock() + heard)
-        double.look(session.call_id)
+        double.poll(session.call_id)
         session.last_response_start_ts = clock() - 5.0
         session.last_user_speech_end_ts = clock() + said
         clock.advance(10.0)
@@ -200,7 +193,7 @@ def test_a_wait_that_only_the_provider_knows_is_found(
     async def main(answered: bool) -> tuple[float, ...] | None:
         engine = today.Engine()
         double = attached(engine)
-        at(double, clock)
+        double.keep_time_by(clock)
         session = await double.call(f"call-{answered}")
 
         async def drop(session: Any) -> None:
@@ -227,7 +220,7 @@ def test_who_was_answered_or_hung_up_on_does_not_wait(
 
     async def main(number: int, **fields: Any) -> tuple[float, ...] | None:
         double = attached(today.Engine())
-        at(double, clock)
+        double.keep_time_by(clock)
         session = await double.call(f"{number}.1", **fields)
         session.last_user_speech_end_ts = clock()
         clock.advance(1.0)
@@ -235,7 +228,7 @@ def test_who_was_answered_or_hung_up_on_does_not_wait(
             await double.said("AgentAudio", session.call_id, **AUDIO)
         if number == 2:
             session.turn_latencies_ms.append(1_000.0)
-            double.look(session.call_id)
+            double.poll(session.call_id)
         clock.advance(9.0)
         waits = (await double.hang_up(session.call_id)).summary.unanswered
         double.attachment.detach()
@@ -255,7 +248,7 @@ def test_a_pipelines_transcript_without_an_answer_is_a_wait(
 
     async def main() -> aeq.CallSummary:
         double = attached(generation.Engine())
-        at(double, clock)
+        double.keep_time_by(clock)
         await double.call()
         double.engine._last_transcript_ts[CALL] = clock()
         clock.advance(5.5)

@@ -13,6 +13,8 @@ from services import eventually, running_prometheus, serving_demo
 
 from ai_engine_quality.doctor.prometheus_api import Prometheus
 
+pytestmark = pytest.mark.system("prometheus")
+
 SPEED = 2.0
 TRAFFIC_OF_A_MINUTE = 11 + 10
 """Calls: the opening's eleven, and more than 240 an hour bring in any minute."""

@@ -5,16 +5,14 @@ import pytest
 from ai_engine_lab.basics.audio_formats import FRAME_BYTES
 from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine import load_speech, synthesise_speech
-from ai_engine_lab.engine.speech import PROMPT_DIRECTORY, phrase
+from ai_engine_lab.engine.speech import phrase
 
 LIBRARIES = [
     pytest.param(synthesise_speech, id="synthesised"),
     pytest.param(
         load_speech,
         id="debian-prompts",
-        marks=pytest.mark.skipif(
-            not PROMPT_DIRECTORY.is_dir(), reason="asterisk-core-sounds-en-wav is not installed"
-        ),
+        marks=pytest.mark.system("asterisk-core-sounds-en-wav"),
     ),
 ]
 
@@ -52,7 +50,7 @@ def test_speech_is_like_an_agents(library):
     assert np.mean([level(prompt) for prompt in speech.agent]) == pytest.approx(2_600, rel=0.05)
 
 
-@pytest.mark.skipif(not PROMPT_DIRECTORY.is_dir(), reason="the prompts are not installed")
+@pytest.mark.system("asterisk-core-sounds-en-wav")
 def test_recorded_prompts_are_used_where_they_are():
     """With Debian's prompts installed, they are what is heard, and the library says so."""
     speech = load_speech()

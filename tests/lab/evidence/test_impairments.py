@@ -20,6 +20,7 @@ TONE = (4_000 * np.sin(np.arange(8_000) * 0.3)).astype("<i2").tobytes()
 
 
 class TestPassages:
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     def test_no_prompt_is_on_both_sides(self, spoken):
         """Each prompt is spoken in one passage, whose side is that of the prompt's name."""
         prompts = [(prompt.name, p.side) for p in spoken for prompt in p.prompts]
@@ -27,6 +28,7 @@ class TestPassages:
         assert all(side_of(name) == side for name, side in prompts)
         assert Counter(p.side for p in spoken) == {TUNING: 16, HELD_BACK: 16}
 
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     def test_they_are_as_long_as_the_measures_want(self, spoken):
         """Passages are 7.5 to 12 s long, in whole frames, each with four prompts or more."""
         for passage in spoken:
@@ -76,6 +78,7 @@ class TestMisreadings:
 
 
 class TestImpairments:
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     def test_they_repeat_themselves(self, spoken):
         """A passage gets the same impairments in every run, and as many of a kind as planned."""
         first, again = (list(imp.impairments(spoken[3])) for _ in range(2))
@@ -83,6 +86,7 @@ class TestImpairments:
         assert Counter(one.kind for one in first) == imp.SAMPLES_OF_KIND
         assert first != list(imp.impairments(spoken[4]))
 
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     def test_a_kind_alone_has_one_fault(self, spoken):
         """What is called one kind has no other fault; combined ones have two or more."""
         for passage in spoken[:8]:
@@ -99,6 +103,7 @@ class TestImpairments:
 
 
 class TestTheLine:
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     def test_a_clean_passage_is_heard_whole(self, spoken):
         """Nothing wrong: every prompt is heard as u-law carries it, and nothing is reported."""
         passage = spoken[0]
@@ -110,6 +115,7 @@ class TestTheLine:
         assert summary.frames_sent == frames
         assert (summary.underflows, summary.underflow_episodes, summary.fallbacks) == (0, 0, None)
 
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     def test_every_filler_is_heard_and_reported(self, spoken):
         """A slow provider: speech stays whole, and each filler is 20 ms more of a passage.
 
@@ -125,6 +131,7 @@ class TestTheLine:
         longer = (starved.heard.size - clean.heard.size) / 160
         assert longer == pytest.approx(summary.underflows, abs=3 * len(spoken[0].prompts))
 
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     def test_a_seam_is_a_gap_and_a_file_nobody_observes(self, spoken):
         """A broken stream: one fallback each, the rest of the prompt heard but not reported."""
         seams = imp.Impairment(imp.FALLBACK, "2", seams=2)
@@ -136,6 +143,7 @@ class TestTheLine:
         assert summary.audio[STAGE].frames == sent < clean.heard.size / 160
         assert 2 * 0.1 < (broken.heard.size - clean.heard.size) / 8_000 < 2 * 0.6
 
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     def test_what_is_seen_is_what_happened(self, spoken):
         """The summary's counts are those of the segments, under several faults at once."""
         (combined, *_) = (
@@ -149,6 +157,7 @@ class TestTheLine:
         assert summary.frames_sent == sum(event.frames_sent for event in ended)
         assert len(ended) == len(spoken[1].prompts)
 
+    @pytest.mark.system("asterisk-core-sounds-en-wav")
     @pytest.mark.parametrize("reported", [False, True])
     def test_a_check_notices_what_it_is_told_to(self, spoken, reported):
         """A misreading fails the engine's check of formats only where it is reported."""

@@ -13,6 +13,7 @@ for needed in ("pesq", "visqol", "numba", "ai_edge_litert"):
 from ai_engine_lab.evidence.measures import compare  # noqa: E402  # an extra
 
 
+@pytest.mark.system("asterisk-core-sounds-en-wav")
 @pytest.mark.parametrize("kind", [CLEAN, UNDERFLOW, CODEC])
 def test_a_sample_measured_anew_is_the_committed_one(samples, spoken, kind):
     """The last sample of a kind in a held-back passage gives the numbers in the CSV again."""
@@ -34,6 +35,7 @@ def test_a_sample_measured_anew_is_the_committed_one(samples, spoken, kind):
         assert again.audio[stage].flatness == pytest.approx(levels.flatness, rel=1e-3)
 
 
+@pytest.mark.system("asterisk-core-sounds-en-wav")
 def test_identical_speech_has_the_best_opinion(spoken):
     """Speech against itself gets the most that each measure gives; noise gets next to nothing."""
     clean = original(spoken[0])

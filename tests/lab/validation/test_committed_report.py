@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ai_engine_lab.engine import DEFAULT_SEED, FAULTS, load_speech
+from ai_engine_lab.engine import DEFAULT_SEED, FAULTS
 from click.testing import CliRunner
 
 from ai_engine_quality.cli import cli
@@ -37,10 +37,7 @@ def remade(placed, with_fault, monkeypatch, tmp_path):
     return done, files["markdown"].read_text()
 
 
-@pytest.mark.skipif(
-    load_speech().source != "debian-prompts",
-    reason="the report was made with Debian's asterisk-core-sounds-en-wav, which isn't installed",
-)
+@pytest.mark.system("asterisk-core-sounds-en-wav")
 def test_the_committed_report_is_the_one_that_make_validate_makes(remade):
     """Made anew, the report is the committed one to the last character: no number is stale."""
     _, text = remade

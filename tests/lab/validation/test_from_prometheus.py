@@ -16,6 +16,8 @@ from services import eventually, free_port, running_prometheus
 import ai_engine_quality as aeq
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
 
+pytestmark = pytest.mark.system("prometheus")
+
 
 @pytest.fixture(scope="module")
 def engine():

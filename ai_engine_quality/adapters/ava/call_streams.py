@@ -27,12 +27,19 @@ class Segment(NamedTuple):
     """Fillers between answers, which are no fault."""
 
 
-class SegmentMeter:
+class CallStreams:
     """Counts of one call's streams. However often it is asked, each frame is reported once."""
 
     __slots__ = (
-        "_before_answer", "_fillers", "_frames", "_idle", "_info", "_mark", "_provider", "speaking",
-    )  # fmt: skip
+        "_before_answer",
+        "_fillers",
+        "_frames",
+        "_idle",
+        "_idle_from",
+        "_info",
+        "_provider",
+        "speaking",
+    )
 
     def __init__(self) -> None:
         self.speaking = False
@@ -44,7 +51,8 @@ class SegmentMeter:
     def _adopt(self, info: Mapping[str, Any] | None) -> None:
         self._info = info
         self._frames = self._fillers = 0  # reported so far
-        self._idle = self._mark = 0
+        self._idle = 0  # fillers between answers, but for those since the last answer
+        self._idle_from = 0  # the engine's count of fillers when the last answer ended
         if self._before_answer is not None:
             self._before_answer = 0
 
@@ -70,7 +78,7 @@ class SegmentMeter:
             self.report(info, call)
             self._note_whether_heard(force=True)
             self.speaking = False
-            self._mark = _count(self._info, "underflow_events")
+            self._idle_from = _count(self._info, "underflow_events")
 
     def _note_whether_heard(self, *, force: bool = False) -> None:
         """Stop taking fillers for idle ones once a frame of the present answer was played.
@@ -86,7 +94,7 @@ class SegmentMeter:
         """Return the fillers since the end of the last answer; 0 while one is played."""
         if self.heard or not self._provider:
             return 0
-        return _count(self._info, "underflow_events") - self._mark
+        return _count(self._info, "underflow_events") - self._idle_from
 
     def _own_frames(self) -> int:
         """Return the agent's own frames that the present stream has sent."""

@@ -1,0 +1,47 @@
+"""The engine's methods that are wrapped, and the factor that each serves: the table.
+
+Every name is private to the engine and was looked up in its source, of August 2026 and of October
+2025. Beside the wraps, the timer reads ``session.turn_latencies_ms`` (latency),
+``session.audio_diagnostics`` (rms), ``active_streams`` (underflow) and ``frame_remainders``
+(codec), and two histograms are listened to: ``_TURN_RESPONSE_SECONDS`` (latency) and
+``_BARGE_REACTION_SECONDS`` (barge_in). In October 2025 so is OpenAI's ``_handle_event`` (latency).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ai_engine_quality.adapters.report import CALLS
+
+
+class EngineMethod(NamedTuple):
+    """One method of the engine, or of one of its parts."""
+
+    factor: str
+    """The factor that it serves most of all; ``calls`` is what all others rest on."""
+    part: str
+    """The engine's attribute that has the method; empty where the engine itself has it."""
+    name: str
+    arguments: tuple[str, ...]
+    """Names of its leading arguments, by which it is known to be what it was."""
+    coroutine: bool = True
+    """Whether it is an ``async def``."""
+
+    def __str__(self) -> str:
+        return f"{self.part}.{self.name}" if self.part else self.name
+
+
+_COORDINATOR, _STREAMS = "conversation_coordinator", "streaming_playback_manager"
+
+CALL_STARTS = EngineMethod(CALLS, _COORDINATOR, "register_call", ("session",))
+HANG_UP = EngineMethod("latency", "", "_cleanup_call", ("channel_or_call_id",))
+CALL_ENDS = EngineMethod(CALLS, "session_store", "remove_call", ("call_id",))
+CALL_FORGOTTEN = EngineMethod(CALLS, _COORDINATOR, "unregister_call", ("call_id",))
+PROVIDER_EVENT = EngineMethod("underflow", "", "on_provider_event", ("event",))
+STREAM_ENDS = EngineMethod("underflow", _STREAMS, "_cleanup_stream", ("call_id", "stream_id"))
+PROVIDERS_MADE = EngineMethod("latency", "", "_load_providers", ())
+FALLBACK = EngineMethod("fallback", _STREAMS, "_record_fallback", ("call_id", "reason"))
+BARGE_IN = EngineMethod("barge_in", "", "_apply_barge_in_action", ("call_id",))
+FORMATS_COMPARED = EngineMethod(
+    "codec", "", "_resolve_stream_targets", ("session", "provider_name"), coroutine=False
+)

@@ -1,0 +1,67 @@
+"""What providers tell the engine: the agent's audio, and the ends of the caller's turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ai_engine_quality.adapters.ava.calls import ObservedCall
+from ai_engine_quality.adapters.ava.context import EngineContext
+from ai_engine_quality.adapters.ava.levels import LevelObserver
+from ai_engine_quality.adapters.ava.streams import StreamObserver
+from ai_engine_quality.adapters.ava.turns import TurnObserver
+
+CALLER_SPOKE = frozenset({"UserStoppedSpeaking", "ConversationText", "transcript"})
+"""Events after which the caller waits for an answer."""
+
+
+class ProviderEventObserver:
+    """Hands each event of a provider to whom it concerns."""
+
+    def __init__(
+        self,
+        context: EngineContext,
+        streams: StreamObserver,
+        turns: TurnObserver,
+        levels: LevelObserver,
+    ) -> None:
+        self._context = context
+        self._streams = streams
+        self._turns = turns
+        self._levels = levels
+
+    def provider_event(self, event: Mapping[str, Any]) -> None:
+        """Take an event on its way to the engine."""
+        kind = event.get("type")
+        if kind == "AgentAudio":
+            call = self._context.call(event.get("call_id"))
+            if call is not None and event.get("data"):
+                self._agent_audio(call, event)
+        elif kind == "AgentAudioDone":
+            call = self._context.call(event.get("call_id"))
+            if call is not None:
+                self._streams.answer_ends(call)
+        elif kind in CALLER_SPOKE and _by_caller(event):
+            call = self._context.call(event.get("call_id"))
+            self._turns.caller_finished(call or self._only_call())
+
+    def _agent_audio(self, call: ObservedCall, event: Mapping[str, Any]) -> None:
+        if not call.streams.heard and self._streams.answer_goes_on(call):
+            self._turns.answer_begins(call)
+        if call.levels.wants_provider_audio:
+            self._levels.take_provider_audio(call, event)
+
+    def _only_call(self) -> ObservedCall | None:
+        """Return the call of the provider whose events name none; it has one call at a time."""
+        providers = self._context.providers().values()
+        found = (self._context.call(getattr(each, "call_id", None)) for each in providers)
+        known = [call for call in found if call is not None]
+        return known[0] if len(known) == 1 else None
+
+
+def _by_caller(event: Mapping[str, Any]) -> bool:
+    """Return whether an event tells of the caller's own words, and not of the agent's."""
+    if event.get("type") == "UserStoppedSpeaking":
+        return True
+    words = event.get("text") or event.get("content")
+    return event.get("role", "user") == "user" and bool(words) and words != "..."

@@ -1,0 +1,60 @@
+"""What is played to the caller: streams of frames and fillers, and falls to playing a file."""
+
+from __future__ import annotations
+
+import structlog
+
+from ai_engine_quality.adapters.ava.calls import ObservedCall
+from ai_engine_quality.adapters.ava.context import EngineContext
+
+_log = structlog.get_logger("ai_engine_quality")
+
+
+class StreamObserver:
+    """Reports the frames and fillers of each call's streams, and its fallbacks."""
+
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self.reads_fallback_count = False
+        """Whether fallbacks are read from the session at the end, for want of a better way."""
+
+    def count(self, call: ObservedCall) -> None:
+        """Report what was sent since the last time."""
+        call.streams.report(self._context.stream(call.call_id), call.handle)
+
+    def stream_ends(self, call_id: str, _stream_id: str) -> ObservedCall | None:
+        """Count a stream before the engine forgets it, whichever stream it was asked to end."""
+        call = self._context.call(call_id)
+        if call is not None:
+            self.count(call)
+        return call
+
+    def stream_ended(
+        self, call: ObservedCall | None, _result: object, call_id: str, _stream_id: str
+    ) -> None:
+        """Count what the engine sent while it cleaned the stream up."""
+        if call is None or not call.handle.live or self._context.stream(call_id) is not None:
+            return
+        self.count(call)
+        segment = call.streams.stream_ended(call.handle)
+        if segment is not None:
+            _log.debug("quality_segment_ended", call_id=call_id, **segment._asdict())
+
+    def answer_goes_on(self, call: ObservedCall) -> bool:
+        """Take audio of the provider's; return whether it is the first of an answer."""
+        return call.streams.answer_goes_on(self._context.stream(call.call_id), call.handle)
+
+    def answer_ends(self, call: ObservedCall) -> None:
+        """Take the end of the provider's answer."""
+        call.streams.answer_ends(self._context.stream(call.call_id), call.handle)
+
+    def fell_back(self, call_id: str, reason: str) -> None:
+        """Report a fall from streaming to playing a file."""
+        if (call := self._context.call(call_id)) is not None:
+            call.handle.fallback(reason)
+
+    def read_fallback_count(self, call: ObservedCall) -> None:
+        """Report the session's own count of fallbacks, where nothing else tells of them."""
+        if self.reads_fallback_count:
+            for _ in range(int(getattr(call.session, "streaming_fallback_count", 0) or 0)):
+                call.handle.fallback("unknown")

@@ -1,0 +1,180 @@
+"""What the Makefile runs: its list of targets, and how packages are installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from debian import BRINGS, needs
+
+ROOT = Path(__file__).parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+class TestHelp:
+    def said(self, *arguments):
+        done = subprocess.run(
+            ["make", "--no-print-directory", *arguments],  # noqa: S607 - whichever make there is
+            capture_output=True, text=True, check=True, cwd=ROOT,
+        )  # fmt: skip
+        return done.stdout
+
+    def test_make_alone_says_what_can_be_made(self):
+        """Without a target, nothing is made: the list is printed."""
+        assert self.said() == self.said("help")
+
+    def test_every_target_with_words_is_listed_with_them(self):
+        """Each target that has a ``##`` is in the list, with what stands there."""
+        listed = dict(re.findall(r"^  make ([\w-]+) +(.+)$", self.said("help"), re.MULTILINE))
+        assert listed == dict(re.findall(r"^([\w-]+):.*?## (.+)$", MAKEFILE, re.MULTILINE))
+        assert {"help", "demo", "test", "unit", "lint", "docs", "lock", "pictures"} <= set(listed)
+
+    def test_every_target_without_words_is_a_step_of_another(self):
+        """A target that the list leaves out is one that another target needs."""
+        phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE)[1]
+        names = set(phony.replace("\\\n", " ").split())
+        listed = set(re.findall(r"^([\w-]+):.*?## ", MAKEFILE, re.MULTILINE))
+        assert listed <= names
+        for name in names - listed:
+            assert re.search(rf"(^[^#\n]*:[^#\n]*|MAKE.*|\\\n.*) {name}\b", MAKEFILE, re.MULTILINE)
+
+
+APT = """\
+#!/bin/sh
+echo "apt-get $*" >>"$HERE/said"
+[ "$1" = install ] || exit 0
+"$ROOT/usr/sbin/policy-rc.d" prometheus start; echo "policy $?" >>"$HERE/said"
+touch "$ROOT/etc/init.d/prometheus" "$ROOT/lib/systemd/system/prometheus.service"
+[ ! -e "$HERE/fails" ]
+"""
+"""An apt-get that says what it is asked, asks whether a service may start, and brings one."""
+
+DPKG_QUERY = """\
+#!/bin/sh
+for last in "$@"; do :; done
+[ "$last" != there ] || echo installed
+"""
+"""Knows one package as installed: there."""
+
+SAYS = '#!/bin/sh\necho "$(basename "$0") $*" >>"$HERE/said"\n'
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Return a function that runs need-debian on a machine of its own, and gives what happened.
+
+    The programs that would change this machine are replaced by ones that say what they are asked.
+    """
+    root = tmp_path / "root"
+    for folder in ("usr/sbin", "etc/init.d", "lib/systemd/system"):
+        (root / folder).mkdir(parents=True)
+    (root / "etc" / "init.d" / "cron").touch()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    said = tmp_path / "said"
+    for name, text in {
+        "apt-get": APT,
+        "systemctl": SAYS,
+        "update-rc.d": SAYS,
+        "sudo": '#!/bin/sh\nshift\nexec "$@"\n',
+        "dpkg-query": DPKG_QUERY,
+    }.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+
+    def run(*arguments):
+        environment = {
+            **os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "HERE": str(tmp_path),
+            "ROOT": str(root), "NEED_DEBIAN_ROOT": str(root),
+        }  # fmt: skip
+        done = subprocess.run(
+            ["/bin/sh", str(ROOT / "tools" / "need-debian"), *arguments],
+            capture_output=True, text=True, check=False, env=environment,
+        )  # fmt: skip
+        return done, said.read_text().splitlines() if said.exists() else []
+
+    return run
+
+
+class TestDebianPackages:
+    def test_what_is_installed_is_named_before(self, machine):
+        """The packages' names are printed, and those that are there already are left alone."""
+        done, said = machine("there", "prometheus", "--", "false")
+        assert done.returncode == 0
+        assert done.stderr == (
+            "installing Debian packages, and starting no service of theirs: prometheus\n"
+        )
+        assert "apt-get install -y -qq --no-install-recommends prometheus" in said
+
+    def test_nothing_is_installed_where_the_check_passes(self, machine):
+        """Where all is there, nothing is said or done."""
+        done, said = machine("prometheus", "--", "true")
+        assert (done.returncode, done.stderr, said) == (0, "", [])
+
+    def test_no_service_is_started_now_or_at_the_next_boot(self, machine, tmp_path):
+        """While packages are installed no service may start; a new one is disabled, others not."""
+        _, said = machine("prometheus", "--", "false")
+        assert "policy 101" in said
+        assert "systemctl disable prometheus" in said
+        assert "update-rc.d prometheus disable" in said
+        assert not [line for line in said if "cron" in line]
+        assert list((tmp_path / "root" / "usr" / "sbin").iterdir()) == []
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_the_machines_own_policy_comes_back(self, machine, tmp_path, fails):
+        """A policy for services that was there before is there again, whatever apt-get does."""
+        own = tmp_path / "root" / "usr" / "sbin" / "policy-rc.d"
+        own.write_text("#!/bin/sh\nexit 0\n")
+        own.chmod(0o755)
+        if fails:
+            (tmp_path / "fails").touch()
+        done, said = machine("prometheus", "--", "false")
+        assert (done.returncode == 0) is not fails
+        assert "policy 101" in said
+        assert own.read_text() == "#!/bin/sh\nexit 0\n"
+        assert list(own.parent.iterdir()) == [own]
+
+    @pytest.mark.parametrize(
+        ("option", "code", "words"),
+        [
+            ([], 1, "please run: sudo apt-get install prometheus"),
+            (["--optional"], 0, "going on without"),
+        ],
+    )
+    def test_what_can_not_be_installed_is_said(self, machine, tmp_path, option, code, words):
+        """Without the package, the command to run is named; an optional one ends well."""
+        (tmp_path / "fails").touch()
+        done, _ = machine(*option, "prometheus", "--", "false")
+        assert (done.returncode, words in done.stderr) == (code, True)
+
+
+class TestTestsThatNeedPackages:
+    @pytest.mark.parametrize("package", BRINGS)
+    @pytest.mark.parametrize(
+        ("ci", "outcome"), [("", pytest.skip), ("false", pytest.skip), ("true", pytest.fail)]
+    )
+    def test_without_its_package_a_test_is_skipped_or_in_ci_fails(
+        self, monkeypatch, tmp_path, package, ci, outcome
+    ):
+        """The reason is the command that installs what is missing."""
+        monkeypatch.setenv("CI", ci)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setitem(BRINGS, package, (*BRINGS[package], "what-nobody-has"))
+        with pytest.raises(outcome.Exception, match=f"apt-get install .* {package}$"):
+            needs(package)
+
+    def test_make_test_installs_each_of_them(self):
+        """Every package that a test names is one that the Makefile installs before the tests."""
+        installed = set(re.findall(r"need-debian (?:--optional )?(.*?) --", MAKEFILE))
+        assert set(BRINGS) <= set(" ".join(installed).split())
+
+    def test_each_module_that_asks_for_a_program_is_marked(self):
+        """A module that runs a program of a package says which: `make unit` leaves it out."""
+        asks = re.compile(r"\bprogram\(|\brunning_prometheus\(|\bStack\(")
+        files = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+        asking = [path for path in files if asks.search(path.read_text())]
+        assert len(asking) > 8
+        assert [p.name for p in asking if "pytest.mark.system(" not in p.read_text()] == []
