@@ -55,7 +55,7 @@ ECHO_SHARE = 0.2
 ECHO_BLOCK_SECONDS = 0.3
 """Echo comes back within one to two of these."""
 
-FALL_SECONDS = 0.016
+FALL_SECONDS = 0.012
 """Speech falls by a dB in so many seconds where words end, measured on telephone prompts: so much
 longer they last than noise lets hear."""
 
