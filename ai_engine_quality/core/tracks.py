@@ -55,7 +55,7 @@ ECHO_SHARE = 0.2
 ECHO_BLOCK_SECONDS = 0.3
 """Echo comes back within one to two of these."""
 
-FALL_SECONDS = 0.016
+FALL_SECONDS = 0.012
 """Speech falls by a dB in so many seconds where words end, measured on telephone prompts: so much
 longer they last than noise lets hear."""
 
@@ -146,6 +146,7 @@ class CallerTrack:
         if self.first_at is None:
             self.first_at = at - seconds
             self._media = at - seconds
+            self._base = 0.0
         elif level == self._level and level > SILENT_RMS and self._doubled(at, seconds):
             return
         elif at - self.last_at > STALL_SECONDS and at - self.last_at > 3 * seconds:
@@ -159,12 +160,14 @@ class CallerTrack:
         media = self._media
         self._media = media + seconds
         offset = at - self._media
-        if offset <= self._base:
-            self._base, self._behind = offset, 0
+        late = offset - self._base
+        if late <= JITTER_SECONDS:
+            self._base += late if late < 0 else 0.01 * late
+            self._behind = 0
         elif pace < seconds * CLUMPED:
             offset = self._base  # it was held up on the way
         else:
-            self._fall_behind(offset)
+            self._fall_behind(late)
         if level > self.loudest:  # noqa: PLR1730  # twice as fast as max()
             self.loudest = level
         echo = self._agent.loudest_near(at)
@@ -204,14 +207,14 @@ class CallerTrack:
         self._last_pace = 0.0
         return True
 
-    def _fall_behind(self, offset: float) -> None:
+    def _fall_behind(self, late: float) -> None:
         """Take note of a frame that comes later than its place in the audio tells.
 
         It is late, and others will catch up; or some were lost, and none will.
         """
-        late = offset - self._base
-        self._behind = self._behind + 1 if late > JITTER_SECONDS else 0
-        self._base += late if self._behind >= LOST_AFTER_FRAMES else 0.01 * late
+        self._behind += 1
+        if self._behind >= LOST_AFTER_FRAMES:
+            self._base += late
 
     def _start(self, seconds: float) -> None:
         self._speaking = True
