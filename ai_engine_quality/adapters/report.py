@@ -21,11 +21,20 @@ class FactorReport:
     """Where it is read, and what is known to be missing; empty where it isn't live."""
     why_not: str = ""
     """Empty where it is live."""
+    clock: str = "told"
+    """``heard`` at the engine's edge, or ``told`` by the engine, where nothing can be heard."""
 
     @classmethod
     def not_live(cls, why: str) -> Self:
         """Return the report on a factor that isn't observed."""
         return cls(live=False, how="", why_not=why)
+
+    def or_heard(self, sound: FactorReport) -> FactorReport:
+        """Return the report of a factor that is heard where ``sound`` is live, else told."""
+        if not sound.live:
+            return self
+        told = f"; where that can't be heard, {self.how}" if self.live else ""
+        return FactorReport(live=True, how=f"heard: {sound.how}{told}", clock="heard")
 
     def __str__(self) -> str:
         return f"live: {self.how}" if self.live else f"not live: {self.why_not}"

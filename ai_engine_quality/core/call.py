@@ -387,7 +387,7 @@ def _as_heard(told: dict[str, Any], heard: Heard) -> dict[str, Any]:
         for name, found in values.items():
             fields[name] = tuple(round(value, 3) for value in found.exact) if found else None
         fields["binned"] = {name: found.bins() for name, found in values.items() if found}
-    if heard.hole_seconds is not None and (heard.holes_known or heard.holes):
+    if heard.hole_seconds is not None and heard.holes_known:
         factors.append("underflow")
         fields["underflows"] = round(heard.hole_seconds / FRAME_SECONDS)
         fields["underflow_episodes"] = heard.holes

@@ -76,8 +76,8 @@ class Attachment:
         self._detached = True
         left = self._observer.stop()
         _attached.pop(id(self.engine), None)
-        for factor in self._report:
-            self.monitor.hook_live(factor, live=False)
+        for factor, report in self._report.items():
+            self.monitor.hook_live(factor, live=False, clock=report.clock)
         if left:
             _log.warning("quality_wraps_left", left=[str(wrap) for wrap in left])
         if self._shares_monitor:
@@ -91,7 +91,7 @@ class Attachment:
             audio_transport=engine_facts.audio_transport(self.engine),
         )
         for factor, report in self._report.items():
-            self.monitor.hook_live(factor, live=report.live)
+            self.monitor.hook_live(factor, live=report.live, clock=report.clock)
         missing = {name: report.why_not for name, report in self._report.items() if not report.live}
         live = [name for name in self._report if name not in missing]
         level = _log.warning if missing else _log.info

@@ -30,13 +30,16 @@ class CallLevels:
         self.wants_provider_audio = False
         """Whether the provider's next audio should be checked, since none waits to be played."""
 
-    def take_levels(self, diagnostics: object, call: CallHandle, seconds: float) -> None:
+    def take_levels(
+        self, diagnostics: object, call: CallHandle, seconds: float, *, at_edge: bool = True
+    ) -> None:
         """Report the levels that the engine has measured anew since the last time.
 
         Args:
             diagnostics: The session's ``audio_diagnostics``: stage to its last measurement.
             call: Whom to report to.
             seconds: How much audio each of them stands for.
+            at_edge: Whether those at the engine's edge are wanted, or come frame by frame.
         """
         if not isinstance(diagnostics, dict):
             return
@@ -44,7 +47,7 @@ class CallLevels:
             # The engine makes a new record for each frame; the same one is an old frame's.
             if type(level) is dict and level is not self._levels.get(stage) and "rms" in level:
                 self._levels[stage] = level
-                if self._is_stage(stage):
+                if self._is_stage(stage) and (at_edge or not stage.startswith("transport")):
                     call.audio_level(stage, level["rms"], seconds=seconds)
 
     def _is_stage(self, stage: str) -> bool:

@@ -125,12 +125,13 @@ class CallStreams:
             call.underflow(segment.fillers - self._fillers)
             self._fillers = segment.fillers
 
-    def stream_ended(self, call: CallHandle) -> Segment | None:
+    def stream_ended(self, call: CallHandle, *, fillers_are_counted: bool) -> Segment | None:
         """Return what the stream that has ended sent, and report that it was counted, if only 0."""
         segment = self.segment()
         if segment is not None:
             call.frames_sent(0)
-            call.underflow(0)
+            if fillers_are_counted:
+                call.underflow(0)
         return segment
 
     def segment(self) -> Segment | None:

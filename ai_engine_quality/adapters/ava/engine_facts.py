@@ -52,6 +52,21 @@ def session_has(engine: Any, attribute: str) -> bool | None:
     return None if fields is None else attribute in fields
 
 
+def fillers_are_counted(engine: Any) -> bool:
+    """Return whether the engine plays, and counts, a filler where an answer's audio is missing.
+
+    Today's engine waits ``provider_grace_ms`` for it first, and plays none when the last frame is
+    ``max_filler_idle_ms`` ago: with a grace of 500 ms, as its examples have it, and 400 ms, it
+    plays none ever. That of October 2025 waited 60 ms at most.
+    """
+    manager = getattr(engine, "streaming_playback_manager", None)
+    idle = getattr(manager, "max_filler_idle_ms", None)
+    grace = getattr(manager, "provider_grace_ms", None)
+    if not isinstance(idle, (int, float)) or not isinstance(grace, (int, float)):
+        return True
+    return grace < idle
+
+
 def audio_transport(engine: Any) -> str:
     """Return ``audiosocket`` or ``rtp``; the engine calls the latter ``externalmedia``."""
     transport = str(getattr(getattr(engine, "config", None), "audio_transport", None) or "unknown")

@@ -34,15 +34,35 @@ class _Factors:
             why = f"no call is known without its start: {calls.why_not}"
             return {CALLS: calls, **dict.fromkeys(FACTORS, FactorReport.not_live(why))}
         events = self._wrapped(methods.PROVIDER_EVENT, before=self._observer.events.provider_event)
+        sound = self._sound()
         return {
             CALLS: calls,
-            "latency": self._latency(events),
-            "underflow": self._underflow(events),
+            "latency": self._latency(events).or_heard(sound),
+            "underflow": self._underflow(events).or_heard(sound if events.live else events),
             "fallback": self._fallback(),
-            "barge_in": self._barge_in(),
+            "barge_in": self._barge_in().or_heard(sound),
             "codec": self._codec(),
             "rms": self._levels(),
         }
+
+    def _sound(self) -> FactorReport:
+        """Let the ear have both tracks, where each frame of them passes what can be wrapped."""
+        sound = self._observer.sound
+        sent = self._wrapped(methods.SOUND, after=sound.measured)
+        if not sent.live:
+            return sent
+        self._observer.levels.at_edge = False
+        transport = engine_facts.audio_transport(self._engine)
+        if transport == "audiosocket":
+            return FactorReport(live=True, how=f"each frame of both tracks, by {sent.how}")
+        if transport != "rtp":
+            return FactorReport.not_live(f"the caller's frames over {transport} aren't seen")
+        received = self._wrapped(methods.RTP_SOUND, before=sound.received)
+        if not received.live:
+            received = self._wrapped(methods.RTP_SOUND_2025, before=sound.received_from)
+        if not received.live:
+            return received
+        return FactorReport(live=True, how=f"each frame, by {sent.how} and {received.how}")
 
     def _calls(self) -> FactorReport:
         lifecycle = self._observer.lifecycle

@@ -16,6 +16,8 @@ class LevelObserver:
     def __init__(self, context: EngineContext) -> None:
         self._context = context
         self._noise = NoiseChecks()
+        self.at_edge = True
+        """Whether levels at the engine's edge are polled; else each frame's comes by itself."""
 
     def take(self, call: ObservedCall, seconds: float) -> None:
         """Take the levels that the engine has measured, and a frame that waits to be played.
@@ -27,7 +29,7 @@ class LevelObserver:
         if call.transferred_at is not None or call.hang_up is not None:
             return
         diagnostics = getattr(call.session, "audio_diagnostics", None)
-        call.levels.take_levels(diagnostics, call.handle, seconds)
+        call.levels.take_levels(diagnostics, call.handle, seconds, at_edge=self.at_edge)
         info, waiting = self._context.stream(call.call_id), self._context.waiting_audio()
         if info is not None and waiting is not None:
             audio = waiting.get(call.call_id)

@@ -40,6 +40,15 @@ CALL_FORGOTTEN = EngineMethod(CALLS, _COORDINATOR, "unregister_call", ("call_id"
 PROVIDER_EVENT = EngineMethod("underflow", "", "on_provider_event", ("event",))
 STREAM_ENDS = EngineMethod("underflow", _STREAMS, "_cleanup_stream", ("call_id", "stream_id"))
 PROVIDERS_MADE = EngineMethod("latency", "", "_load_providers", ())
+SOUND = EngineMethod(
+    "rms",
+    "",
+    "_update_audio_diagnostics",
+    ("session", "stage", "audio_bytes", "encoding", "sample_rate"),
+    coroutine=False,
+)
+RTP_SOUND = EngineMethod("latency", "", "_on_rtp_audio", ("caller_channel_id", "ssrc", "pcm_16k"))
+RTP_SOUND_2025 = EngineMethod("latency", "", "_on_rtp_audio", ("ssrc", "pcm_16k"))
 FALLBACK = EngineMethod("fallback", _STREAMS, "_record_fallback", ("call_id", "reason"))
 BARGE_IN = EngineMethod("barge_in", "", "_apply_barge_in_action", ("call_id",))
 FORMATS_COMPARED = EngineMethod(

@@ -16,6 +16,7 @@ from ai_engine_quality.adapters.ava.levels import LevelObserver
 from ai_engine_quality.adapters.ava.lifecycle import LifecycleObserver
 from ai_engine_quality.adapters.ava.provider_events import ProviderEventObserver
 from ai_engine_quality.adapters.ava.realtime import RealtimeObserver
+from ai_engine_quality.adapters.ava.sound import SoundObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.ava.turns import TurnObserver
 from ai_engine_quality.adapters.taps import Taps
@@ -40,7 +41,10 @@ class EngineObserver:
         self.levels = LevelObserver(self.context)
         self.barge_ins = BargeInObserver(self.context, self.taps)
         self.formats = FormatObserver(self.context)
-        self.events = ProviderEventObserver(self.context, self.streams, self.turns, self.levels)
+        self.sound = SoundObserver(self.context, self.wraps)
+        self.events = ProviderEventObserver(
+            self.context, self.streams, self.turns, self.levels, self.sound
+        )
         self.realtime = RealtimeObserver(self.context, self.turns, self.wraps)
         self.lifecycle = LifecycleObserver(
             self.context,
@@ -71,6 +75,7 @@ class EngineObserver:
             self.lifecycle.note_hang_up,
             self.lifecycle.note_transfer,
             self.lifecycle.note_names,
+            self.sound.find_pacer,
             self.turns.pick_up,
             self.streams.count,
             lambda call: self.levels.take(call, seconds),

@@ -8,6 +8,7 @@ from typing import Any
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.ava.levels import LevelObserver
+from ai_engine_quality.adapters.ava.sound import SoundObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.ava.turns import TurnObserver
 
@@ -24,11 +25,13 @@ class ProviderEventObserver:
         streams: StreamObserver,
         turns: TurnObserver,
         levels: LevelObserver,
+        sound: SoundObserver,
     ) -> None:
         self._context = context
         self._streams = streams
         self._turns = turns
         self._levels = levels
+        self._sound = sound
 
     def provider_event(self, event: Mapping[str, Any]) -> None:
         """Take an event on its way to the engine."""
@@ -41,6 +44,7 @@ class ProviderEventObserver:
             call = self._context.call(event.get("call_id"))
             if call is not None:
                 self._streams.answer_ends(call)
+                self._sound.answer_complete(call)
         elif kind in CALLER_SPOKE and _by_caller(event):
             call = self._context.call(event.get("call_id"))
             self._turns.caller_finished(call or self._only_call())
@@ -48,6 +52,7 @@ class ProviderEventObserver:
     def _agent_audio(self, call: ObservedCall, event: Mapping[str, Any]) -> None:
         if not call.streams.heard and self._streams.answer_goes_on(call):
             self._turns.answer_begins(call)
+        self._sound.given(call, event)
         if call.levels.wants_provider_audio:
             self._levels.take_provider_audio(call, event)
 

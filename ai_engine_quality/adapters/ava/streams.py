@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from ai_engine_quality.adapters.ava import engine_facts
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 
@@ -36,7 +37,8 @@ class StreamObserver:
         if call is None or not call.handle.live or self._context.stream(call_id) is not None:
             return
         self.count(call)
-        segment = call.streams.stream_ended(call.handle)
+        counted = engine_facts.fillers_are_counted(self._context.engine)
+        segment = call.streams.stream_ended(call.handle, fillers_are_counted=counted)
         if segment is not None:
             _log.debug("quality_segment_ended", call_id=call_id, **segment._asdict())
 
