@@ -1,0 +1,1 @@
+"""What tests the library from outside: stand-ins, callers, and the truth at the caller's end."""
