@@ -126,8 +126,17 @@ class Places:
     rtp_last: int
 
 
-def configuration(provider: Provider, transport: Transport, places: Places) -> dict[str, Any]:
-    """Return the engine's configuration: that of its golden files, with addresses of our own."""
+def configuration(
+    provider: Provider, transport: Transport, places: Places, *, pacer: bool = False
+) -> dict[str, Any]:
+    """Return the engine's configuration: that of its golden files, with addresses of our own.
+
+    Args:
+        provider: The only one.
+        transport: By which the caller's audio comes.
+        places: The stand-ins' addresses, and the engine's.
+        pacer: Whether its own pacer of OpenAI's audio is on.
+    """
     profile = "lab_24k" if provider == "openai_realtime" else "lab_ulaw_8k"
     agent = {
         "greeting": "Hello, how can I help you today?",
@@ -176,7 +185,7 @@ def configuration(provider: Provider, transport: Transport, places: Places) -> d
             "sample_rate": 8_000,
         },
         "profiles": _profiles(profile),
-        "providers": {provider: _provider(provider, places)},
+        "providers": {provider: _provider(provider, places, pacer=pacer)},
     }
 
 
@@ -200,7 +209,7 @@ def _profiles(chosen: str) -> dict[str, Any]:
     }
 
 
-def _provider(provider: Provider, places: Places) -> dict[str, Any]:
+def _provider(provider: Provider, places: Places, *, pacer: bool) -> dict[str, Any]:
     common = {"enabled": True, "greeting": "Hello, how can I help you today?"}
     if provider == "deepgram":
         return common | {
@@ -220,7 +229,7 @@ def _provider(provider: Provider, places: Places) -> dict[str, Any]:
         "api_version": "ga",
         "model": "gpt-realtime",
         "voice": "alloy",
-        "egress_pacer_enabled": True,
+        "egress_pacer_enabled": pacer,
         "egress_pacer_warmup_ms": 320,
         "input_encoding": "ulaw",
         "input_sample_rate_hz": 8_000,

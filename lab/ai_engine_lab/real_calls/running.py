@@ -46,6 +46,7 @@ class Run:
 
     provider: Provider
     transport: Transport
+    pacer: bool = False
     recordings: list[CallRecording] = field(default_factory=list)
     records: Path | None = None
     worst_loop_lag: float = 0.0
@@ -58,9 +59,16 @@ class Run:
 class Rig:
     """An engine with the stand-ins around it."""
 
-    def __init__(self, provider: Provider, transport: Transport, process: EngineProcess) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        transport: Transport,
+        process: EngineProcess,
+        *,
+        pacer: bool = False,
+    ) -> None:
         self.process = process
-        self.run = Run(provider, transport, records=process.records)
+        self.run = Run(provider, transport, pacer, records=process.records)
         self.asterisk = Asterisk()
         self._deepgram = ProviderServer(deepgram.PATH, DeepgramSession)
         self._openai = ProviderServer(openai_realtime.PATH, OpenAISession)
@@ -87,7 +95,9 @@ class Rig:
             rtp_first=rtp,
             rtp_last=rtp + RTP_PORTS - 1,
         )
-        config = configuration(self.run.provider, self.run.transport, places)
+        config = configuration(
+            self.run.provider, self.run.transport, places, pacer=self.run.pacer
+        )
         await self.process.start(config, places)
         await self._until_ready()
         self._watch = asyncio.create_task(self._watch_loop())

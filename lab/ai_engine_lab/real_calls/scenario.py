@@ -114,6 +114,8 @@ class Scenario:
     mute: bool = False
     """Whether the caller's track carries silence only."""
     line: LineFault = field(default=LineFault())
+    pacer: bool = False
+    """Whether the engine's own pacer for OpenAI is on, as in its golden file."""
 
     @property
     def alone(self) -> bool:

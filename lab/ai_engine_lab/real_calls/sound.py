@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import wave
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -95,7 +94,10 @@ def trimmed(sound: Sound, threshold: float = AUDIBLE) -> Sound:
     return sound[audible[0] * FRAME : (audible[-1] + 1) * FRAME]
 
 
-def speech(names: Iterable[str], level: float, *, speed: float = 1.0, gap: float = 0.12) -> Sound:
+@functools.lru_cache(maxsize=256)
+def speech(
+    names: tuple[str, ...], level: float, *, speed: float = 1.0, gap: float = 0.12
+) -> Sound:
     """Return prompts one after the other, in whole frames.
 
     Args:
