@@ -1,8 +1,8 @@
 """A stand-in for Asterisk: its REST interface, its events, and the media channels.
 
 It speaks what the engine asks of ARI (docs.asterisk.org, "Asterisk REST Interface"): channels,
-bridges, variables, external media, playbacks; and sends StasisStart, StasisEnd, ChannelDestroyed and
-PlaybackFinished by WebSocket. What it doesn't know is answered with 404 and listed in
+bridges, variables, external media, playbacks; and sends StasisStart, StasisEnd, ChannelDestroyed
+and PlaybackFinished by WebSocket. What it doesn't know is answered with 404 and listed in
 :attr:`Asterisk.unknown`.
 """
 
@@ -119,7 +119,7 @@ class Asterisk:
             recording = channel.caller.recording
             recording.ended_at = time.monotonic()
             recording.ended_by = "engine" if by == "engine" else "caller"
-            channel.caller.hung_up.set()
+            channel.caller.end()
         await self._close_line(channel)
         await self.send({"type": "StasisEnd", "channel": channel.to_json()})
         await self.send(
@@ -292,7 +292,7 @@ class Asterisk:
 
     # --- media channels -------------------------------------------------------------------------
 
-    async def _originate(self, _: _Parts, arguments: _Arguments) -> web.Response:
+    async def _originate(self, __: _Parts, arguments: _Arguments) -> web.Response:
         technology, _, rest = str(arguments.get("endpoint", "")).partition("/")
         if technology != "AudioSocket":
             return _not_found(f"no {technology} endpoints here")
@@ -305,7 +305,7 @@ class Asterisk:
         self._spawn(self._connect(channel, line))
         return web.json_response(channel.to_json())
 
-    async def _external_media(self, _: _Parts, arguments: _Arguments) -> web.Response:
+    async def _external_media(self, __: _Parts, arguments: _Arguments) -> web.Response:
         host, _, port = str(arguments.get("external_host", "")).rpartition(":")
         line = RtpLine(host, int(port))
         channel = self._media_channel(f"UnicastRTP/{host}:{port}-0x{next(self._numbers):08x}")
@@ -345,6 +345,3 @@ def _matches(pattern: str, parts: _Parts) -> bool:
 
 def _not_found(message: str) -> web.Response:
     return web.json_response({"message": message}, status=404)
-
-
-

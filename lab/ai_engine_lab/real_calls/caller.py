@@ -31,6 +31,7 @@ class Caller:
         self.turn = -1
         """Index of the turn that is being, or was last, spoken."""
         self.hung_up = asyncio.Event()
+        self._said = asyncio.Event()
         self._random = np.random.default_rng(seed)
         self._words: deque[sound.Sound] = deque()
         self._utterance: Utterance | None = None
@@ -50,6 +51,8 @@ class Caller:
         if self._words and self._utterance is not None:
             frame = self._words.popleft()
             self._utterance.frame_times.append(at)
+            if not self._words:
+                self._said.set()
         frame = self._as_picked_up(frame)
         self.recording.sent.append(TimedSound(at, frame))
         return frame
@@ -92,17 +95,22 @@ class Caller:
             if self.hung_up.is_set():
                 return
             self._say(index, turn)
-            while self.speaking and not self.hung_up.is_set():
-                await asyncio.sleep(LOOK)
+            await self._said.wait()
         await self._wait(self.scenario.ending)
 
     def _say(self, index: int, turn: Turn) -> None:
         words = sound.speech(turn.prompts, self.scenario.caller_level, speed=CALLER_SPEED)
-        kind = "interruption" if turn.interruption else "turn"
-        self._utterance = Utterance(index, words, kind)
+        self._utterance = Utterance(index, words, "interruption" if turn.interruption else "turn")
         self.recording.utterances.append(self._utterance)
         self.turn = index
+        self._said.clear()
         self._words.extend(words.reshape(-1, sound.FRAME))
+
+    def end(self) -> None:
+        """The call is over: say nothing more."""
+        self._words.clear()
+        self.hung_up.set()
+        self._said.set()
 
     async def _wait(self, cue: Cue) -> None:
         begun = time.monotonic()

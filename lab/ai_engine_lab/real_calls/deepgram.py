@@ -1,7 +1,8 @@
 """A stand-in for Deepgram's voice agent (developers.deepgram.com, "Voice Agent API").
 
-Settings in, SettingsApplied out; binary u-law of 8 kHz both ways; UserStartedSpeaking as soon as the
-caller is heard, ConversationText when the turn is over, AgentAudioDone when an answer is complete.
+Settings in, SettingsApplied out; binary u-law of 8 kHz both ways; UserStartedSpeaking as soon as
+the caller is heard, ConversationText when the turn is over, AgentAudioDone when an answer is
+complete.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The unedited engine: its environment, its configuration, and its process.
 
-The engine's tree is copied into the output folder as it is, since it reads its configuration from a
-fixed place in its own tree; only that configuration is this project's. It gets an environment of its
-own, with the requirements of the engine's own list that calls need, and this library.
+The engine's tree is copied into the output folder as it is, since it reads its configuration from
+a fixed place in its own tree; only that configuration is this project's. It gets an environment of
+its own, with the requirements of the engine's own list that calls need, and this library.
 """
 
 from __future__ import annotations

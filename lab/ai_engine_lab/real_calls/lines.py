@@ -73,7 +73,7 @@ class Line(abc.ABC):
             await self.send(caller.speak(due))
             number += 1
 
-    async def before_frame(self, caller: Caller, seconds: float) -> None:
+    async def before_frame(self, caller: Caller, seconds: float) -> None:  # noqa: B027  # most don't
         """Do what a fault of the line does before a frame.
 
         Args:
@@ -164,7 +164,7 @@ class RtpLine(Line, asyncio.DatagramProtocol):
         self._ssrc = random.getrandbits(32)
         self._sequence = random.getrandbits(15)
         self._timestamp = random.getrandbits(30)
-        self._random = random.Random(port)
+        self._random = random.Random(port)  # noqa: S311  # which packets are lost
 
     async def open(self) -> None:
         """Take a local port."""

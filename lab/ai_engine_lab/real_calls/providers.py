@@ -217,7 +217,9 @@ class Session(abc.ABC):
 class ProviderServer:
     """A WebSocket server on loopback that stands in for a provider's service."""
 
-    def __init__(self, path: str, session: Callable[[web.WebSocketResponse, Caller], Session]):
+    def __init__(
+        self, path: str, session: Callable[[web.WebSocketResponse, Caller], Session]
+    ) -> None:
         self.port = 0
         self._path = path
         self._session = session

@@ -95,9 +95,7 @@ class Rig:
             rtp_first=rtp,
             rtp_last=rtp + RTP_PORTS - 1,
         )
-        config = configuration(
-            self.run.provider, self.run.transport, places, pacer=self.run.pacer
-        )
+        config = configuration(self.run.provider, self.run.transport, places, pacer=self.run.pacer)
         await self.process.start(config, places)
         await self._until_ready()
         self._watch = asyncio.create_task(self._watch_loop())
@@ -114,7 +112,7 @@ class Rig:
 
     async def _watch_loop(self) -> None:
         while True:
-            due = time.monotonic() + 0.02  # noqa: PLR2004  # a frame
+            due = time.monotonic() + 0.02  # a frame
             await asyncio.sleep(due - time.monotonic())
             self.run.worst_loop_lag = max(self.run.worst_loop_lag, time.monotonic() - due)
 

@@ -109,18 +109,17 @@ def _matrix() -> list[Scenario]:
                 expected=75,
             )
         )
-    for number in range(1, 4):
-        calls.append(
-            Scenario(
-                f"oa-barge-in-{number}",
-                "Barge-in test",
-                interrupted()[: 3 + number % 2],
-                provider="openai_realtime",
-                transport="externalmedia" if number == 2 else "audiosocket",  # noqa: PLR2004
-                expected=80,
-            )
+    return calls + [
+        Scenario(
+            f"oa-barge-in-{number}",
+            "Barge-in test",
+            interrupted()[: 3 + number % 2],
+            provider="openai_realtime",
+            transport="externalmedia" if number == 2 else "audiosocket",
+            expected=80,
         )
-    return calls
+        for number in range(1, 4)
+    ]
 
 
 def _short(provider: Provider) -> str:
@@ -156,9 +155,7 @@ def _unanswered(provider: Provider) -> list[Scenario]:
 
 def _broken_answers(provider: Provider) -> list[Scenario]:
     holes = Delivery(pace=1.0, starved=((1.5, 1.0), (3.0, 0.8)))
-    chopped = Delivery(
-        pace=1.0, starved=tuple((0.4 * number, 0.25) for number in range(1, 12))
-    )
+    chopped = Delivery(pace=1.0, starved=tuple((0.4 * number, 0.25) for number in range(1, 12)))
     closing = Delivery(close_after=2.0)
     gone = (turn(0), turn(1, closing), Turn(QUESTIONS[2], None, Cue("after", 1.0)))
     return [

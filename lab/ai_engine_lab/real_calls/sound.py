@@ -54,7 +54,8 @@ def frame_levels(sound: Sound) -> NDArray[np.float64]:
 
 def to_int16(signal: NDArray[np.floating]) -> Sound:
     """Round to 16 bits; what is too loud is cut off at full scale."""
-    return np.clip(np.rint(signal), -FULL_SCALE - 1, FULL_SCALE).astype(np.int16)
+    rounded: Sound = np.clip(np.rint(signal), -FULL_SCALE - 1, FULL_SCALE).astype(np.int16)
+    return rounded
 
 
 def at_level(sound: Sound, level: float) -> Sound:
@@ -76,7 +77,7 @@ def prompt(name: str) -> Sound:
     path = PROMPTS / f"{name}.wav"
     try:
         with wave.open(str(path)) as stream:
-            if stream.getframerate() != RATE or stream.getsampwidth() != 2:  # noqa: PLR2004
+            if stream.getframerate() != RATE or stream.getsampwidth() != 2:
                 raise NoPromptsError(f"{path} isn't 8 kHz, 16 bit; reinstall the prompts")
             raw = stream.readframes(stream.getnframes())
     except OSError as error:
@@ -95,9 +96,7 @@ def trimmed(sound: Sound, threshold: float = AUDIBLE) -> Sound:
 
 
 @functools.lru_cache(maxsize=256)
-def speech(
-    names: tuple[str, ...], level: float, *, speed: float = 1.0, gap: float = 0.12
-) -> Sound:
+def speech(names: tuple[str, ...], level: float, *, speed: float = 1.0, gap: float = 0.12) -> Sound:
     """Return prompts one after the other, in whole frames.
 
     Args:

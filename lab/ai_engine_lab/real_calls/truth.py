@@ -5,8 +5,8 @@ the caller by normalised cross-correlation, so that a hole is told from a pause 
 audio that was dropped is told from audio that was never given.
 
 The conventions: words end when their last audible frame was spoken, an agent begins when its first
-audible frame is played, and a frame is audible from an RMS of 200 (-44 dBov). A frame is played when
-it arrives, or when those before it have been played; a phone's buffer of 200 ms holds no more.
+audible frame is played, and a frame is audible from an RMS of 200 (-44 dBov). A frame is played
+when it arrives, or when those before it have been played; a phone's buffer of 200 ms holds no more.
 """
 
 from __future__ import annotations
@@ -108,6 +108,17 @@ _QUIET: Final = 300.0
 """RMS up to which a pause of the speaker is played as a pause: the engine may amplify by 18 dB."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is looked for, and where."""
+
+    given: Signal
+    played: Signal
+    end: int
+    level: float
+    """RMS of what was given."""
+
+
 def find(given: Signal, played: Signal, begin: int, end: int) -> list[Piece]:
     """Find what was given among what was played.
 
@@ -117,47 +128,44 @@ def find(given: Signal, played: Signal, begin: int, end: int) -> list[Piece]:
         begin: Where to begin to look.
         end: Where to stop.
     """
-    level = float(np.sqrt(np.mean(given**2))) if given.size else 0.0
+    search = _Search(given, played, end, _rms(given))
     pieces: list[Piece] = []
     at, floor = 0, begin
     while at + _NEAR_BLOCK <= len(given):
-        found = _locate(given, played, at, floor, end, level, pieces)
+        found = _locate(search, at, floor, pieces)
         if found is None:
             at += _STEP
             continue
-        piece = _extended(given, played, at, found, (pieces[-1].given_to if pieces else 0, floor))
-        piece = _forward(given, played, piece, end, level)
+        back = _backwards(search, at, found, (pieces[-1].given_to if pieces else 0, floor))
+        piece = _forward(search, Piece(at - back, at, found - back))
         pieces.append(piece)
         at, floor = max(piece.given_to, at + _STEP), piece.played_to
     return pieces
 
 
-def _locate(
-    given: Signal,
-    played: Signal,
-    at: int,
-    floor: int,
-    end: int,
-    level: float,
-    pieces: list[Piece],
-) -> int | None:
+def _rms(signal: Signal) -> float:
+    return float(np.sqrt(np.mean(signal**2))) if signal.size else 0.0
+
+
+def _locate(search: _Search, at: int, floor: int, pieces: list[Piece]) -> int | None:
     """Return where the block that begins at ``at`` is played: nearby if so, else anywhere later."""
-    near = given[at : at + _NEAR_BLOCK]
-    if float(np.sqrt(np.mean(near**2))) < level / 3:
+    near = search.given[at : at + _NEAR_BLOCK]
+    if _rms(near) < search.level / 3:
         return None
     if pieces:
         expected = pieces[-1].played_from + at - pieces[-1].given_from
-        window = (max(floor, expected - _NEAR), min(end, expected + _NEAR + _NEAR_BLOCK))
-        found = _best(near, played, *window, _NEAR_MATCH)
+        begin = max(floor, expected - _NEAR)
+        end = min(search.end, expected + _NEAR + _NEAR_BLOCK)
+        found = _best(near, search.played, begin, end, match=_NEAR_MATCH)
         if found is not None:
             return found
-    far = given[at : at + _FAR_BLOCK]
+    far = search.given[at : at + _FAR_BLOCK]
     if len(far) < _FAR_BLOCK:
         return None
-    return _best(far, played, floor, end, _FAR_MATCH)
+    return _best(far, search.played, floor, search.end, match=_FAR_MATCH)
 
 
-def _best(block: Signal, played: Signal, begin: int, end: int, match: float) -> int | None:
+def _best(block: Signal, played: Signal, begin: int, end: int, *, match: float) -> int | None:
     """Return where a block correlates best, if well enough."""
     area = played[begin:end]
     places = len(area) - len(block) + 1
@@ -173,42 +181,38 @@ def _best(block: Signal, played: Signal, begin: int, end: int, match: float) -> 
     return begin + best if correlation[best] >= match else None
 
 
-def _extended(
-    given: Signal, played: Signal, at: int, found: int, floors: tuple[int, int]
-) -> Piece:
-    """Return the piece from a found block backwards, as far as both agree."""
+def _backwards(search: _Search, at: int, found: int, floors: tuple[int, int]) -> int:
+    """Return for how many samples before a found block both still agree."""
     given_floor, played_floor = floors
-    begin, begin_played = at, found
-    while begin - _STEP >= given_floor and begin_played - _STEP >= played_floor:
-        if not _agree(given, played, begin - _STEP, begin_played - _STEP):
+    back = 0
+    while at - back - _STEP >= given_floor and found - back - _STEP >= played_floor:
+        if not _agree(search, at - back - _STEP, found - back - _STEP):
             break
-        begin -= _STEP
-        begin_played -= _STEP
-    return Piece(begin, at, begin_played)
+        back += _STEP
+    return back
 
 
-def _forward(given: Signal, played: Signal, piece: Piece, end: int, level: float) -> Piece:
+def _forward(search: _Search, piece: Piece) -> Piece:
     """Return the piece extended forwards, as far as both agree; at least by one step."""
-    del level
-    to, to_played = piece.given_to, piece.played_to
-    while to < len(given) and to_played < end:
-        if to > piece.given_to and not _agree(given, played, to, to_played):
+    to = piece.given_to
+    while to < len(search.given) and piece.played_from + to - piece.given_from < search.end:
+        at_played = piece.played_from + to - piece.given_from
+        if to > piece.given_to and not _agree(search, to, at_played):
             break
-        to = min(to + _STEP, len(given))
-        to_played = piece.played_from + to - piece.given_from
+        to = min(to + _STEP, len(search.given))
     return Piece(piece.given_from, to, piece.played_from)
 
 
-def _agree(given: Signal, played: Signal, at: int, at_played: int) -> bool:
+def _agree(search: _Search, at: int, at_played: int) -> bool:
     """Return whether a window of both sounds alike: the same waveform, or quiet in both."""
-    first = given[at : at + _WINDOW]
-    second = played[at_played : at_played + _WINDOW]
+    first = search.given[at : at + _WINDOW]
+    second = search.played[at_played : at_played + _WINDOW]
     length = min(len(first), len(second))
     if length < _STEP // 2:
         return False
     first, second = first[:length], second[:length]
-    if float(np.sqrt(np.mean(first**2))) < _QUIET / 8:
-        return float(np.sqrt(np.mean(second**2))) < _QUIET
+    if _rms(first) < _QUIET / 8:
+        return _rms(second) < _QUIET
     norm = float(np.linalg.norm(first) * np.linalg.norm(second))
     return norm > 0 and float(first @ second) / norm >= _STEP_MATCH
 
@@ -482,7 +486,7 @@ def _hung_up_in(answer: GivenAnswer, ended: float | None, recording: CallRecordi
     if recording.ended_at is None:
         return False
     due = answer.chunks[0].at + answer.seconds if ended is None else ended
-    return due > recording.ended_at - 0.25  # noqa: PLR2004  # a quarter of a second: it just began
+    return due > recording.ended_at - 0.25  # a quarter of a second: it just began
 
 
 def _holes(pieces: list[Piece], played: Played) -> tuple[Hole, ...]:
@@ -539,7 +543,7 @@ def _barge_in(spoken: _Words, answers: list[HeardAnswer]) -> BargeIn | None:
         if answer.began is None or answer.ended is None or answer.turn >= spoken.utterance.turn:
             continue
         if answer.began <= spoken.began < answer.ended:
-            stopped = answer.played + answer.lost < answer.given - 0.1  # noqa: PLR2004  # seconds
+            stopped = answer.played + answer.lost < answer.given - 0.1  # seconds
             over = min(answer.ended, spoken.ended) - spoken.began
             reaction = answer.ended - spoken.began if stopped else None
             return BargeIn(spoken.began, reaction, max(0.0, over))
