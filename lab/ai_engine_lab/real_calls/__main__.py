@@ -20,14 +20,21 @@ from ai_engine_lab.real_calls.engine import EngineError, EngineProcess, prepare_
 from ai_engine_lab.real_calls.judging import compare, figures, said_of
 from ai_engine_lab.real_calls.report import Results
 from ai_engine_lab.real_calls.running import Rig, Run, run_scenarios
-from ai_engine_lab.real_calls.scenario import PROVIDERS, TRANSPORTS, Scenario
+from ai_engine_lab.real_calls.scenario import (
+    PROVIDERS,
+    TRANSPORTS,
+    Provider,
+    Scenario,
+    Setting,
+    Transport,
+)
 from ai_engine_lab.real_calls.scenarios import all_scenarios
 from ai_engine_lab.real_calls.sound import NoPromptsError
 
 PROJECT = Path(aeq.__file__).resolve().parent.parent
 
 MakeProcess = Callable[[str, bool], EngineProcess]
-Group = tuple[tuple[str, str, bool], list[Scenario]]
+Group = tuple[tuple[Provider, Transport, Setting], list[Scenario]]
 
 
 @click.command()
@@ -98,9 +105,9 @@ def choose(only: Iterable[str], transport: str | None, provider: str | None) -> 
 
 def groups(scenarios: Iterable[Scenario]) -> list[Group]:
     """Return the calls by the engine's configuration that they need."""
-    found: dict[tuple[str, str, bool], list[Scenario]] = {}
+    found: dict[tuple[Provider, Transport, Setting], list[Scenario]] = {}
     for scenario in scenarios:
-        key = (scenario.provider, scenario.transport, scenario.pacer)
+        key = (scenario.provider, scenario.transport, scenario.setting)
         found.setdefault(key, []).append(scenario)
     return list(found.items())
 
@@ -120,10 +127,9 @@ async def _run(
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
-        for _, chosen in groups(scenarios):
-            first = chosen[0]
-            name = f"{first.provider}-{first.transport}{'-pacer' if first.pacer else ''}"
-            rig = Rig(first.provider, first.transport, make(name, True), pacer=first.pacer)
+        for key, chosen in groups(scenarios):
+            name = "-".join(filter(None, key))
+            rig = Rig(*key, process=make(name, True))
             run = await run_scenarios(rig, chosen, _progress(bar, name, len(chosen)))
             results.runs.append(run)
             _judge(run, results)

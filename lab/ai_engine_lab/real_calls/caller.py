@@ -18,6 +18,9 @@ CALLER_SPEED = 7 / 8
 ECHO_DELAY_FRAMES = 6
 """120 ms from the agent's sound at the ear to its echo in the microphone's track."""
 
+GIVEN_UP = 2.5
+"""Seconds of silence after which an answer that should go on is given up."""
+
 LOOK = 0.02
 """Seconds between two looks at whether a cue has come."""
 
@@ -129,8 +132,12 @@ class Caller:
         if cue.when == "during":
             first = self._first_sound.get(answer.turn)
             return first is not None and now - first >= cue.seconds
-        last = max(self._last_sound, answer.chunks[-1].at if answer.chunks else 0.0)
-        return answer.over and now - last >= cue.seconds
+        if not answer.over or not answer.chunks:
+            return answer.over
+        # A pause of the speaker's is no end: the answer takes as long as it is, or is given up.
+        silent = now - max(self._last_sound, answer.chunks[-1].at)
+        due = answer.withdrawn_at or answer.lost_at or answer.chunks[0].at + answer.seconds
+        return silent >= GIVEN_UP or (silent >= cue.seconds and now >= due)
 
     def _awaited(self) -> GivenAnswer | None:
         """Return the answer to the last turn, once it has begun; the greeting is that of -1."""

@@ -49,7 +49,7 @@ async def measure_cost(
         order = (False, True) if number % 2 == 0 else (True, False)
         for attached in order:
             first = scenarios[0]
-            rig = Rig(first.provider, first.transport, process(attached), pacer=first.pacer)
+            rig = Rig(first.provider, first.transport, first.setting, process=process(attached))
             run = await run_scenarios(rig, scenarios, progress)
             seconds = sum(recording.duration for recording in run.recordings)
             used[attached].append(100 * run.cpu_seconds / seconds)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ai_engine_lab.real_calls.scenario import Provider, Transport
+from ai_engine_lab.real_calls.scenario import Provider, Setting, Transport
 
 NEEDED: Final = (
     "aiohttp", "jinja2", "numpy", "prometheus-client", "pydantic", "pydantic_settings", "pyyaml",
@@ -127,7 +127,7 @@ class Places:
 
 
 def configuration(
-    provider: Provider, transport: Transport, places: Places, *, pacer: bool = False
+    provider: Provider, transport: Transport, places: Places, setting: Setting = ""
 ) -> dict[str, Any]:
     """Return the engine's configuration: that of its golden files, with addresses of our own.
 
@@ -135,7 +135,7 @@ def configuration(
         provider: The only one.
         transport: By which the caller's audio comes.
         places: The stand-ins' addresses, and the engine's.
-        pacer: Whether its own pacer of OpenAI's audio is on.
+        setting: How it differs.
     """
     profile = "lab_24k" if provider == "openai_realtime" else "lab_ulaw_8k"
     agent = {
@@ -163,7 +163,7 @@ def configuration(
         "contexts": {"default": agent},
         "llm": {"initial_greeting": agent["greeting"], "prompt": agent["prompt"]},
         "barge_in": {
-            "enabled": True,
+            "enabled": setting != "no-barge-in",
             "energy_threshold": 700,
             "initial_protection_ms": 100,
             "min_ms": 150,
@@ -185,7 +185,7 @@ def configuration(
             "sample_rate": 8_000,
         },
         "profiles": _profiles(profile),
-        "providers": {provider: _provider(provider, places, pacer=pacer)},
+        "providers": {provider: _provider(provider, places, pacer=setting == "pacer")},
     }
 
 

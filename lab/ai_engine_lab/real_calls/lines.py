@@ -35,6 +35,8 @@ class Line(abc.ABC):
     def __init__(self) -> None:
         self._caller: Caller | None = None
         self._sender: asyncio.Task[None] | None = None
+        self.stalled = False
+        """Whether it has stood still on purpose."""
 
     @abc.abstractmethod
     async def open(self) -> None:
@@ -68,7 +70,8 @@ class Line(abc.ABC):
                 await asyncio.sleep(due - now)
                 now = time.monotonic()
             recording = caller.recording
-            recording.worst_send_lag = max(recording.worst_send_lag, now - due)
+            if not self.stalled:
+                recording.worst_send_lag = max(recording.worst_send_lag, now - due)
             await self.before_frame(caller, now - begun)
             await self.send(caller.speak(due))
             number += 1
@@ -96,7 +99,6 @@ class AudioSocketLine(Line):
         self._receiver: asyncio.Task[None] | None = None
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self._stalled = False
 
     async def open(self) -> None:
         """Connect, and say which channel it is."""
@@ -115,9 +117,9 @@ class AudioSocketLine(Line):
     async def before_frame(self, caller: Caller, seconds: float) -> None:
         """Stand still for a while, in both directions, where the scenario says so."""
         fault = caller.scenario.line
-        if fault.stall_at is None or self._stalled or seconds < fault.stall_at:
+        if fault.stall_at is None or self.stalled or seconds < fault.stall_at:
             return
-        self._stalled = True
+        self.stalled = True
         caller.recording.note(time.monotonic(), f"line stands still for {fault.seconds:g} s")
         self._flowing.clear()
         await asyncio.sleep(fault.seconds)

@@ -27,11 +27,6 @@ GREETING: Final = -1
 ONSET_FRAMES: Final = 3
 """Frames of 20 ms over the threshold, from which a sound is a voice."""
 
-VOICE_OVER_NOISE: Final = 3.0
-"""The threshold: so many times the scenario's noise, and at least :data:`VOICE`."""
-
-VOICE: Final = 500.0
-
 TEXT: Final = "These are words of the agent, as many as the audio holds."
 
 
@@ -45,7 +40,7 @@ class Session(abc.ABC):
         self.socket = socket
         self.caller = caller
         self.recording = caller.recording
-        self._threshold = max(VOICE, VOICE_OVER_NOISE * caller.scenario.noise)
+        self._threshold = caller.scenario.hears_above
         self._buffer = sound.silence(0)
         self._loud_run = 0
         self._speaking = False

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ai_engine_lab.real_calls import deepgram, openai_realtime
+from ai_engine_lab.real_calls import deepgram, openai_realtime, sound
 from ai_engine_lab.real_calls.asterisk import Asterisk, Channel
-from ai_engine_lab.real_calls.caller import Caller
+from ai_engine_lab.real_calls.caller import CALLER_SPEED, Caller
 from ai_engine_lab.real_calls.deepgram import DeepgramSession
 from ai_engine_lab.real_calls.engine import (
     START_SECONDS,
@@ -25,7 +25,7 @@ from ai_engine_lab.real_calls.engine import (
 from ai_engine_lab.real_calls.openai_realtime import OpenAISession
 from ai_engine_lab.real_calls.providers import ProviderServer
 from ai_engine_lab.real_calls.recording import CallRecording
-from ai_engine_lab.real_calls.scenario import Provider, Scenario, Transport
+from ai_engine_lab.real_calls.scenario import Provider, Scenario, Setting, Transport
 
 AT_A_TIME: Final = 3
 """Calls at a time on one engine: what a machine of two cores carries with its loops on time."""
@@ -46,7 +46,7 @@ class Run:
 
     provider: Provider
     transport: Transport
-    pacer: bool = False
+    setting: Setting = ""
     recordings: list[CallRecording] = field(default_factory=list)
     records: Path | None = None
     worst_loop_lag: float = 0.0
@@ -63,12 +63,12 @@ class Rig:
         self,
         provider: Provider,
         transport: Transport,
-        process: EngineProcess,
+        setting: Setting,
         *,
-        pacer: bool = False,
+        process: EngineProcess,
     ) -> None:
         self.process = process
-        self.run = Run(provider, transport, pacer, records=process.records)
+        self.run = Run(provider, transport, setting, records=process.records)
         self.asterisk = Asterisk()
         self._deepgram = ProviderServer(deepgram.PATH, DeepgramSession)
         self._openai = ProviderServer(openai_realtime.PATH, OpenAISession)
@@ -95,7 +95,7 @@ class Rig:
             rtp_first=rtp,
             rtp_last=rtp + RTP_PORTS - 1,
         )
-        config = configuration(self.run.provider, self.run.transport, places, pacer=self.run.pacer)
+        config = configuration(self.run.provider, self.run.transport, places, self.run.setting)
         await self.process.start(config, places)
         await self._until_ready()
         self._watch = asyncio.create_task(self._watch_loop())
@@ -173,8 +173,19 @@ class Rig:
         await self.process.freeze(fault.seconds)
 
 
+def warm_up(scenario: Scenario) -> None:
+    """Read every sound that a call needs, so that nobody waits for it while others talk."""
+    for turn in scenario.turns:
+        sound.speech(turn.prompts, scenario.caller_level, speed=CALLER_SPEED)
+    for answer in (scenario.greeting, *(turn.answer for turn in scenario.turns)):
+        if answer is not None:
+            sound.speech(answer.prompts, answer.delivery.level)
+
+
 async def run_scenarios(rig: Rig, scenarios: Sequence[Scenario], progress: Progress) -> Run:
     """Run scenarios on one engine: several at a time, and those that disturb others alone."""
+    for scenario in scenarios:
+        warm_up(scenario)
     await rig.start()
     before = rig.process.cpu_time()
     try:

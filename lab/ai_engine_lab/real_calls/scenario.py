@@ -7,6 +7,8 @@ from typing import Literal
 
 Provider = Literal["deepgram", "openai_realtime"]
 Transport = Literal["audiosocket", "externalmedia"]
+Setting = Literal["", "pacer", "no-barge-in"]
+"""The engine's own pacer of OpenAI's audio is on; its own detection of barge-ins is off."""
 
 PROVIDERS: tuple[Provider, ...] = ("deepgram", "openai_realtime")
 TRANSPORTS: tuple[Transport, ...] = ("audiosocket", "externalmedia")
@@ -114,8 +116,10 @@ class Scenario:
     mute: bool = False
     """Whether the caller's track carries silence only."""
     line: LineFault = field(default=LineFault())
-    pacer: bool = False
-    """Whether the engine's own pacer for OpenAI is on, as in its golden file."""
+    setting: Setting = ""
+    """How the engine's configuration differs from its golden file's."""
+    hears_above: float = 500.0
+    """RMS from which the provider takes a sound for the caller's voice."""
 
     @property
     def alone(self) -> bool:

@@ -203,6 +203,8 @@ def _barge_ins() -> list[Scenario]:
         _fault("deepgram", "barge-in-untold", "Barge-in: the provider stops, and says nothing",
                interrupted(told=False)),
         _fault("deepgram", "talked-over", "An agent that never stops for the caller",
+               interrupted(told=False, stops=False), setting="no-barge-in"),
+        _fault("deepgram", "stopped-by-engine", "The engine stops the agent, the provider doesn't",
                interrupted(told=False, stops=False)),
         _fault("openai_realtime", "talked-over", "An agent that never stops for the caller",
                interrupted(told=False, stops=False)),
@@ -224,9 +226,13 @@ def _lines() -> list[Scenario]:
                transport="externalmedia", line=LineFault(loss=0.05)),
         _fault("openai_realtime", "loss", "10 % of the packets are lost", talk(2),
                transport="externalmedia", line=LineFault(loss=0.1)),
-        _fault("deepgram", "noise", "A caller in loud noise, 10 dB", talk(3), noise=760.0),
-        _fault("deepgram", "echo", f"{echo}, -20 dB", talk(3), echo_db=-20.0),
-        _fault("deepgram", "loud-echo", f"{echo}, -10 dB", talk(3), echo_db=-10.0),
+        _fault("deepgram", "noise", "A caller in noise, 14 dB below the voice", talk(3),
+               noise=480.0, hears_above=1_400.0),
+        _fault("deepgram", "loud-noise", "A caller in loud noise, 10 dB below the voice", talk(3),
+               noise=760.0, hears_above=2_000.0),
+        _fault("deepgram", "echo", f"{echo}, -20 dB", talk(3), echo_db=-20.0, hears_above=1_100.0),
+        _fault("deepgram", "loud-echo", f"{echo}, -10 dB: it interrupts itself", talk(3),
+               echo_db=-10.0),
     ]  # fmt: skip
 
 
@@ -253,11 +259,8 @@ def _endings() -> list[Scenario]:
 
 
 def _pacer() -> list[Scenario]:
-    return [
-        replace(
-            _fault("openai_realtime", "pacer", "The engine's own pacer is on", talk(3)), pacer=True
-        )
-    ]
+    title = "The engine's own pacer is on"
+    return [_fault("openai_realtime", "pacer", title, talk(3), setting="pacer")]
 
 
 def all_scenarios() -> tuple[Scenario, ...]:

@@ -111,7 +111,7 @@ def speech(names: tuple[str, ...], level: float, *, speed: float = 1.0, gap: flo
     joined = np.concatenate(parts[:-1]) if parts else silence(0)
     if speed != 1.0:
         joined = resampled(joined, round(RATE * speed), RATE)
-    return whole_frames(trimmed(at_level(joined, level)))
+    return whole_frames(at_level(joined, level))
 
 
 def whole_frames(sound: Sound) -> Sound:

@@ -5,8 +5,9 @@ the caller by normalised cross-correlation, so that a hole is told from a pause 
 audio that was dropped is told from audio that was never given.
 
 The conventions: words end when their last audible frame was spoken, an agent begins when its first
-audible frame is played, and a frame is audible from an RMS of 200 (-44 dBov). A frame is played
-when it arrives, or when those before it have been played; a phone's buffer of 200 ms holds no more.
+audible frame is played, and a frame is audible from an RMS of 200 (-44 dBov). The phone waits 60 ms
+before it plays, so that jitter isn't heard, and holds 200 ms at most; every time is told without
+those 60 ms.
 """
 
 from __future__ import annotations
@@ -25,8 +26,20 @@ from ai_engine_lab.real_calls.sound import FRAME, RATE
 PHONE_BUFFER: Final = 0.2
 """Seconds of audio that a phone holds back at most; Asterisk's fixed jitter buffer has 200 ms."""
 
-SHORTEST_HOLE: Final = 0.04
-"""Seconds; a shorter gap between two frames is jitter."""
+PHONE_DELAY: Final = 0.06
+"""Seconds that it waits with the first frame of a stretch, three frames: jitter up to that."""
+
+NEW_STRETCH: Final = 0.2
+"""Seconds without a frame after which it waits anew."""
+
+SHORTEST_GAP: Final = 0.005
+"""Seconds; what is shorter is rounding."""
+
+SHORTEST_LOSS: Final = 0.04
+"""Seconds of an answer that need not be found again: windows at its edges."""
+
+ONE_HOLE: Final = 0.15
+"""Seconds of sound between two gaps, up to which both are one hole."""
 
 SHORTEST_STALL: Final = 0.25
 """Seconds in which not one frame comes, in the middle of an answer, from which a line stands."""
@@ -66,13 +79,14 @@ def play(heard: Sequence[TimedSound]) -> Played:
     times: list[float] = []
     dropped, cursor = 0.0, -np.inf
     for piece in heard:
-        at = max(piece.at, cursor)
+        waits = PHONE_DELAY if piece.at - cursor > NEW_STRETCH else 0.0
+        at = max(piece.at + waits, cursor)
         seconds = len(piece.sound) / RATE
         if at - piece.at > PHONE_BUFFER:
             dropped += seconds
             continue
         kept.append(piece.sound)
-        times.append(at)
+        times.append(at - PHONE_DELAY)
         cursor = at + seconds
     lengths = np.array([0, *(len(one) for one in kept)], dtype=np.int64)
     samples = np.concatenate(kept).astype(np.float64) if kept else np.zeros(0)
@@ -101,8 +115,8 @@ _NEAR_BLOCK: Final = round(0.06 * RATE)
 _NEAR: Final = round(0.25 * RATE)
 _STEP: Final = round(0.01 * RATE)
 _WINDOW: Final = round(0.02 * RATE)
-_FAR_MATCH: Final = 0.75
-_NEAR_MATCH: Final = 0.8
+_FAR_MATCH: Final = 0.9
+_NEAR_MATCH: Final = 0.9
 _STEP_MATCH: Final = 0.6
 _QUIET: Final = 300.0
 """RMS up to which a pause of the speaker is played as a pause: the engine may amplify by 18 dB."""
@@ -372,7 +386,9 @@ def measure(recording: CallRecording) -> Truth:
     zero = recording.connected_at or recording.placed_at
     played = play(recording.heard)
     answers, stalls = _heard_answers(recording, played)
-    words = [one for one in map(_words, recording.utterances) if one is not None]
+    caller = _level([piece.sound for piece in recording.sent])
+    spoken = recording.utterances if caller.active else []
+    words = [one for one in map(_words, spoken) if one is not None]
     turns = tuple(_turn(index, words, answers, recording) for index in range(len(words)))
     barge_ins = tuple(
         barge_in
@@ -390,7 +406,7 @@ def measure(recording: CallRecording) -> Truth:
             barge_ins=barge_ins,
             stalls=tuple(stalls),
             agent=_level([piece.sound for piece in recording.heard]),
-            caller=_level([piece.sound for piece in recording.sent]),
+            caller=caller,
             dropped_by_phone=played.dropped,
         ),
         zero,
@@ -473,7 +489,7 @@ def _heard_answer(
         began=played.time_of(pieces[0].played_from) if pieces else None,
         ended=ended,
         played=heard / RATE,
-        lost=lost / RATE if lost / RATE >= SHORTEST_HOLE else 0.0,
+        lost=lost / RATE if lost / RATE >= SHORTEST_LOSS else 0.0,
         holes=_holes(pieces, played),
         cut_off=cut_off,
         speed=answer.speed,
@@ -497,8 +513,21 @@ def _holes(pieces: list[Piece], played: Played) -> tuple[Hole, ...]:
         if index + 1 < len(pieces):
             until = pieces[index + 1]
             begin, end = played.end_of(piece.played_to), played.time_of(until.played_from)
-            if end - begin >= SHORTEST_HOLE:
+            if end - begin >= SHORTEST_GAP:
                 holes.append(Hole(begin, end - begin))
+    return _joined(holes)
+
+
+def _joined(gaps: list[Hole]) -> tuple[Hole, ...]:
+    """Return gaps that follow closely as one hole each, as long as they are together."""
+    holes: list[Hole] = []
+    last = -np.inf
+    for gap in sorted(gaps, key=lambda one: one.at):
+        if holes and gap.at - last <= ONE_HOLE:
+            holes[-1] = Hole(holes[-1].at, holes[-1].seconds + gap.seconds)
+        else:
+            holes.append(gap)
+        last = gap.at + gap.seconds
     return tuple(holes)
 
 
@@ -510,7 +539,7 @@ def _gaps(begin: int, end: int, played: Played) -> list[Hole]:
     for frame in range(first, last):
         ends = played.end_of(int(played.starts[frame + 1]))
         gap = float(played.times[frame + 1]) - ends
-        if gap >= SHORTEST_HOLE:
+        if gap >= SHORTEST_GAP:
             found.append(Hole(ends, gap))
     return found
 
@@ -528,7 +557,10 @@ def _turn(
     turn = spoken.utterance.turn
     answer = next((one for one in answers if one.turn == turn and one.began is not None), None)
     if answer is None and spoken.utterance.kind == "interruption":
-        return None
+        # Who is talked over asked nothing that could be answered; who silenced the agent did.
+        barge_in = _barge_in(spoken, answers)
+        if barge_in is not None and barge_in.reaction is None:
+            return None
     if answer is not None and answer.began is not None:
         latency = answer.began - spoken.ended
         return HeardTurn(turn, spoken.began, spoken.ended, max(0.0, latency), max(0.0, latency))
