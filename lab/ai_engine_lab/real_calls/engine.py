@@ -184,14 +184,15 @@ def configuration(
             "provider_grace_ms": 500,
             "sample_rate": 8_000,
         },
-        "profiles": _profiles(profile),
+        "profiles": _profiles(profile, transport),
         "providers": {provider: _provider(provider, places, pacer=setting == "pacer")},
     }
 
 
-def _profiles(chosen: str) -> dict[str, Any]:
+def _profiles(chosen: str, transport: Transport) -> dict[str, Any]:
     wide = chosen == "lab_24k"
     encoding, rate = ("pcm16", 24_000) if wide else ("mulaw", 8_000)
+    wire = "slin" if transport == "audiosocket" else "ulaw"
     return {
         "default": chosen,
         chosen: {
@@ -204,7 +205,7 @@ def _profiles(chosen: str) -> dict[str, Any]:
                 "output_encoding": encoding,
                 "output_sample_rate_hz": rate,
             },
-            "transport_out": {"encoding": "slin", "sample_rate_hz": 8_000},
+            "transport_out": {"encoding": wire, "sample_rate_hz": 8_000},
         },
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -186,6 +187,8 @@ async def run_scenarios(rig: Rig, scenarios: Sequence[Scenario], progress: Progr
     """Run scenarios on one engine: several at a time, and those that disturb others alone."""
     for scenario in scenarios:
         warm_up(scenario)
+    gc.collect()
+    gc.disable()  # a collection over all recorded frames would hold every call up
     await rig.start()
     before = rig.process.cpu_time()
     try:
@@ -203,5 +206,6 @@ async def run_scenarios(rig: Rig, scenarios: Sequence[Scenario], progress: Progr
         rig.process.check()
         rig.run.cpu_seconds = rig.process.cpu_time().total - before.total
     finally:
+        gc.enable()
         await rig.stop()
     return rig.run

@@ -33,7 +33,10 @@ NEW_STRETCH: Final = 0.2
 """Seconds without a frame after which it waits anew."""
 
 SHORTEST_GAP: Final = 0.005
-"""Seconds; what is shorter is rounding."""
+"""Seconds between two frames; what is shorter is rounding."""
+
+SHORTEST_JUMP: Final = 0.03
+"""Seconds by which two pieces of an answer must be apart; less is a resampler's doing."""
 
 SHORTEST_LOSS: Final = 0.04
 """Seconds of an answer that need not be found again: windows at its edges."""
@@ -115,6 +118,7 @@ _NEAR_BLOCK: Final = round(0.06 * RATE)
 _NEAR: Final = round(0.25 * RATE)
 _STEP: Final = round(0.01 * RATE)
 _WINDOW: Final = round(0.02 * RATE)
+_EDGE: Final = round(0.3 * RATE)
 _FAR_MATCH: Final = 0.9
 _NEAR_MATCH: Final = 0.9
 _STEP_MATCH: Final = 0.6
@@ -154,7 +158,33 @@ def find(given: Signal, played: Signal, begin: int, end: int) -> list[Piece]:
         piece = _forward(search, Piece(at - back, at, found - back))
         pieces.append(piece)
         at, floor = max(piece.given_to, at + _STEP), piece.played_to
-    return pieces
+    return _bridged(pieces, len(given), begin, end)
+
+
+def _bridged(pieces: list[Piece], given: int, begin: int, end: int) -> list[Piece]:
+    """Return the pieces with what lies between them, where as much was given as was played.
+
+    A hissing sound is changed by an engine's filters so much that it isn't found by its waveform.
+    """
+    if not pieces:
+        return []
+    joined = [pieces[0]]
+    for piece in pieces[1:]:
+        last = joined[-1]
+        skipped = piece.given_from - last.given_to
+        if abs(piece.played_from - last.played_to - skipped) <= _WINDOW:
+            joined[-1] = Piece(last.given_from, piece.given_to, last.played_from)
+        else:
+            joined.append(piece)
+    first, last = joined[0], joined[-1]
+    before = first.given_from
+    if before <= _EDGE and first.played_from - begin >= before - _WINDOW:
+        back = min(before, first.played_from - begin)
+        joined[0] = Piece(before - back, first.given_to, first.played_from - back)
+    after = given - last.given_to
+    if after <= _EDGE and end - last.played_to >= after:
+        joined[-1] = Piece(joined[-1].given_from, given, joined[-1].played_from)
+    return joined
 
 
 def _rms(signal: Signal) -> float:
@@ -513,7 +543,7 @@ def _holes(pieces: list[Piece], played: Played) -> tuple[Hole, ...]:
         if index + 1 < len(pieces):
             until = pieces[index + 1]
             begin, end = played.end_of(piece.played_to), played.time_of(until.played_from)
-            if end - begin >= SHORTEST_GAP:
+            if end - begin >= SHORTEST_JUMP:
                 holes.append(Hole(begin, end - begin))
     return _joined(holes)
 
