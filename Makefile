@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: demo test validate evidence lint dashboards dashboard-types pictures handbook docs bench \
+.PHONY: demo test validate evidence real-calls lint dashboards dashboard-types pictures handbook docs bench \
 	matrix fuzz mutants up down format clean python-packages speech measures monitoring-tools \
 	pictures-tools
 
@@ -20,6 +20,12 @@ test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everyth
 validate: $(VENV)/.installed speech ## Judge the twenty calls, and remake docs/Validation-Report.md
 	@$(BIN)/ai-engine-quality validate --markdown docs/Validation-Report.md \
 		--html docs/Validation-Report.html $(ARGS)
+
+# Beside the tests: it needs the engine's tree, and a quarter of an hour of real time.
+real-calls: $(VENV)/.installed speech ## Real calls on the unedited engine: AVA_ROOT=its tree
+	@[ -n "$(AVA_ROOT)" ] || { echo "give the engine's tree: make real-calls AVA_ROOT=..." >&2; \
+	exit 2; }
+	@PYTHONPATH=lab $(BIN)/python -m ai_engine_lab.real_calls --ava-root "$(AVA_ROOT)" $(ARGS)
 
 lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 	@$(BIN)/ruff check .

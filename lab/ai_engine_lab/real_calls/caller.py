@@ -119,7 +119,8 @@ class Caller:
         begun = time.monotonic()
         while not self.hung_up.is_set():
             now = time.monotonic()
-            if now - begun >= cue.patience or self._has_come(cue, now, begun):
+            nothing = now - max(begun, self._last_sound)
+            if nothing >= cue.patience or self._has_come(cue, now, begun):
                 return
             await asyncio.sleep(LOOK)
 

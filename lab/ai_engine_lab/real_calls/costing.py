@@ -50,7 +50,7 @@ async def measure_cost(
         for attached in order:
             first = scenarios[0]
             rig = Rig(first.provider, first.transport, first.setting, process=process(attached))
-            run = await run_scenarios(rig, scenarios, progress)
+            run = await run_scenarios(rig, scenarios, progress, attempts=1)
             seconds = sum(recording.duration for recording in run.recordings)
             used[attached].append(100 * run.cpu_seconds / seconds)
     without = used[False]

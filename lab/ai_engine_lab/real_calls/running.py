@@ -38,6 +38,11 @@ RECORD_SECONDS: Final = 2.0
 
 RTP_PORTS: Final = 16
 
+DISTURBED: Final = 0.04
+"""Seconds: if a caller's frame left so late, the machine was too busy, and the call is repeated."""
+
+ATTEMPTS: Final = 3
+
 Progress = Callable[[Scenario, str], None]
 
 
@@ -154,6 +159,17 @@ class Rig:
         progress(scenario, "done")
         return recording
 
+    def disturbed(self, scenarios: Sequence[Scenario]) -> list[Scenario]:
+        """Return the calls that this machine was too busy for; only the best attempt is kept."""
+        best: dict[str, CallRecording] = {}
+        for recording in self.run.recordings:
+            known = best.setdefault(recording.scenario, recording)
+            if recording.worst_send_lag < known.worst_send_lag:
+                best[recording.scenario] = recording
+        self.run.recordings = list(best.values())
+        late = {name for name, one in best.items() if one.worst_send_lag > DISTURBED}
+        return [scenario for scenario in scenarios if scenario.name in late]
+
     async def _talk(self, caller: Caller, channel: Channel) -> None:
         freezing = asyncio.create_task(self._freeze(caller))
         try:
@@ -183,8 +199,13 @@ def warm_up(scenario: Scenario) -> None:
             sound.speech(answer.prompts, answer.delivery.level)
 
 
-async def run_scenarios(rig: Rig, scenarios: Sequence[Scenario], progress: Progress) -> Run:
-    """Run scenarios on one engine: several at a time, and those that disturb others alone."""
+async def run_scenarios(
+    rig: Rig, scenarios: Sequence[Scenario], progress: Progress, attempts: int = ATTEMPTS
+) -> Run:
+    """Run scenarios on one engine: several at a time, and those that disturb others alone.
+
+    A call in which this machine was too busy is placed again, since it says nothing of the engine.
+    """
     for scenario in scenarios:
         warm_up(scenario)
     gc.collect()
@@ -199,10 +220,13 @@ async def run_scenarios(rig: Rig, scenarios: Sequence[Scenario], progress: Progr
                 rig.process.check()
                 await rig.call(scenario, progress)
 
-        await asyncio.gather(*(one(each) for each in scenarios if not each.alone))
-        for each in scenarios:
-            if each.alone:
-                await rig.call(each, progress)
+        wanted = list(scenarios)
+        for _ in range(attempts):
+            await asyncio.gather(*(one(each) for each in wanted if not each.alone))
+            for each in wanted:
+                if each.alone:
+                    await one(each)
+            wanted = rig.disturbed(scenarios)
         rig.process.check()
         rig.run.cpu_seconds = rig.process.cpu_time().total - before.total
     finally:

@@ -64,7 +64,7 @@ class Cue:
     seconds: float = 0.8
     """Of silence after it; from its first sound; from the caller's own last word."""
     patience: float = 9.0
-    """Seconds after which the caller goes on if nothing is heard."""
+    """Seconds without a sound after which the caller goes on all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,22 +176,23 @@ def _paces(provider: Provider) -> list[Scenario]:
 
 
 def _formats() -> list[Scenario]:
-    deepgram: Provider = "deepgram"
-    openai: Provider = "openai_realtime"
-    garbled = Delivery(wrong_encoding=True)
+    rows: tuple[tuple[Provider, str, str, Delivery], ...] = (
+        ("deepgram", "half-speed", "Audio at half its speed", Delivery(speed=0.5)),
+        ("openai_realtime", "double-speed", "Audio at double its speed",
+         Delivery(speed=2.0, pace=3.0)),
+        ("deepgram", "linear-as-ulaw", "Linear samples where u-law is agreed",
+         Delivery(wrong_encoding=True)),
+        ("openai_realtime", "ulaw-as-linear", "u-law where linear samples are agreed",
+         Delivery(wrong_encoding=True, pace=3.0)),
+        ("deepgram", "quiet", "An agent that is hardly audible", Delivery(level=60.0)),
+        ("deepgram", "clipped", "An overdriven agent", Delivery(overdrive=12.0)),
+    )  # fmt: skip
     return [
-        _fault(deepgram, "half-speed", "Audio at half its speed",
-               talk(2, delivery=Delivery(speed=0.5))),
-        _fault(openai, "double-speed", "Audio at double its speed",
-               talk(2, delivery=Delivery(speed=2.0, pace=3.0))),
-        _fault(deepgram, "linear-as-ulaw", "Linear samples where u-law is agreed",
-               talk(2, delivery=garbled)),
-        _fault(openai, "ulaw-as-linear", "u-law where linear samples are agreed",
-               talk(2, delivery=replace(garbled, pace=3.0))),
-        _fault(deepgram, "quiet", "An agent that is hardly audible",
-               talk(2, delivery=Delivery(level=60.0))),
-        _fault(deepgram, "clipped", "An overdriven agent",
-               talk(2, delivery=Delivery(overdrive=12.0))),
+        _fault(
+            provider, name, title, talk(2, delivery=delivery),
+            greeting=Answer(("demo-thanks",), after=0.2, delivery=delivery),
+        )
+        for provider, name, title, delivery in rows
     ]  # fmt: skip
 
 

@@ -119,6 +119,8 @@ _NEAR: Final = round(0.25 * RATE)
 _STEP: Final = round(0.01 * RATE)
 _WINDOW: Final = round(0.02 * RATE)
 _EDGE: Final = round(0.3 * RATE)
+_SHORTEST_PIECE: Final = round(0.1 * RATE)
+"""A shorter one may be a vowel that is like another."""
 _FAR_MATCH: Final = 0.9
 _NEAR_MATCH: Final = 0.9
 _STEP_MATCH: Final = 0.6
@@ -156,6 +158,9 @@ def find(given: Signal, played: Signal, begin: int, end: int) -> list[Piece]:
             continue
         back = _backwards(search, at, found, (pieces[-1].given_to if pieces else 0, floor))
         piece = _forward(search, Piece(at - back, at, found - back))
+        if piece.given_to - piece.given_from < _SHORTEST_PIECE:
+            at += _STEP
+            continue
         pieces.append(piece)
         at, floor = max(piece.given_to, at + _STEP), piece.played_to
     return _bridged(pieces, len(given), begin, end)
@@ -478,10 +483,10 @@ def _heard_answers(
     for index, answer in enumerate(answers):
         begin = max(floor, _sample_at(played, answer.chunks[0].at))
         following = answers[index + 1].chunks[0].at if index + 1 < len(answers) else np.inf
-        end = _sample_at(played, following + 1.0)  # the next answer's first second may overlap
+        end = _sample_at(played, following)
         given = np.concatenate([chunk.sound for chunk in answer.chunks]).astype(np.float64)
         if answer.garbled:
-            pieces = _as_a_whole(len(given), begin, _sample_at(played, following))
+            pieces = _as_a_whole(len(given), begin, end)
         else:
             pieces = find(given, played.samples, begin, end)
         if pieces:
