@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import ai_engine_quality as aeq
-from ai_engine_lab.real_calls import report, truth
+from ai_engine_lab.real_calls import report, storing, truth
 from ai_engine_lab.real_calls.costing import COST_CALLS, measure_cost
 from ai_engine_lab.real_calls.engine import EngineError, EngineProcess, prepare_environment
-from ai_engine_lab.real_calls.judging import compare, figures, said_of
+from ai_engine_lab.real_calls.judging import Said, compare, figures, said_of
 from ai_engine_lab.real_calls.report import Results
 from ai_engine_lab.real_calls.running import Rig, Run, run_scenarios
 from ai_engine_lab.real_calls.scenario import (
@@ -47,6 +47,7 @@ Group = tuple[tuple[Provider, Transport, Setting], list[Scenario]]
               type=click.Path(path_type=Path), help="Where everything is written.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--cost", is_flag=True, help="Measure the engine's CPU with and without the library.")
+@click.option("--again", is_flag=True, help="Place no call: measure what --out holds again.")
 @click.option("--list", "listing", is_flag=True, help="Print the calls' names, and end.")
 def main(
     *,
@@ -57,6 +58,7 @@ def main(
     out: Path,
     as_json: bool,
     cost: bool,
+    again: bool,
     listing: bool,
 ) -> None:
     """Place real calls on the unedited engine, and lay what was heard beside what was said."""
@@ -68,9 +70,13 @@ def main(
             click.echo(f"{scenario.name:24} {scenario.title}")
         return
     console = Console(stderr=True)
+    if again:
+        results = measure_again(chosen, out)
+        _tell(results, report.write(results, out), console)
+        return
     try:
         make = _engines(ava_root.resolve(), out.resolve(), console)
-        results = asyncio.run(_run(chosen, make, console, cost=cost))
+        results = asyncio.run(_run(chosen, make, out / "calls", console, cost=cost))
     except (EngineError, NoPromptsError) as error:
         raise click.ClickException(str(error)) from error
     written = report.write(results, out)
@@ -120,8 +126,29 @@ def _engines(ava_root: Path, out: Path, console: Console) -> MakeProcess:
     return lambda name, attached: EngineProcess(ava_root, python, out / "engines" / name, attached)
 
 
+def measure_again(scenarios: Iterable[Scenario], out: Path) -> Results:
+    """Return the results of the recordings and the record files that a folder holds."""
+    said: dict[str, Said] = {}
+    for path in sorted((out / "engines").glob("*/records.jsonl")):
+        said |= said_of(path)
+    results = Results()
+    for scenario in scenarios:
+        path = out / "calls" / f"{scenario.name}.npz"
+        if path.exists():
+            recording = storing.load(path)
+            heard = truth.measure(recording)
+            told = said.get(recording.call_id)
+            results.comparisons.append(compare(scenario, recording, heard, told))
+    return results
+
+
 async def _run(
-    scenarios: list[Scenario], make: MakeProcess, console: Console, *, cost: bool
+    scenarios: list[Scenario],
+    make: MakeProcess,
+    recorded: Path,
+    console: Console,
+    *,
+    cost: bool,
 ) -> Results:
     results = Results()
 
@@ -132,6 +159,8 @@ async def _run(
             rig = Rig(*key, process=make(name, True))
             run = await run_scenarios(rig, chosen, _progress(bar, name, len(chosen)))
             results.runs.append(run)
+            for recording in run.recordings:
+                storing.save(recording, recorded)
             _judge(run, results)
         if cost:
             healthy = [one for one in all_scenarios() if one.name in COST_CALLS]
