@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -70,6 +71,7 @@ def main(
             click.echo(f"{scenario.name:24} {scenario.title}")
         return
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the engine is ended too
     if again:
         results = measure_again(chosen, out)
         _tell(results, report.write(results, out), console)

@@ -112,6 +112,7 @@ class Comparison:
             "call_id": self.recording.call_id,
             "ended_by": self.recording.ended_by,
             "worst_send_lag": self.recording.worst_send_lag,
+            "disturbed": self.recording.disturbed,
             "truth": self.truth.to_dict(),
             "said": said and {name: getattr(said, name) for name in Said.__slots__},
             "due": {"score": self.due.score, "reason": self.due.unscored_reason},

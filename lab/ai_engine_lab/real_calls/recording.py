@@ -7,9 +7,12 @@ stand-ins; the engine's own clock is never asked.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from ai_engine_lab.real_calls.sound import FRAME_SECONDS, RATE, Sound
+
+DISTURBED: Final = 0.04
+"""Seconds: a caller's frame that leaves so late shows a machine that is too busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,11 @@ class CallRecording:
     """What else happened, in words: the provider's events, the line's faults, files played."""
     worst_send_lag: float = 0.0
     """Seconds by which the caller's most delayed frame left late: the rig's own disturbance."""
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether this machine was too busy for the call: its times say nothing of the engine."""
+        return self.worst_send_lag > DISTURBED
 
     def note(self, at: float, what: str) -> None:
         """Log an event."""

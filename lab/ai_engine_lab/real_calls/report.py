@@ -78,6 +78,7 @@ def markdown(results: Results) -> str:
 def _introduction(results: Results) -> str:
     every = results.comparisons
     right = sum(one.right for one in every)
+    busy = sum(one.recording.disturbed for one in every)
     lag = max((one.recording.worst_send_lag for one in every), default=0.0)
     return (
         f"{len(every)} calls on the unedited engine with ai_engine_quality {aeq.__version__}"
@@ -85,7 +86,8 @@ def _introduction(results: Results) -> str:
         f" the same policy says of what was heard: {right} of {len(every)}."
         " The truth is measured at the caller's end alone."
         f" The rig's own clock was at most {1000 * results.worst_loop_lag:.0f} ms late,"
-        f" a caller's frame at most {1000 * lag:.0f} ms.\n"
+        f" a caller's frame at most {1000 * lag:.0f} ms; for {busy} calls, marked *, the machine"
+        " was too busy.\n"
     )
 
 
@@ -118,7 +120,7 @@ def _table(comparisons: Sequence[Comparison]) -> str:
     for one in comparisons:
         truth, said = one.truth, one.said
         rows.append(
-            f"| {one.scenario.name}: {one.scenario.title}"
+            f"| {one.scenario.name}{'*' * one.recording.disturbed}: {one.scenario.title}"
             f" | {_values(truth.latencies)} ({_values(said.latencies) if said else '-'})"
             f" | {_values(truth.unanswered)} ({_values(said.unanswered) if said else '-'})"
             f" | {truth.hole_seconds:.2f} ({_number(said.hole_seconds if said else None)})"

@@ -38,10 +38,8 @@ RECORD_SECONDS: Final = 2.0
 
 RTP_PORTS: Final = 16
 
-DISTURBED: Final = 0.04
-"""Seconds: if a caller's frame left so late, the machine was too busy, and the call is repeated."""
-
 ATTEMPTS: Final = 3
+"""Times that a call is placed, at most, if this machine is too busy for it."""
 
 Progress = Callable[[Scenario, str], None]
 
@@ -167,7 +165,7 @@ class Rig:
             if recording.worst_send_lag < known.worst_send_lag:
                 best[recording.scenario] = recording
         self.run.recordings = list(best.values())
-        late = {name for name, one in best.items() if one.worst_send_lag > DISTURBED}
+        late = {name for name, one in best.items() if one.disturbed}
         return [scenario for scenario in scenarios if scenario.name in late]
 
     async def _talk(self, caller: Caller, channel: Channel) -> None:

@@ -13,7 +13,7 @@ those 60 ms.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +43,15 @@ SHORTEST_LOSS: Final = 0.04
 
 ONE_HOLE: Final = 0.15
 """Seconds of sound between two gaps, up to which both are one hole."""
+
+LATE_WITHDRAWAL: Final = 1.0
+"""Seconds after an answer's last sound, up to which its withdrawal may have been what ended it."""
+
+NOT_SILENT: Final = 10.0
+"""RMS from which a frame is no digital silence, transcoded."""
+
+CUT_OFF: Final = 0.3
+"""Seconds at an answer's end whose absence is noticed."""
 
 SHORTEST_STALL: Final = 0.25
 """Seconds in which not one frame comes, in the middle of an answer, from which a line stands."""
@@ -292,6 +301,10 @@ class HeardAnswer:
     lost: float
     """Seconds of it that were never played, though nobody interrupted."""
     holes: tuple[Hole, ...]
+    withdrawn: bool
+    """Whether the provider stopped it."""
+    unheard_end: float
+    """Seconds at its end that were given and not played."""
     cut_off: bool
     """Whether it stopped before its end, and not because of the caller."""
     speed: float
@@ -492,7 +505,8 @@ def _heard_answers(
         if pieces:
             floor = pieces[-1].played_to
             stalls += _stalls(pieces, played)
-        heard.append(_heard_answer(answer, pieces, played, recording))
+        window = slice(begin, end)
+        heard.append(_heard_answer(answer, given, pieces, played, window, recording))
     return heard, stalls
 
 
@@ -507,26 +521,69 @@ def _sample_at(played: Played, at: float) -> int:
     return int(played.starts[min(frame, len(played.starts) - 1)])
 
 
-def _heard_answer(
-    answer: GivenAnswer, pieces: list[Piece], played: Played, recording: CallRecording
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How much of an answer was played, in seconds."""
+
+    ended: float | None
+    """When its last sound was played."""
+    missing: float
+    """What was not played."""
+    tail: float
+    """How much of that was at its end."""
+
+
+def _extent(given: Signal, pieces: list[Piece], played: Played, window: slice) -> _Extent:
+    """Return how much of an answer was played.
+
+    That is what was found again, and what else sounded in the time until the next answer: audio
+    that was chopped finer than what can be found was heard all the same.
+    """
+    seconds = len(given) / RATE
+    if not pieces:
+        return _Extent(None, seconds, seconds)
+    found = sum(piece.given_to - piece.given_from for piece in pieces) / RATE
+    levels = sound.frame_levels(sound.to_int16(played.samples[window]))
+    loud = levels >= max(float(levels.max(initial=0.0)) / 20, 20.0)
+    other = levels >= NOT_SILENT
+    for piece in pieces:
+        first, last = piece.played_from - window.start, piece.played_to - window.start
+        other[max(0, first // FRAME) : -(-last // FRAME)] = False
+    missing = max(0.0, seconds - found - float(other.sum()) * FRAME / RATE)
+    tail = min(seconds - pieces[-1].given_to / RATE, missing)
+    end = window.start + (int(np.flatnonzero(loud)[-1]) + 1) * FRAME if loud.any() else 0
+    return _Extent(played.end_of(max(pieces[-1].played_to, end)), missing, tail)
+
+
+def _heard_answer(  # noqa: PLR0917  # one fact from each
+    answer: GivenAnswer,
+    given: Signal,
+    pieces: list[Piece],
+    played: Played,
+    window: slice,
+    recording: CallRecording,
 ) -> HeardAnswer:
-    given = sum(len(chunk.sound) for chunk in answer.chunks)
-    heard = sum(piece.given_to - piece.given_from for piece in pieces)
-    ended = played.end_of(pieces[-1].played_to) if pieces else None
-    tail = given - pieces[-1].given_to if pieces else given
-    interrupted = answer.withdrawn_at is not None or _hung_up_in(answer, ended, recording)
-    lost = given - heard - (tail if interrupted else 0)
-    cut_off = answer.lost_at is not None or (tail / RATE > 0.3 and not interrupted)
+    extent = _extent(given, pieces, played, window)
+    ended, seconds = extent.ended, len(given) / RATE
+    withdrawn = answer.withdrawn_at is not None and (
+        ended is None or answer.withdrawn_at <= ended + LATE_WITHDRAWAL
+    )
+    excused = (
+        withdrawn or _hung_up_in(answer, ended, recording) or _spoken_over(answer, ended, recording)
+    )
+    lost = extent.missing - (extent.tail if excused else 0.0)
     return HeardAnswer(
         turn=answer.turn,
         given_at=answer.chunks[0].at,
-        given=given / RATE,
+        given=seconds,
         began=played.time_of(pieces[0].played_from) if pieces else None,
         ended=ended,
-        played=heard / RATE,
-        lost=lost / RATE if lost / RATE >= SHORTEST_LOSS else 0.0,
+        played=seconds - extent.missing,
+        lost=lost if lost >= SHORTEST_LOSS else 0.0,
         holes=_holes(pieces, played),
-        cut_off=cut_off,
+        withdrawn=withdrawn,
+        unheard_end=extent.tail,
+        cut_off=answer.lost_at is not None or (extent.tail > CUT_OFF and not excused),
         speed=answer.speed,
         garbled=answer.garbled,
     )
@@ -538,6 +595,14 @@ def _hung_up_in(answer: GivenAnswer, ended: float | None, recording: CallRecordi
         return False
     due = answer.chunks[0].at + answer.seconds if ended is None else ended
     return due > recording.ended_at - 0.25  # a quarter of a second: it just began
+
+
+def _spoken_over(answer: GivenAnswer, ended: float | None, recording: CallRecording) -> bool:
+    """Return whether the caller meant to stop the answer, before its sound ended."""
+    interruptions = (one for one in recording.utterances if one.kind == "interruption")
+    begun = (words.began for one in interruptions if (words := _words(one)) is not None)
+    first = answer.chunks[0].at
+    return ended is not None and any(first <= began <= ended for began in begun)
 
 
 def _holes(pieces: list[Piece], played: Played) -> tuple[Hole, ...]:
@@ -610,7 +675,7 @@ def _barge_in(spoken: _Words, answers: list[HeardAnswer]) -> BargeIn | None:
         if answer.began is None or answer.ended is None or answer.turn >= spoken.utterance.turn:
             continue
         if answer.began <= spoken.began < answer.ended:
-            stopped = answer.played + answer.lost < answer.given - 0.1  # seconds
+            stopped = answer.withdrawn or answer.unheard_end > CUT_OFF
             over = min(answer.ended, spoken.ended) - spoken.began
             reaction = answer.ended - spoken.began if stopped else None
             return BargeIn(spoken.began, reaction, max(0.0, over))
@@ -664,9 +729,9 @@ def _from_zero(truth: Truth, zero: float) -> Truth:
             for one in truth.turns
         ),
         answers=tuple(
-            HeardAnswer(
-                one.turn, one.given_at - zero, one.given, shifted(one.began), shifted(one.ended),
-                one.played, one.lost, holes(one.holes), one.cut_off, one.speed, one.garbled,
+            replace(
+                one, given_at=one.given_at - zero, began=shifted(one.began),
+                ended=shifted(one.ended), holes=holes(one.holes),
             )
             for one in truth.answers
         ),
