@@ -17,6 +17,7 @@ from ai_engine_lab.real_calls.engine import (
     free_ports,
 )
 from ai_engine_lab.real_calls.scenario import PROVIDERS, TRANSPORTS
+from ai_engine_lab.real_calls.storing import save
 from click.testing import CliRunner
 
 PLACES = Places(1, "ws://deepgram", "ws://openai", 2, 3, 4, 9)
@@ -158,3 +159,17 @@ def test_a_folder_that_is_no_engine_ends_the_command_with_a_fix(tmp_path):
     result = CliRunner().invoke(main, ["--ava-root", str(tmp_path), "--out", str(out)])
     assert result.exit_code == 1
     assert "requirements.txt" in result.output
+
+
+def test_what_a_folder_holds_is_measured_again(tmp_path, recorder, make_voice):
+    """--again makes the report anew from the recordings and the record files, without a call."""
+    recorder.recording.scenario = "dg-simple-1"
+    sound = make_voice(2.0, 1)
+    recorder.answer(-1, 101.0, sound)
+    recorder.hear(101.0, sound)
+    save(recorder.recording, tmp_path / "calls")
+    result = CliRunner().invoke(
+        main, ["--ava-root", str(tmp_path), "--out", str(tmp_path), "--again"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "no record" in (tmp_path / "report.md").read_text()
