@@ -40,8 +40,8 @@ def timeline(comparison: Comparison) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9, 2.4), layout="constrained")
         axes = figure.add_subplot()
-        words = [(turn.began, turn.ended - turn.began) for turn in truth.turns]
-        words += [(each.at, each.talked_over) for each in truth.barge_ins]
+        spoken = [one.frame_times for one in recording.utterances if one.frame_times]
+        words = [(times[0] - zero, times[-1] - times[0]) for times in spoken]
         axes.broken_barh(words, (2.1, 0.8), color=GREEN)
         axes.broken_barh(_given(comparison, zero), (1.1, 0.4), color=SKY)
         axes.broken_barh(_audible(recording.heard, zero), (0.1, 0.8), color=BLUE)
@@ -51,7 +51,7 @@ def timeline(comparison: Comparison) -> str:
         for at, what in recording.events:
             if what.startswith(("line", "engine", "provider")):
                 axes.axvline(at - zero, color=PURPLE, linewidth=1)
-                axes.annotate(what, (at - zero, 3.35), fontsize=7, color=PURPLE)
+                axes.annotate(what, (at - zero, 3.55), fontsize=7, color=PURPLE)
         axes.set_yticks([2.5, 1.3, 0.5], ["caller speaks", "given", "agent heard"])
         axes.set_ylim(0, 3.9)
         axes.set_xlim(0, max(truth.duration, 1.0))
@@ -73,7 +73,7 @@ def _waits(axes: Any, comparison: Comparison) -> None:
         if answered and paired:
             text += f" (told {told[number]:.2f})"
         number += answered
-        axes.annotate(text, (turn.ended, 3.12), fontsize=7, color=INK)
+        axes.annotate(text, (turn.ended, 3.18), fontsize=7, color=INK)
 
 
 def _headline(comparison: Comparison) -> str:

@@ -71,8 +71,15 @@ def markdown(results: Results) -> str:
             parts += [f"### {title}\n", _table(chosen)]
     if results.cost is not None:
         parts += ["## Cost\n", _cost(results.cost)]
-    parts += ["## Every call\n", *(_call(one) for one in every)]
+    parts += ["## Every call\n", _LEGEND, *(_call(one) for one in every)]
     return "\n".join(parts)
+
+
+_LEGEND = """\
+Green: the caller's words. Orange: the wait for an answer, as heard, with what the library told.
+Light blue: the provider gives audio. Blue: the agent at the caller's ear. Red: holes in it, and
+turns without an answer. Purple: faults.
+"""
 
 
 def _introduction(results: Results) -> str:
