@@ -10,7 +10,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	&& { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint format docs handbook dashboards pictures validate evidence bench \
+.PHONY: help demo test unit lint format docs handbook dashboards pictures validate evidence \
+	real-calls bench \
 	matrix fuzz mutants up down build lock clean python-packages speech measures monitoring-tools \
 	pictures-tools dashboard-types
 
@@ -32,6 +33,12 @@ unit: $(VENV)/.installed ## What needs no system package, in under two minutes, 
 validate: $(VENV)/.installed speech ## Judge the twenty calls, and remake docs/Validation-Report.md
 	@$(BIN)/ai-engine-quality validate --markdown docs/Validation-Report.md \
 		--html docs/Validation-Report.html $(ARGS)
+
+# Beside the tests: it needs the engine's tree, and a quarter of an hour of real time.
+real-calls: $(VENV)/.installed speech ## Real calls on the unedited engine: AVA_ROOT=its tree
+	@[ -n "$(AVA_ROOT)" ] || { echo "give the engine's tree: make real-calls AVA_ROOT=..." >&2; \
+	exit 2; }
+	@$(BIN)/python -m ai_engine_lab.real_calls --ava-root "$(AVA_ROOT)" $(ARGS)
 
 lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 	@$(BIN)/ruff check .

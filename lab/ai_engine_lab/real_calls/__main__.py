@@ -1,0 +1,212 @@
+"""``python -m ai_engine_lab.real_calls --ava-root DIR``: place real calls and report on them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import ai_engine_quality as aeq
+from ai_engine_lab.real_calls import report, storing, truth
+from ai_engine_lab.real_calls.costing import COST_CALLS, measure_cost
+from ai_engine_lab.real_calls.engine import EngineError, EngineProcess, prepare_environment
+from ai_engine_lab.real_calls.judging import Said, compare, figures, said_of
+from ai_engine_lab.real_calls.report import Results
+from ai_engine_lab.real_calls.running import Rig, Run, run_scenarios
+from ai_engine_lab.real_calls.scenario import (
+    PROVIDERS,
+    TRANSPORTS,
+    Provider,
+    Scenario,
+    Setting,
+    Transport,
+)
+from ai_engine_lab.real_calls.scenarios import all_scenarios
+from ai_engine_lab.real_calls.sound import NoPromptsError
+
+PROJECT = Path(aeq.__file__).resolve().parent.parent
+
+MakeProcess = Callable[[str, bool], EngineProcess]
+Group = tuple[tuple[Provider, Transport, Setting], list[Scenario]]
+
+
+@click.command()
+@click.option("--ava-root", required=True, type=click.Path(exists=True, file_okay=False,
+              path_type=Path), help="The engine's tree; it stays as it is.")  # fmt: skip
+@click.option("--only", multiple=True, metavar="NAME", help="A call by its name; repeatable.")
+@click.option("--transport", type=click.Choice([*TRANSPORTS, "websocket"]))
+@click.option("--provider", type=click.Choice(PROVIDERS))
+@click.option("--out", default="build/real-calls", show_default=True,
+              type=click.Path(path_type=Path), help="Where everything is written.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.option("--cost", is_flag=True, help="Measure the engine's CPU with and without the library.")
+@click.option("--again", is_flag=True, help="Place no call: measure what --out holds again.")
+@click.option("--list", "listing", is_flag=True, help="Print the calls' names, and end.")
+def main(
+    *,
+    ava_root: Path,
+    only: Sequence[str],
+    transport: str | None,
+    provider: str | None,
+    out: Path,
+    as_json: bool,
+    cost: bool,
+    again: bool,
+    listing: bool,
+) -> None:
+    """Place real calls on the unedited engine, and lay what was heard beside what was said."""
+    if transport == "websocket":
+        raise click.UsageError(_no_websocket(ava_root))
+    chosen = choose(only, transport, provider)
+    if listing:
+        for scenario in chosen:
+            click.echo(f"{scenario.name:24} {scenario.title}")
+        return
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the engine is ended too
+    if again:
+        results = measure_again(chosen, out)
+        _tell(results, report.write(results, out), console)
+        return
+    try:
+        make = _engines(ava_root.resolve(), out.resolve(), console)
+        results = asyncio.run(_run(chosen, make, out / "calls", console, cost=cost))
+    except (EngineError, NoPromptsError) as error:
+        raise click.ClickException(str(error)) from error
+    written = report.write(results, out)
+    _tell(results, written, console)
+    if as_json:
+        json.dump(results.to_dict(), sys.stdout, indent=1)
+
+
+def _no_websocket(ava_root: Path) -> str:
+    if list((ava_root / "src").rglob("asterisk_websocket.py")):
+        return "the rig has no stand-in for the WebSocket media transport; use another --transport"
+    return "this engine's tree has no WebSocket media transport; use another --transport"
+
+
+def choose(only: Iterable[str], transport: str | None, provider: str | None) -> list[Scenario]:
+    """Return the calls that are asked for.
+
+    Raises:
+        click.UsageError: there is no such call.
+    """
+    every = {scenario.name: scenario for scenario in all_scenarios()}
+    wanted = list(only) or list(every)
+    unknown = [name for name in wanted if name not in every]
+    if unknown:
+        raise click.UsageError(f"no call is named {', '.join(unknown)}; --list prints the names")
+    return [
+        every[name]
+        for name in wanted
+        if transport in (None, every[name].transport) and provider in (None, every[name].provider)
+    ]
+
+
+def groups(scenarios: Iterable[Scenario]) -> list[Group]:
+    """Return the calls by the engine's configuration that they need."""
+    found: dict[tuple[Provider, Transport, Setting], list[Scenario]] = {}
+    for scenario in scenarios:
+        key = (scenario.provider, scenario.transport, scenario.setting)
+        found.setdefault(key, []).append(scenario)
+    return list(found.items())
+
+
+def _engines(ava_root: Path, out: Path, console: Console) -> MakeProcess:
+    """Prepare the engine's environment; return what makes an engine by its name."""
+    out.mkdir(parents=True, exist_ok=True)
+    with console.status("preparing the engine's environment"):
+        python = prepare_environment(ava_root, out / "engine-venv", PROJECT)
+    return lambda name, attached: EngineProcess(ava_root, python, out / "engines" / name, attached)
+
+
+def measure_again(scenarios: Iterable[Scenario], out: Path) -> Results:
+    """Return the results of the recordings and the record files that a folder holds."""
+    said: dict[str, Said] = {}
+    for path in sorted((out / "engines").glob("*/records.jsonl")):
+        said |= said_of(path)
+    results = Results()
+    for scenario in scenarios:
+        path = out / "calls" / f"{scenario.name}.npz"
+        if path.exists():
+            recording = storing.load(path)
+            heard = truth.measure(recording)
+            told = said.get(recording.call_id)
+            results.comparisons.append(compare(scenario, recording, heard, told))
+    return results
+
+
+async def _run(
+    scenarios: list[Scenario],
+    make: MakeProcess,
+    recorded: Path,
+    console: Console,
+    *,
+    cost: bool,
+) -> Results:
+    results = Results()
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        for key, chosen in groups(scenarios):
+            name = "-".join(filter(None, key))
+            rig = Rig(*key, process=make(name, True))
+            run = await run_scenarios(rig, chosen, _progress(bar, name, len(chosen)))
+            results.runs.append(run)
+            for recording in run.recordings:
+                storing.save(recording, recorded)
+            _judge(run, results)
+        if cost:
+            healthy = [one for one in all_scenarios() if one.name in COST_CALLS]
+            told = _progress(bar, "cost", 6 * len(healthy))
+            results.cost = await measure_cost(
+                healthy, lambda attached: make(f"cost-{attached}", attached), told
+            )
+    order = {scenario.name: number for number, scenario in enumerate(all_scenarios())}
+    results.comparisons.sort(key=lambda one: order[one.scenario.name])
+    return results
+
+
+def _progress(bar: Progress, name: str, total: int) -> Any:
+    task = bar.add_task(name, total=total)
+
+    def tell(scenario: Scenario, what: str) -> None:
+        bar.update(task, description=f"{name}: {scenario.name} {what}")
+        if what == "done":
+            bar.advance(task)
+
+    return tell
+
+
+def _judge(run: Run, results: Results) -> None:
+    said = said_of(run.records) if run.records else {}
+    known = {scenario.name: scenario for scenario in all_scenarios()}
+    for recording in run.recordings:
+        scenario = known[recording.scenario]
+        heard = truth.measure(recording)
+        results.comparisons.append(compare(scenario, recording, heard, said.get(recording.call_id)))
+
+
+def _tell(results: Results, written: Path, console: Console) -> None:
+    right = sum(one.right for one in results.comparisons)
+    console.print(f"{right} of {len(results.comparisons)} scores are right by what was heard")
+    for figure in figures(results.comparisons):
+        if figure.mean is not None and figure.worst is not None:
+            console.print(
+                f"{figure.name}: {figure.mean:.3f} s off in the mean, {figure.worst:.3f} at worst"
+            )
+    if results.cost is not None:
+        console.print(f"cost: {100 * results.cost.share:+.1f} % of the engine's CPU")
+    console.print(f"{written}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""Lays the truth beside what the library said, and asks the same policy about the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import ai_engine_quality as aeq
+from ai_engine_lab.real_calls.recording import CallRecording
+from ai_engine_lab.real_calls.scenario import Scenario
+from ai_engine_lab.real_calls.sound import FRAME_SECONDS
+from ai_engine_lab.real_calls.truth import Level, Truth
+
+CLOSE_ENOUGH: Final = 10
+"""Points by which a score may differ from that of what was heard."""
+
+AGENT_STAGE: Final = "transport_out:heard"
+CALLER_STAGE: Final = "transport_in"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the library said of a call; None is what it said nothing of. Seconds throughout."""
+
+    score: int | None
+    reason: str | None
+    """Why there is no score."""
+    latencies: tuple[float, ...]
+    unanswered: tuple[float, ...]
+    barge_ins: int
+    reactions: tuple[float, ...]
+    hole_seconds: float | None
+    lost: float | None
+    first_word: float | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One call: what was heard, and what was said."""
+
+    scenario: Scenario
+    recording: CallRecording
+    truth: Truth
+    said: Said | None
+    """None: the library has no record of the call."""
+    due: aeq.CallScore
+    """The same policy's score of what was heard."""
+
+    @property
+    def difference(self) -> int | None:
+        """Points by which the score is too high; None where either has none."""
+        if self.said is None or self.said.score is None or self.due.score is None:
+            return None
+        return self.said.score - self.due.score
+
+    @property
+    def right(self) -> bool:
+        """Whether it is within ten points, and not good where what was heard is poor."""
+        if self.said is None:
+            return False
+        if self.said.score is None or self.due.score is None:
+            return self.said.score is None and self.due.score is None
+        policy = aeq.Policy.load(self.due.policy_version)
+        flattered = self.due.band is aeq.Band.POOR and policy.band(self.said.score) in (
+            aeq.Band.GOOD,
+            aeq.Band.EXCELLENT,
+        )
+        return abs(self.said.score - self.due.score) <= CLOSE_ENOUGH and not flattered
+
+    @property
+    def latency_errors(self) -> tuple[float, ...]:
+        """Told minus heard, turn by turn; nothing where the counts differ."""
+        if self.said is None or len(self.said.latencies) != len(self.truth.latencies):
+            return ()
+        pairs = zip(self.said.latencies, self.truth.latencies, strict=True)
+        return tuple(told - heard for told, heard in pairs)
+
+    @property
+    def hole_error(self) -> float | None:
+        """Seconds of holes told minus heard."""
+        if self.said is None or self.said.hole_seconds is None:
+            return None
+        return self.said.hole_seconds - self.truth.hole_seconds
+
+    @property
+    def lost_error(self) -> float | None:
+        """Seconds of lost audio told minus heard."""
+        if self.said is None or self.said.lost is None:
+            return None
+        return self.said.lost - self.truth.lost
+
+    @property
+    def reaction_errors(self) -> tuple[float, ...]:
+        """Told minus heard; nothing where the counts differ."""
+        if self.said is None or len(self.said.reactions) != len(self.truth.reactions):
+            return ()
+        pairs = zip(self.said.reactions, self.truth.reactions, strict=True)
+        return tuple(told - heard for told, heard in pairs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        said = self.said
+        return {
+            "scenario": self.scenario.name,
+            "title": self.scenario.title,
+            "provider": self.scenario.provider,
+            "transport": self.scenario.transport,
+            "fault": self.scenario.fault,
+            "call_id": self.recording.call_id,
+            "ended_by": self.recording.ended_by,
+            "worst_send_lag": self.recording.worst_send_lag,
+            "disturbed": self.recording.disturbed,
+            "truth": self.truth.to_dict(),
+            "said": said and {name: getattr(said, name) for name in Said.__slots__},
+            "due": {"score": self.due.score, "reason": self.due.unscored_reason},
+            "difference": self.difference,
+            "right": self.right,
+            "latency_errors": list(self.latency_errors),
+            "hole_error": self.hole_error,
+            "lost_error": self.lost_error,
+            "reaction_errors": list(self.reaction_errors),
+        }
+
+
+def said_of(path: Path) -> dict[str, Said]:
+    """Return what a record file says, by call id; empty where there is none."""
+    try:
+        records = list(aeq.read_records(path))
+    except FileNotFoundError:
+        return {}
+    return {one.call_id: _said(one) for one in records if isinstance(one, aeq.CallScore)}
+
+
+def _said(score: aeq.CallScore) -> Said:
+    summary = score.summary.to_dict()
+    heard = summary.get("heard") or {}  # what the ear adds, where the library has one
+
+    def first(*names: str) -> Any:
+        for name in names:
+            for source in (heard, summary):
+                if source.get(name) is not None:
+                    return source[name]
+        return None
+
+    holes = first("hole_seconds")
+    fillers = summary.get("underflows")
+    if holes is None and fillers is not None:
+        holes = fillers * FRAME_SECONDS
+    lost = sum(factor.penalty for factor in score.factors)
+    worst = max(score.factors, key=lambda factor: factor.penalty)
+    return Said(
+        score=score.score,
+        reason=score.unscored_reason,
+        latencies=_values(first("latencies", "turn_latencies")),
+        unanswered=_values(first("unanswered")),
+        barge_ins=int(first("barge_ins") or 0),
+        reactions=_values(first("reactions", "barge_in_reactions")),
+        hole_seconds=holes,
+        lost=first("lost", "agent_audio_lost"),
+        first_word=first("first_word"),
+        evidence=worst.evidence if lost else "",
+    )
+
+
+def _values(found: object) -> tuple[float, ...]:
+    """Return a tuple of values, whether they come as a list or as a distribution's exact ones."""
+    if isinstance(found, Mapping):
+        found = found.get("exact")
+    return tuple(found) if isinstance(found, Iterable) else ()
+
+
+def summary_of(truth: Truth, recording: CallRecording) -> aeq.CallSummary:
+    """Return what was heard in the terms of the library's summary.
+
+    A hole is told as fillers of 20 ms; audio that was garbled, as a codec that failed its check; an
+    agent that never stopped for the caller, as a reaction as long as both spoke.
+    """
+    reactions = [
+        each.reaction if each.reaction is not None else each.talked_over for each in truth.barge_ins
+    ]
+    audio = {}
+    if truth.agent.active:
+        audio[AGENT_STAGE] = _stage(truth.agent)
+    if truth.caller.active:
+        audio[CALLER_STAGE] = _stage(truth.caller)
+    checked = bool(truth.answers)
+    return aeq.CallSummary(
+        call_id=recording.call_id,
+        provider=recording.provider,
+        outcome="caller_hangup" if recording.ended_by == "caller" else "agent_hangup",
+        duration=truth.duration,
+        turn_latencies=truth.latencies,
+        frames_sent=round(sum(one.played for one in truth.answers) / FRAME_SECONDS),
+        underflows=round(truth.hole_seconds / FRAME_SECONDS),
+        underflow_episodes=len(truth.holes),
+        fallbacks=0,
+        barge_ins=len(truth.barge_ins),
+        barge_in_reactions=tuple(reactions),
+        unanswered=truth.unanswered,
+        codec_checks=1 if checked else None,
+        codec_misaligned=int(truth.garbled or truth.speed != 1.0) if checked else None,
+        audio=audio,
+    )
+
+
+def _stage(level: Level) -> aeq.StageLevels:
+    return aeq.StageLevels(
+        frames=level.frames,
+        active=level.active,
+        rms=level.rms,
+        clipped=level.clipped,
+        flatness=level.flatness,
+        active_seconds=level.active * FRAME_SECONDS,
+    )
+
+
+def compare(
+    scenario: Scenario,
+    recording: CallRecording,
+    truth: Truth,
+    said: Said | None,
+    policy: aeq.Policy = aeq.DEFAULT_POLICY,
+) -> Comparison:
+    """Return one call's comparison."""
+    due = aeq.score(summary_of(truth, recording), policy)
+    return Comparison(scenario, recording, truth, said, due)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How far off one kind of number is, over all calls."""
+
+    name: str
+    n: int
+    mean: float | None
+    """Mean of the errors' sizes, in seconds."""
+    worst: float | None
+
+
+def figures(comparisons: Iterable[Comparison]) -> list[Figure]:
+    """Return the errors of everything that is told in seconds."""
+    every = list(comparisons)
+    latencies = [error for one in every for error in one.latency_errors]
+    holes = [one.hole_error for one in every if one.hole_error is not None]
+    lost = [one.lost_error for one in every if one.lost_error is not None]
+    reactions = [error for one in every for error in one.reaction_errors]
+    return [
+        _figure("latency of a turn", latencies),
+        _figure("holes of a call", holes),
+        _figure("audio lost in a call", lost),
+        _figure("reaction to a barge-in", reactions),
+    ]
+
+
+def _figure(name: str, errors: list[float]) -> Figure:
+    sizes = [abs(error) for error in errors]
+    if not sizes:
+        return Figure(name, 0, None, None)
+    return Figure(name, len(sizes), sum(sizes) / len(sizes), max(sizes))
