@@ -235,6 +235,8 @@ class FrameBatch:
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
+        self._levels: dict[float, _Group] = {}
+        """Levels that were measured elsewhere and wait with the frames, by how long each lasts."""
         self._waiting: list[tuple[StageAccumulator, _Group, int, float]] = []
         """Frames whose level counts, in the order in which they came: each one's stage, group,
         place there, and when it crossed the engine's edge."""
@@ -266,6 +268,23 @@ class FrameBatch:
         if place + 1 >= self._capacity or len(self._waiting) >= self._capacity:
             self.measure()
 
+    def take_level(self, stage: StageAccumulator, rms: float, seconds: float, at: float) -> None:
+        """Take a level of a call that has raw frames too: it must not overtake those that wait.
+
+        Args:
+            stage: Where it was measured.
+            rms: 16-bit RMS.
+            seconds: How much audio it stands for.
+            at: When it crossed the engine's edge, in monotonic seconds.
+        """
+        group = self._levels.get(seconds)
+        if group is None:
+            group = self._levels[seconds] = _Group(seconds)
+        self._waiting.append((stage, group, len(group.levels), at))
+        group.levels.append(rms)
+        if len(self._waiting) >= self._capacity:
+            self.measure()
+
     @property
     def waiting_bytes(self) -> int:
         """How many bytes of audio wait to be measured: bounded, however many calls there are."""
@@ -274,6 +293,7 @@ class FrameBatch:
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
         groups, self._groups = self._groups, {}
+        self._levels = {}
         waiting, self._waiting = self._waiting, []
         for form, group in groups.items():
             _measure(form, group)

@@ -199,7 +199,19 @@ class CallHandle:
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
         moment = self._monitor.frames.clock() if at is None else at
-        self._take(_audio_level, stage, rms, seconds, moment)
+        self._take(self._audio_level, stage, rms, seconds, moment)
+
+    def _audio_level(
+        self, call: CallAccumulator, stage: object, rms: object, seconds: object, at: object
+    ) -> None:
+        level, length = observations.rms(rms), observations.seconds(seconds)
+        moment = observations.instant(at)
+        if not (type(stage) is str and call.stages and stage in call.stages):
+            stage = observations.stage(stage)
+        if self._stages:
+            self._monitor.frames.take_level(call.stage(stage), level, length, moment)
+        else:
+            call.audio_level(stage, level, length, moment)
 
     def audio(
         self,
@@ -344,13 +356,3 @@ def _audio_given(call: CallAccumulator, seconds: object, silent: object, at: flo
         raise Rejected(DropReason.OUT_OF_RANGE)
     if given:
         call.audio_given(at, given, quiet)
-
-
-def _audio_level(
-    call: CallAccumulator, stage: object, rms: object, seconds: object, at: object
-) -> None:
-    level, length = observations.rms(rms), observations.seconds(seconds)
-    moment = observations.instant(at)
-    if not (type(stage) is str and call.stages and stage in call.stages):
-        stage = observations.stage(stage)
-    call.audio_level(stage, level, length, moment)
