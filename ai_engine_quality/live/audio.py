@@ -204,6 +204,10 @@ class _Group:
         """Each frame's RMS, once they are measured."""
 
 
+_Hint = tuple[Callable[[float], object], float]
+"""What happened between frames, and when."""
+
+
 class FrameBatch:
     """Samples the frames of all calls and measures them together; each result goes to its stage.
 
@@ -237,7 +241,7 @@ class FrameBatch:
         self._groups: dict[FrameFormat, _Group] = {}
         self._levels: dict[float, _Group] = {}
         """Levels that were measured elsewhere and wait with the frames, by how long each lasts."""
-        self._waiting: list[tuple[StageAccumulator, _Group, int, float]] = []
+        self._waiting: list[tuple[StageAccumulator, _Group, int, float] | _Hint] = []
         """Frames whose level counts, in the order in which they came: each one's stage, group,
         place there, and when it crossed the engine's edge."""
 
@@ -285,6 +289,18 @@ class FrameBatch:
         if len(self._waiting) >= self._capacity:
             self.measure()
 
+    def take_hint(self, hint: Callable[[float], object], at: float) -> None:
+        """Take what happened between frames: it must not overtake those that wait either.
+
+        Args:
+            hint: Takes the moment, once the frames before it were measured.
+            at: The moment, in monotonic seconds.
+        """
+        if self._waiting:
+            self._waiting.append((hint, at))
+        else:
+            hint(at)
+
     @property
     def waiting_bytes(self) -> int:
         """How many bytes of audio wait to be measured: bounded, however many calls there are."""
@@ -297,8 +313,13 @@ class FrameBatch:
         waiting, self._waiting = self._waiting, []
         for form, group in groups.items():
             _measure(form, group)
-        for stage, group, place, at in waiting:
-            stage.add_level(group.levels[place], group.stands_for, at)
+        for one in waiting:
+            if len(one) == 2:
+                hint, at = one
+                hint(at)
+            else:
+                stage, group, place, at = one
+                stage.add_level(group.levels[place], group.stands_for, at)
 
 
 def _measure(form: FrameFormat, group: _Group) -> None:

@@ -280,11 +280,20 @@ class CallHandle:
             seconds: How much, before any pacer and at its true rate.
             silent: How much of it is silence (RMS under 30).
         """
-        self._take(_audio_given, seconds, silent, self._monitor.frames.clock())
+        self._take(self._audio_given, seconds, silent)
+
+    def _audio_given(self, call: CallAccumulator, seconds: object, silent: object) -> None:
+        given, quiet = observations.seconds(seconds), observations.seconds(silent)
+        if quiet > given:
+            raise Rejected(DropReason.OUT_OF_RANGE)
+        if given:
+            frames = self._monitor.frames
+            frames.take_hint(lambda at: call.audio_given(at, given, quiet), frames.clock())
 
     def answer_complete(self) -> None:
         """Report that the provider has handed over all of its answer."""
-        self._take(lambda call, at: call.answer_complete(at), self._monitor.frames.clock())
+        frames = self._monitor.frames
+        self._take(lambda call: frames.take_hint(call.answer_complete, frames.clock()))
 
     def words_spoken(self, characters: int) -> None:
         """Report how much text the agent's audio holds: a number of characters, never words."""
@@ -348,11 +357,3 @@ def _barge_in(call: CallAccumulator, reaction: object) -> None:
 
 def _codec_alignment(call: CallAccumulator, aligned: object, detail: object) -> None:
     call.codec_alignment(observations.flag(aligned), observations.detail(detail))
-
-
-def _audio_given(call: CallAccumulator, seconds: object, silent: object, at: float) -> None:
-    given, quiet = observations.seconds(seconds), observations.seconds(silent)
-    if quiet > given:
-        raise Rejected(DropReason.OUT_OF_RANGE)
-    if given:
-        call.audio_given(at, given, quiet)
