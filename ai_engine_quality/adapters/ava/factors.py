@@ -55,13 +55,13 @@ class _Factors:
         transport = engine_facts.audio_transport(self._engine)
         if transport == "audiosocket":
             return FactorReport(live=True, how=f"each frame of both tracks, by {sent.how}")
-        if transport != "rtp":
-            return FactorReport.not_live(f"the caller's frames over {transport} aren't seen")
-        received = self._wrapped(methods.RTP_SOUND, before=sound.received)
-        if not received.live:
+        received = self._wrapped(methods.TRANSPORT_SOUND, before=sound.received)
+        if not received.live and transport == "rtp":
+            received = self._wrapped(methods.RTP_SOUND, before=sound.received_by_rtp)
+        if not received.live and transport == "rtp":
             received = self._wrapped(methods.RTP_SOUND_2025, before=sound.received_from)
         if not received.live:
-            return received
+            return FactorReport.not_live(f"the caller's frames: {received.why_not}")
         return FactorReport(live=True, how=f"each frame, by {sent.how} and {received.how}")
 
     def _calls(self) -> FactorReport:

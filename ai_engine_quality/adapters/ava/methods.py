@@ -1,7 +1,7 @@
 """The engine's methods that are wrapped, and the factor that each serves: the table.
 
 Every name is private to the engine and was looked up in its source, of August 2026 and of October
-2025. Beside the wraps, the timer reads ``session.turn_latencies_ms`` (latency),
+2025; ``_on_transport_pcm`` in that of October 2026 (7.6.2), of which only single files are public. Beside the wraps, the timer reads ``session.turn_latencies_ms`` (latency),
 ``session.audio_diagnostics`` (rms), ``active_streams`` (underflow) and ``frame_remainders``
 (codec), and two histograms are listened to: ``_TURN_RESPONSE_SECONDS`` (latency) and
 ``_BARGE_REACTION_SECONDS`` (barge_in). In October 2025 so is OpenAI's ``_handle_event`` (latency).
@@ -46,6 +46,9 @@ SOUND = EngineMethod(
     "_update_audio_diagnostics",
     ("session", "stage", "audio_bytes", "encoding", "sample_rate"),
     coroutine=False,
+)
+TRANSPORT_SOUND = EngineMethod(
+    "latency", "", "_on_transport_pcm", ("caller_channel_id", "pcm_16k", "pcm_sample_rate")
 )
 RTP_SOUND = EngineMethod("latency", "", "_on_rtp_audio", ("caller_channel_id", "ssrc", "pcm_16k"))
 RTP_SOUND_2025 = EngineMethod("latency", "", "_on_rtp_audio", ("ssrc", "pcm_16k"))

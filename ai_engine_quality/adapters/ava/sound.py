@@ -45,19 +45,23 @@ class SoundObserver:
         level = session.audio_diagnostics[stage]["rms"]
         call.handle.audio_level(stage, float(level), seconds=seconds, at=self._context.now())
 
-    def received_from(self, ssrc: int, audio: bytes) -> None:
-        """Take a frame that came over RTP, where the engine names no call, as in October 2025."""
-        calls = getattr(self._context.engine, "ssrc_to_caller", None) or {}
-        self.received(calls.get(ssrc, ""), ssrc, audio)
-
-    def received(self, caller_channel_id: str, _ssrc: int, audio: bytes) -> None:
-        """Take a frame that came over RTP."""
+    def received(self, caller_channel_id: str, audio: bytes, sample_rate: int) -> None:
+        """Take a frame of the caller's that the engine doesn't measure."""
         call = self._context.call(caller_channel_id)
         if call is None or call.transferred_at is not None or call.hang_up is not None:
             return
+        call.handle.audio(TRANSPORT_IN, audio, encoding="slin16", sample_rate=sample_rate)
+
+    def received_by_rtp(self, caller_channel_id: str, _ssrc: int, audio: bytes) -> None:
+        """Take a frame that came over RTP, at the rate of the engine's RTP server."""
         server = getattr(self._context.engine, "rtp_server", None)
         rate = int(getattr(server, "sample_rate", 0) or RTP_RATE)
-        call.handle.audio(TRANSPORT_IN, audio, encoding="slin16", sample_rate=rate)
+        self.received(caller_channel_id, audio, rate)
+
+    def received_from(self, ssrc: int, audio: bytes) -> None:
+        """Take a frame that came over RTP, where the engine names no call, as in October 2025."""
+        calls = getattr(self._context.engine, "ssrc_to_caller", None) or {}
+        self.received_by_rtp(calls.get(ssrc, ""), ssrc, audio)
 
     # What the provider gives.
 
