@@ -119,7 +119,7 @@ class TestAlertsOnARealStack:
         }
         assert others == set()
 
-    def test_every_alert_clears_when_its_fault_is_mended(self, stack, fleet, webhook):
+    def test_every_alert_resolves_when_its_fault_is_fixed(self, stack, fleet, webhook):
         """Once recovered, every alert that was told as firing is told as resolved."""
         for engine in FAULTS:
             fleet.recover(engine)
