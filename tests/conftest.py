@@ -107,7 +107,7 @@ def _optional(strategy: st.SearchStrategy) -> st.SearchStrategy:
     return st.none() | strategy
 
 
-# Values lie on and around the contract's own thresholds more often than chance would have it.
+# Values lie on and around the policy's own thresholds more often than chance would have it.
 _SECONDS = st.floats(0, 6) | st.sampled_from(
     [0.0, 0.3, 0.5, 0.8, 0.999, 1.0, 1.2, 1.999, 2.0, 2.999, 3.0, 4.999, 5.0, 20.0, 300.0]
 )

@@ -20,10 +20,30 @@ PROMISED_CORE = {"observations", "policy", "call", "summary", "scoring", "result
 """Observations, policy, summary and score, and what lies between them."""
 
 IMPURE = {
-    "aiohttp", "asyncio", "click", "concurrent", "datetime", "logging", "multiprocessing", "numpy",
-    "os", "pathlib", "prometheus_client", "queue", "random", "rich", "secrets", "socket",
-    "structlog", "subprocess", "sys", "threading", "time", "uuid", "warnings",
-}  # fmt: skip
+    "aiohttp",
+    "asyncio",
+    "click",
+    "concurrent",
+    "datetime",
+    "logging",
+    "multiprocessing",
+    "numpy",
+    "os",
+    "pathlib",
+    "prometheus_client",
+    "queue",
+    "random",
+    "rich",
+    "secrets",
+    "socket",
+    "structlog",
+    "subprocess",
+    "sys",
+    "threading",
+    "time",
+    "uuid",
+    "warnings",
+}
 """What has a clock, chance, threads, input or output."""
 
 IMPURE_CALLS = {"open", "print", "input", "__import__", "eval", "exec", "breakpoint"}
@@ -60,13 +80,19 @@ def imports(tree):
 def lint_imports(folder):
     return subprocess.run(
         [
-            sys.executable, "-c",
+            sys.executable,
+            "-c",
             "from importlinter.cli import lint_imports_command as run; run()",
-            "--no-cache", "--no-logo",
+            "--no-cache",
+            "--no-logo",
         ],
-        capture_output=True, text=True, check=False, timeout=60, cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(folder / "lab")])},
-    )  # fmt: skip
+    )
 
 
 class TestContracts:
@@ -164,8 +190,11 @@ class TestTheCore:
         """
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", textwrap.dedent(script)],
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("100, excellent")
 

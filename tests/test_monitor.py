@@ -1,4 +1,4 @@
-"""The monitor: its public API by the contract, never raising, never growing, telling nothing."""
+"""The monitor: its public API as documented, never raising, never growing, telling nothing."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def monitor(**options):
 
 class TestCalls:
     def test_the_contracts_example_is_scored(self, quality):
-        """The calls of the contract's example, made as it makes them, give a score."""
+        """The calls of the README's example, made as it makes them, give a score."""
         quality.call_started("1.1", provider="deepgram", pipeline="default")
         quality.turn_response("1.1", 0.82)
         quality.unanswered("1.1", waited=6.0)

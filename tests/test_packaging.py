@@ -17,6 +17,8 @@ import pytest
 
 import ai_engine_quality as aeq
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 EXTRAS = ("click", "rich", "aiohttp", "jinja2", "matplotlib")
 """What only the command line, the reference engine and the validation use."""
@@ -70,7 +72,9 @@ def pip(command, *arguments):
 
 def build_wheel(project, folder):
     """Build a project's wheel, as ``pip install`` would, and return its path."""
-    built = pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(project))
+    built = pip(
+        "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(project)
+    )
     assert built.returncode == 0, built.stderr
     (path,) = folder.iterdir()
     return path

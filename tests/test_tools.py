@@ -18,8 +18,11 @@ class TestHelp:
     def said(self, *arguments):
         done = subprocess.run(
             ["make", "--no-print-directory", *arguments],  # noqa: S607 - whichever make there is
-            capture_output=True, text=True, check=True, cwd=ROOT,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        )
         return done.stdout
 
     def test_make_alone_says_what_can_be_made(self):
@@ -87,13 +90,19 @@ def machine(tmp_path):
 
     def run(*arguments):
         environment = {
-            **os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "HERE": str(tmp_path),
-            "ROOT": str(root), "NEED_DEBIAN_ROOT": str(root),
-        }  # fmt: skip
+            **os.environ,
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "HERE": str(tmp_path),
+            "ROOT": str(root),
+            "NEED_DEBIAN_ROOT": str(root),
+        }
         done = subprocess.run(
             ["/bin/sh", str(ROOT / "tools" / "need-debian"), *arguments],
-            capture_output=True, text=True, check=False, env=environment,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
         return done, said.read_text().splitlines() if said.exists() else []
 
     return run

@@ -47,6 +47,6 @@ def tried(how: str, *steps: Callable[[], object]) -> FactorReport:
             step()
     except CannotWrap as reason:
         return FactorReport.not_live(str(reason))
-    except Exception as error:  # an engine's own attribute may raise when it is looked at
+    except Exception as error:  # an engine's own attribute may raise when it is read
         return FactorReport.not_live(repr(error))
     return FactorReport(live=True, how=how)

@@ -35,13 +35,23 @@ def ratios() -> Iterator[Ratio]:
         ("OpenTelemetry's SDK, the turns alone", _otel(recorder, CALLS * TURNS)),
     ):
         yield measure(
-            "a whole call, scored", _ours(quality), name, work,
-            pieces=CALLS, yardstick_pieces=CALLS, rounds=ROUNDS,
-        )  # fmt: skip
+            "a whole call, scored",
+            _ours(quality),
+            name,
+            work,
+            pieces=CALLS,
+            yardstick_pieces=CALLS,
+            rounds=ROUNDS,
+        )
     yield measure(
-        "a turn, by handle", _turns(quality), "OpenTelemetry's record", _otel(recorder, FEW),
-        pieces=FEW, yardstick_pieces=FEW, rounds=7,
-    )  # fmt: skip
+        "a turn, by handle",
+        _turns(quality),
+        "OpenTelemetry's record",
+        _otel(recorder, FEW),
+        pieces=FEW,
+        yardstick_pieces=FEW,
+        rounds=7,
+    )
     quality.close()
     provider.shutdown()
 

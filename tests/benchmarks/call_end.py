@@ -44,7 +44,13 @@ def ratios() -> Iterator[Ratio]:
     rounds = 15
     start_calls(CALLS * (rounds + 2))
     yield measure(
-        "a call's end, 20 turns", end_calls, "Histogram.observe", observe,
-        pieces=CALLS, yardstick_pieces=20 * CALLS, rounds=rounds, goal=25,
-    )  # fmt: skip
+        "a call's end, 20 turns",
+        end_calls,
+        "Histogram.observe",
+        observe,
+        pieces=CALLS,
+        yardstick_pieces=20 * CALLS,
+        rounds=rounds,
+        goal=25,
+    )
     quality.close()

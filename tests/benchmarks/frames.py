@@ -69,9 +69,15 @@ def _ratio(
     every += ", both sides heard" if both_sides else ""
     pieces = CALLS * FRAMES
     result = measure(
-        f"a frame, {encoding} at {rate // 1000} kHz, {every}", measured, "audioop.rms", yardstick,
-        pieces=pieces, yardstick_pieces=pieces, rounds=5, goal=goal,
-    )  # fmt: skip
+        f"a frame, {encoding} at {rate // 1000} kHz, {every}",
+        measured,
+        "audioop.rms",
+        yardstick,
+        pieces=pieces,
+        yardstick_pieces=pieces,
+        rounds=5,
+        goal=goal,
+    )
     quality.close()
     return result
 

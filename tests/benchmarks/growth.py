@@ -21,13 +21,25 @@ def ratios() -> Iterator[Ratio]:
     """Yield the cost of an observation at 4,000 live calls against that at 100."""
     few, many = _monitor(FEW), _monitor(MANY)
     yield measure(
-        "a turn by call id, 4,000 live calls", _turns(many, MANY), "100 live calls",
-        _turns(few, FEW), pieces=PIECES, yardstick_pieces=PIECES, rounds=ROUNDS, goal=1.15,
-    )  # fmt: skip
+        "a turn by call id, 4,000 live calls",
+        _turns(many, MANY),
+        "100 live calls",
+        _turns(few, FEW),
+        pieces=PIECES,
+        yardstick_pieces=PIECES,
+        rounds=ROUNDS,
+        goal=1.15,
+    )
     yield measure(
-        "an underflow by call id, 4,000 live calls", _underflows(many, MANY), "100 live calls",
-        _underflows(few, FEW), pieces=PIECES, yardstick_pieces=PIECES, rounds=ROUNDS, goal=1.15,
-    )  # fmt: skip
+        "an underflow by call id, 4,000 live calls",
+        _underflows(many, MANY),
+        "100 live calls",
+        _underflows(few, FEW),
+        pieces=PIECES,
+        yardstick_pieces=PIECES,
+        rounds=ROUNDS,
+        goal=1.15,
+    )
     few.close()
     many.close()
 

@@ -47,9 +47,15 @@ def _ratio(
 
     against = f"{type(metric).__name__}.{native.__name__}"
     result = measure(
-        name, lambda: observe(quality), against, yardstick,
-        pieces=PIECES, yardstick_pieces=PIECES, rounds=ROUNDS, goal=goal,
-    )  # fmt: skip
+        name,
+        lambda: observe(quality),
+        against,
+        yardstick,
+        pieces=PIECES,
+        yardstick_pieces=PIECES,
+        rounds=ROUNDS,
+        goal=goal,
+    )
     quality.close()
     return result
 

@@ -54,9 +54,14 @@ def measure(
             ratios.append(mine / other)
             times.append(mine)
     return Ratio(
-        name, yardstick_name, statistics.median(ratios), min(ratios), max(ratios),
-        statistics.median(times) * 1e9, goal,
-    )  # fmt: skip
+        name,
+        yardstick_name,
+        statistics.median(ratios),
+        min(ratios),
+        max(ratios),
+        statistics.median(times) * 1e9,
+        goal,
+    )
 
 
 def figure(name: str, yardstick: str, value: float, *, goal: float | None = None) -> Ratio:

@@ -34,14 +34,22 @@ def ratios() -> Iterator[Ratio]:
         if number < RETAINED:
             call.call_ended(duration=60.0)
     yield measure(
-        "a scrape, 500 retained, 1,000 live", lambda: generate_latest(ours),
-        "500 gauge children", lambda: generate_latest(plain),
-        pieces=1, yardstick_pieces=1, rounds=25, goal=0.8,
-    )  # fmt: skip
+        "a scrape, 500 retained, 1,000 live",
+        lambda: generate_latest(ours),
+        "500 gauge children",
+        lambda: generate_latest(plain),
+        pieces=1,
+        yardstick_pieces=1,
+        rounds=25,
+        goal=0.8,
+    )
     yield measure(
         "of that, collecting without rendering",
         lambda: list(quality._prometheus.collected.collect()),
-        "500 gauge children", lambda: generate_latest(plain),
-        pieces=1, yardstick_pieces=1, rounds=25,
-    )  # fmt: skip
+        "500 gauge children",
+        lambda: generate_latest(plain),
+        pieces=1,
+        yardstick_pieces=1,
+        rounds=25,
+    )
     quality.close()

@@ -104,7 +104,7 @@ def test_the_panels_of_the_present_are_all_there():
 
 NOT_IN_ONE_CALL = {
     "Alerts": "no alert fires",
-    "What held scores down": "no ceiling applies",
+    "Ceilings that applied": "no ceiling applies",
     "Noise over time": "no noise",
     "Failures by cause": "no call failed",
     "Silent callers": "nobody is silent",

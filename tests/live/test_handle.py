@@ -71,7 +71,7 @@ class TestSameMethods:
         assert by_handle.score == by_id.score
 
     def test_it_takes_what_the_contract_shows(self, quality):
-        """Each observation of the contract's example reaches the summary."""
+        """Each observation of the documented example reaches the summary."""
         quality.call_started("1.1")
         observe_all(quality.call("1.1"))
         call = quality.call_ended("1.1").summary

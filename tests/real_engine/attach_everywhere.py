@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from src import engine as engine_module
 from src.core.conversation_coordinator import ConversationCoordinator
 from src.core.session_store import SessionStore
@@ -96,7 +97,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(
         f"attached {len(attachments)} times; {len(live)} times with every call's start and end"
     )
-    for family in attachments[0].monitor._prometheus._registry.collect() if attachments else ():
+    for family in REGISTRY.collect():
         for sample in family.samples:
             if sample.name in COUNTED and sample.value:
                 labels = ", ".join(sample.labels.values())

@@ -58,7 +58,7 @@ def _print(webhook: Webhook, instances: dict[str, str], faulty: float, recovered
                 fired.setdefault(key, at - faulty)
             else:
                 cleared[key] = at - recovered
-    sys.stdout.write("| fault | alert | fires after, s | clears after, s |\n|---|---|---|---|\n")
+    sys.stdout.write("| fault | alert | fires after, s | resolves after, s |\n|---|---|---|---|\n")
     for key in sorted(fired):
         left = f"{cleared[key]:.0f}" if key in cleared else "not yet"
         sys.stdout.write(f"| {key[0]} | {key[1]} | {fired[key]:.0f} | {left} |\n")

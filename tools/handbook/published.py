@@ -17,7 +17,7 @@ class PublishedFinding:
     factor: str
     """``latency`` or ``barge_in``."""
     seconds: tuple[float, ...]
-    """The durations that it speaks of, to be laid beside the policy's knees."""
+    """The durations that it speaks of, to compare with the policy's knees."""
     says: str
     source: str
     address: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ai_engine_quality.live.handle import CallHandle
 
 SAME_TURN_MS = 100.0
-"""Two latencies this close, recorded within :data:`SAME_TURN_SECONDS`, are one turn recorded twice:
+"""Two latencies this close, recorded within ``SAME_TURN_SECONDS``, are one turn recorded twice:
 with some providers both the provider and the engine record it."""
 
 SAME_TURN_SECONDS = 0.5

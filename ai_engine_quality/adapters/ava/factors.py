@@ -12,7 +12,7 @@ from ai_engine_quality.adapters.ava import engine_facts, methods
 from ai_engine_quality.adapters.ava.methods import EngineMethod
 from ai_engine_quality.adapters.ava.observer import EngineObserver
 from ai_engine_quality.adapters.report import CALLS, FactorReport, tried
-from ai_engine_quality.adapters.wraps import After, Before, CannotWrap
+from ai_engine_quality.adapters.wraps import After, Before, CannotWrap, Wraps
 from ai_engine_quality.core.policy import FACTORS
 
 
@@ -21,19 +21,71 @@ def observe(engine: Any, observer: EngineObserver) -> dict[str, FactorReport]:
     return _Factors(engine, observer).observe()
 
 
+class _Probe:
+    """Sets wraps on one engine's methods, where each is what it was."""
+
+    def __init__(self, engine: Any, wraps: Wraps) -> None:
+        self._engine = engine
+        self._wraps = wraps
+
+    def wrapped(
+        self,
+        method: EngineMethod,
+        how: str = "",
+        before: Before | None = None,
+        after: After | None = None,
+    ) -> FactorReport:
+        """Wrap a method, and report; ``how`` is its name where nothing else is given."""
+        return tried(how or str(method), lambda: self.wrap(method, before, after))
+
+    def wrap(
+        self, method: EngineMethod, before: Before | None = None, after: After | None = None
+    ) -> None:
+        """Wrap a method.
+
+        Raises:
+            CannotWrap: it isn't there, or isn't what it was.
+        """
+        part = getattr(self._engine, method.part, None) if method.part else self._engine
+        if part is None:
+            raise CannotWrap(f"{type(self._engine).__name__} has no {method.part}")
+        self._wraps.set(
+            part,
+            method.name,
+            method.arguments,
+            coroutine=method.coroutine,
+            before=before,
+            after=after,
+        )
+
+    def histogram(self, name: str) -> Any:
+        """Return a histogram of the engine's module.
+
+        Raises:
+            CannotWrap: it isn't there.
+        """
+        histogram = engine_facts.module_attribute(self._engine, name)
+        if histogram is None:
+            raise CannotWrap(f"the engine has no {name}")
+        return histogram
+
+
 class _Factors:
     """Each method returns the report on one factor."""
 
     def __init__(self, engine: Any, observer: EngineObserver) -> None:
         self._engine = engine
         self._observer = observer
+        self._probe = _Probe(engine, observer.wraps)
 
     def observe(self) -> dict[str, FactorReport]:
         calls = self._calls()
         if not calls.live:
             why = f"no call is known without its start: {calls.why_not}"
             return {CALLS: calls, **dict.fromkeys(FACTORS, FactorReport.not_live(why))}
-        events = self._wrapped(methods.PROVIDER_EVENT, before=self._observer.events.provider_event)
+        events = self._probe.wrapped(
+            methods.PROVIDER_EVENT, before=self._observer.events.provider_event
+        )
         sound = self._sound()
         return {
             CALLS: calls,
@@ -48,28 +100,28 @@ class _Factors:
     def _sound(self) -> FactorReport:
         """Let the ear have both tracks, where each frame of them passes what can be wrapped."""
         sound = self._observer.sound
-        sent = self._wrapped(methods.SOUND, after=sound.measured)
+        sent = self._probe.wrapped(methods.SOUND, after=sound.measured)
         if not sent.live:
             return sent
         self._observer.levels.at_edge = False
         transport = engine_facts.audio_transport(self._engine)
         if transport == "audiosocket":
             return FactorReport(live=True, how=f"each frame of both tracks, by {sent.how}")
-        received = self._wrapped(methods.TRANSPORT_SOUND, before=sound.received)
+        received = self._probe.wrapped(methods.TRANSPORT_SOUND, before=sound.received)
         if not received.live and transport == "rtp":
-            received = self._wrapped(methods.RTP_SOUND, before=sound.received_by_rtp)
+            received = self._probe.wrapped(methods.RTP_SOUND, before=sound.received_by_rtp)
         if not received.live and transport == "rtp":
-            received = self._wrapped(methods.RTP_SOUND_2025, before=sound.received_from)
+            received = self._probe.wrapped(methods.RTP_SOUND_2025, before=sound.received_from)
         if not received.live:
             return FactorReport.not_live(f"the caller's frames: {received.why_not}")
         return FactorReport(live=True, how=f"each frame, by {sent.how} and {received.how}")
 
     def _calls(self) -> FactorReport:
         lifecycle = self._observer.lifecycle
-        start = self._wrapped(methods.CALL_STARTS, before=lifecycle.call_started)
+        start = self._probe.wrapped(methods.CALL_STARTS, before=lifecycle.call_started)
         if not start.live:
             return start
-        self._wrapped(  # without it, the timer sees a clean-up a little later
+        self._probe.wrapped(  # without it, the timer sees a clean-up a little later
             methods.HANG_UP, before=lifecycle.cleanup_begins, after=lifecycle.cleanup_returned
         )
         return FactorReport(live=True, how=f"from {start.how} to {self._ends()}")
@@ -77,10 +129,10 @@ class _Factors:
     def _ends(self) -> str:
         """Observe the ends of calls; return by what, or what happens instead."""
         lifecycle = self._observer.lifecycle
-        removed = self._wrapped(methods.CALL_ENDS, after=lifecycle.call_removed)
+        removed = self._probe.wrapped(methods.CALL_ENDS, after=lifecycle.call_removed)
         if removed.live:
             return removed.how
-        forgotten = self._wrapped(methods.CALL_FORGOTTEN, before=lifecycle.call_unregistered)
+        forgotten = self._probe.wrapped(methods.CALL_FORGOTTEN, before=lifecycle.call_unregistered)
         if forgotten.live:
             return _with(forgotten.how, removed.why_not)
         return f"their expiry ({removed.why_not}; {forgotten.why_not})"
@@ -93,7 +145,7 @@ class _Factors:
             return FactorReport.not_live(f"{events.why_not}; {pipelines.why_not}")
         realtime = self._observer.realtime
         tried("", realtime.listen)
-        self._wrapped(methods.PROVIDERS_MADE, after=realtime.providers_loaded)
+        self._probe.wrapped(methods.PROVIDERS_MADE, after=realtime.providers_loaded)
         by_events = (
             "provider events, from the caller's last words to the first agent audio (the local "
             "provider tells of no words)"
@@ -109,7 +161,7 @@ class _Factors:
             if not taps.listens_to(child):
                 taps.observe(child, answered)
 
-        taps.children(self._histogram("_TURN_RESPONSE_SECONDS"), listen)
+        taps.children(self._probe.histogram("_TURN_RESPONSE_SECONDS"), listen)
 
     def _underflow(self, events: FactorReport) -> FactorReport:
         how = "streaming_playback_manager.active_streams, before _cleanup_stream and by the timer"
@@ -126,11 +178,13 @@ class _Factors:
 
     def _wrap_stream_ends(self) -> None:
         streams = self._observer.streams
-        self._wrap(methods.STREAM_ENDS, before=streams.stream_ends, after=streams.stream_ended)
+        self._probe.wrap(
+            methods.STREAM_ENDS, before=streams.stream_ends, after=streams.stream_ended
+        )
 
     def _fallback(self) -> FactorReport:
         streams = self._observer.streams
-        report = self._wrapped(methods.FALLBACK, before=streams.fell_back)
+        report = self._probe.wrapped(methods.FALLBACK, before=streams.fell_back)
         if not report.live and engine_facts.session_has(self._engine, "streaming_fallback_count"):
             streams.reads_fallback_count = True
             how = f"session.streaming_fallback_count at the end, without reasons: {report.why_not}"
@@ -146,7 +200,7 @@ class _Factors:
                 lambda: self._observer.taps.children(histogram, observer.own_histogram),
             )
         reaction = tried("", self._tap_reactions)
-        return self._wrapped(
+        return self._probe.wrapped(
             methods.BARGE_IN,
             _with("_apply_barge_in_action, and the reaction timed just before", reaction.why_not),
             before=observer.action_begins,
@@ -154,11 +208,11 @@ class _Factors:
         )
 
     def _tap_reactions(self) -> None:
-        histogram = self._histogram("_BARGE_REACTION_SECONDS")
+        histogram = self._probe.histogram("_BARGE_REACTION_SECONDS")
         self._observer.taps.observe(histogram, self._observer.barge_ins.reaction_timed)
 
     def _codec(self) -> FactorReport:
-        return self._wrapped(
+        return self._probe.wrapped(
             methods.FORMATS_COMPARED,
             "_resolve_stream_targets, and frame_remainders for noise",
             after=self._observer.formats.formats_compared,
@@ -168,37 +222,6 @@ class _Factors:
         if engine_facts.session_has(self._engine, "audio_diagnostics") is False:
             return FactorReport.not_live("the engine's sessions have no audio_diagnostics")
         return FactorReport(live=True, how="session.audio_diagnostics, read by the timer")
-
-    def _wrapped(
-        self,
-        method: EngineMethod,
-        how: str = "",
-        before: Before | None = None,
-        after: After | None = None,
-    ) -> FactorReport:
-        """Wrap a method, and report; ``how`` is its name where nothing else is given."""
-        return tried(how or str(method), lambda: self._wrap(method, before, after))
-
-    def _wrap(
-        self, method: EngineMethod, before: Before | None = None, after: After | None = None
-    ) -> None:
-        part = getattr(self._engine, method.part, None) if method.part else self._engine
-        if part is None:
-            raise CannotWrap(f"{type(self._engine).__name__} has no {method.part}")
-        self._observer.wraps.set(
-            part,
-            method.name,
-            method.arguments,
-            coroutine=method.coroutine,
-            before=before,
-            after=after,
-        )
-
-    def _histogram(self, name: str) -> Any:
-        histogram = engine_facts.module_attribute(self._engine, name)
-        if histogram is None:
-            raise CannotWrap(f"the engine has no {name}")
-        return histogram
 
 
 def _with(how: str, but: str) -> str:

@@ -1,7 +1,8 @@
 """The engine's methods that are wrapped, and the factor that each serves: the table.
 
 Every name is private to the engine and was looked up in its source, of August 2026 and of October
-2025; ``_on_transport_pcm`` in that of October 2026 (7.6.2), of which only single files are public. Beside the wraps, the timer reads ``session.turn_latencies_ms`` (latency),
+2025; ``_on_transport_pcm`` in that of October 2026 (7.6.2), of which only single files are public.
+Beside the wraps, the timer reads ``session.turn_latencies_ms`` (latency),
 ``session.audio_diagnostics`` (rms), ``active_streams`` (underflow) and ``frame_remainders``
 (codec), and two histograms are listened to: ``_TURN_RESPONSE_SECONDS`` (latency) and
 ``_BARGE_REACTION_SECONDS`` (barge_in). In October 2025 so is OpenAI's ``_handle_event`` (latency).

@@ -1,7 +1,6 @@
 """All that observes one engine. Each observer's methods serve one wrap, or the timer.
 
-Nothing here is called by the engine itself: :mod:`wraps`, :mod:`taps` and :mod:`timer` catch
-whatever is raised.
+Nothing here is called by the engine itself: wraps, taps and timer catch whatever is raised.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What only the end of a call tells: by whom it was answered, how it ended, and how long it was."""
+"""What the engine's session says of a call: who answers it, and how it ended."""
 
 from __future__ import annotations
 

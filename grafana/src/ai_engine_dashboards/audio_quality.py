@@ -72,8 +72,8 @@ def noise() -> panels.Panel:
         shows="Calls of this time range in which the agent's audio was measured to be noise: "
         "flat in its spectrum, and loud.",
         good="0.",
-        act="A wrong codec, byte order or sample rate: see Codec alignment. Misaligned names the "
-        "provider; aligned all the same is the byte order.",
+        act="A wrong codec, byte order or sample rate: see Codec alignment. If a provider is "
+        "misaligned, it is the cause; if all are aligned, it is the byte order.",
         empty="No call has ended since the engine was started",
     )
     return big_number(
@@ -90,7 +90,7 @@ def noise_over_time() -> panels.Panel:
     about = About(
         shows="Calls in which the agent was noise, of the last minutes at each point, by provider.",
         good="0.",
-        act="When did it begin? A deployment or a provider's change is near.",
+        act="See when it began, and which deployment or change of the provider was then.",
         empty="No call has ended since the engine was started",
     )
     return over_time(
@@ -137,7 +137,7 @@ def clipping_over_time() -> panels.Panel:
         shows="Share of the agent's samples at full scale, mean of the calls of the last minutes "
         "at each point, by provider.",
         good="0.",
-        act="When did it begin? A deployment or a provider's change is near.",
+        act="See when it began, and which deployment or change of the provider was then.",
         empty="No agent audio was measured in calls that ended in this range",
     )
     share = mean("ai_agent_call_clipped_ratio", "$__rate_interval", "provider")
@@ -183,11 +183,13 @@ def rms_by_stage() -> panels.Panel:
     """Levels by stage."""
     level = DEFAULT_POLICY.speech_level
     about = About(
-        shows="Level of active speech (16-bit RMS of 200 and more) at each stage of the way. The "
-        "engine shows each stage's last frame, of whichever call that was.",
+        shows="Level of active speech (16-bit RMS of 200 and more) at each stage from the "
+        "provider to the caller and back. The engine shows each stage's last frame, of whichever "
+        "call that was.",
         good=f"provider_out and transport_out between {level.low:g} and {level.high:g}; the "
         "caller's stages are the callers' own.",
-        act="A jump between two stages: what lies between them. All too low or high: the provider.",
+        act="A jump between two stages: the cause is between them. All too low or too high: the "
+        "provider.",
         empty="Nobody spoke in this range",
     )
     return over_time(
@@ -279,8 +281,8 @@ def vad_confidence() -> panels.Panel:
         shows="How sure the voice detector was that a frame of the caller's is speech: frames a "
         "second by confidence.",
         good="Bright at the bottom (silence) and at the top (speech), dark between.",
-        act="Bright in the middle: noisy lines, or a threshold that doesn't suit them. See Sure of "
-        "speech on Conversation Flow.",
+        act="Bright in the middle: lines are noisy, or the threshold doesn't fit them. See Sure "
+        "of speech on Conversation Flow.",
         empty="No frame of a caller's was judged in this range",
     )
     buckets = rate("ai_agent_vad_confidence_bucket", "le")
@@ -293,9 +295,9 @@ def points_for_level() -> panels.Panel:
     """What levels cost."""
     about = About(
         shows="Points that calls lost for the agent's level, of the last 15 minutes at each "
-        "point, by provider: what AgentSpeechLevelOff fires by.",
+        "point, by provider. AgentSpeechLevelOff uses these values.",
         good="Under 4 of 10.",
-        act="Agent level tells whether it is too quiet or too loud.",
+        act="Agent level shows whether it is too quiet or too loud.",
         empty="No call lost points in this range",
     )
     lost = "job_instance_provider_factor:ai_agent_call_quality_penalty_points:avg15m"

@@ -80,7 +80,7 @@ def score() -> panels.Panel:
     about = About(
         shows="The call's score.",
         good=quality.BAND_TEXT,
-        act="Run the command beside this.",
+        act="Run the command beside this panel.",
         empty=NOT_SCORED,
     )
     return dial(
@@ -98,7 +98,7 @@ def band() -> panels.Panel:
     about = About(
         shows="The band that the score lies in.",
         good="excellent, or good.",
-        act="Run the command beside this.",
+        act="Run the command beside this panel.",
         empty=NOT_SCORED,
     )
     return big_number(
@@ -160,7 +160,7 @@ def explanation() -> panels.Panel:
 def fillers() -> panels.Panel:
     """Its fillers and frames."""
     about = About(
-        shows="Fillers that this call had until then.",
+        shows="Fillers that this call had up to each point.",
         good="0.",
         act="Jitter buffer depth on Call Quality.",
         empty=OLD_ENGINE,

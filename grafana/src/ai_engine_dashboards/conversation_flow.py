@@ -59,8 +59,8 @@ def states() -> panels.Panel:
         shows="How many calls are in each state: greeting, listening to the caller, processing "
         "(the agent thinks or speaks).",
         good="Listening and processing take turns.",
-        act="Processing that stays: the provider doesn't answer. Listening that stays: nobody is "
-        "heard; see Audio capture, and Bytes tx/rx on Audio Quality.",
+        act="Processing that stays: the provider doesn't answer. Listening that stays: callers "
+        "are not heard; see Audio capture, and Bytes tx/rx on Audio Quality.",
         empty="No call has begun since the engine was started",
     )
     return panels.timeline(
@@ -74,8 +74,8 @@ def states() -> panels.Panel:
 def time_by_state() -> panels.Panel:
     """Shares of the calls' time."""
     about = About(
-        shows="What calls spend their time in: share of all call time of the last minutes at each "
-        "point, by state.",
+        shows="Share of all call time that was spent in each state, over the last minutes at each "
+        "point.",
         good="Neither listening nor processing is near 100 %.",
         act="All of it processing: the provider is slow or dead. All of it listening: callers "
         "are not heard.",
@@ -130,7 +130,7 @@ def capture() -> panels.Panel:
     about = About(
         shows="Calls whose caller's audio is captured, beside all calls.",
         good="The opposite of TTS gating: between two segments all calls are heard.",
-        act="0 for long while there are calls: callers talk to nobody.",
+        act="0 for a long time while there are calls: callers are not heard.",
         empty="No engine answers: see Health on System Overview",
     )
     return _beside_calls("Audio capture", about, "ai_agent_audio_capture_enabled", "captured")
@@ -166,9 +166,11 @@ def sure_of_speech() -> panels.Panel:
     """How sure the detector was of speech."""
     about = About(
         shows="Of the frames that the voice detector took for speech, the share that it was sure "
-        "of (over 0.9), over the last 15 minutes at each point: what VADConfidenceLow fires by.",
+        "of (over 0.9), over the last 15 minutes at each point. VADConfidenceLow uses these "
+        "values.",
         good="Over 40 %.",
-        act="Noisy lines, or a threshold that doesn't suit them: turns and barge-ins suffer.",
+        act="Lines are noisy, or the threshold doesn't fit them; turns and barge-ins are detected "
+        "less well.",
         empty="No speech of a caller's in the last 15 minutes of this range",
     )
     sure = f"job_instance:ai_agent_vad_confident:ratio15m{{{ENGINES}}}"
@@ -194,9 +196,9 @@ def times() -> panels.Panel:
         shows="Times that the engine works with, as its calls were set up in this time range; the "
         "largest where engines differ.",
         good="As configured.",
-        act="min_ms is part of every barge-in reaction; jitter_buffer_ms is what covers a late "
+        act="min_ms is part of every barge-in reaction; jitter_buffer_ms covers pauses of the "
         "provider; silence_duration_ms is part of every turn.",
-        empty="No call in this range: the engine tells its settings with each call",
+        empty="No call in this range: the engine exposes its settings with each call",
     )
     groups = {
         "ai_agent_config_barge_in_ms": "barge-in",
@@ -226,9 +228,9 @@ def levels() -> panels.Panel:
     about = About(
         shows="Thresholds that the engine works with: barge-in in 16-bit RMS, turn detection as a "
         "share of full scale.",
-        good="As configured. The caller's speech (RMS by stage) must lie above.",
+        good="As configured. The caller's speech (RMS by stage) must be above them.",
         act="Too low: noise interrupts. Too high: callers can't.",
-        empty="No call in this range: the engine tells its settings with each call",
+        empty="No call in this range: the engine exposes its settings with each call",
     )
     groups = {
         "ai_agent_config_barge_in_threshold": "barge-in",

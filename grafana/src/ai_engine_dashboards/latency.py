@@ -89,11 +89,11 @@ def barge_in_reaction() -> panels.Panel:
 def turn_response_by_provider() -> panels.Panel:
     """The same by provider, for comparison."""
     about = About(
-        shows="Turn response, p95 of the last 15 minutes at each point, by provider: what "
-        "HighTurnResponseLatency fires by.",
+        shows="Turn response, p95 of the last 15 minutes at each point, by provider. "
+        "HighTurnResponseLatency uses these values.",
         good=f"Every provider under {colours.SECONDS_UNTIL[1][0]:g} s.",
-        act="One line above the others: that provider or the network to it. All of them: the "
-        "engine.",
+        act="If one line is above the others, it is that provider or the network to it; if all "
+        "are high, it is the engine.",
         empty="No turn was answered in the last 15 minutes of this range",
     )
     by_provider = "job_instance_provider:ai_agent_turn_response_seconds:p95_15m"

@@ -13,7 +13,7 @@ def underflow_rate() -> panels.Panel:
         shows="20 ms fillers per second that were played because no audio was there, by engine.",
         good="0. The worst real call on record had 1.7 a second; HighUnderflowRate fires at 5 a "
         "second or at 5 % of the frames.",
-        act="Jitter buffer depth tells whether the provider delivers in lumps.",
+        act="Jitter buffer depth tells whether the provider delivers in bursts.",
         empty="No engine answers: see Health on System Overview",
     )
     # In October 2025 the counter is born with a call's first filler: until then it is 0.
@@ -37,7 +37,7 @@ def underflow_ratio() -> panels.Panel:
         good=f"Under {first:.1%}: from there on a call can't be excellent, from {last:.1%} on it "
         "is poor.",
         act="If Jitter buffer depth is near 0 as well, the provider delivers late: see its row on "
-        "Provider Performance. Else look at the engine's load.",
+        "Provider Performance. Otherwise look at the engine's load.",
         empty="Nothing was played in the last 5 minutes of this range",
     )
     ratio = f"job_instance:ai_agent_stream_underflow_events:ratio5m{{{ENGINES}}}"
@@ -56,8 +56,8 @@ def streaming_fallbacks() -> panels.Panel:
     about = About(
         shows="How often the agent's speech fell back from streaming to playing a file, in the "
         "last 15 minutes at each point, by engine.",
-        good=f"0. Each is a seam that the caller hears; a call with {colours.FALLBACKS[0][0]:g} "
-        "can't be excellent.",
+        good=f"0. The caller hears each as a break; a call with {colours.FALLBACKS[0][0]:g} can't "
+        "be excellent.",
         act="See the end reasons of segments on Conversation Flow, and the AudioSocket connections "
         "on System Overview.",
         empty="No engine answers: see Health on System Overview",
@@ -80,8 +80,8 @@ def jitter_buffer_depth() -> panels.Panel:
     about = About(
         shows="Frames of 20 ms in the jitter buffer while the agent speaks. Today's engine shows "
         "the fullest buffer of all calls, that of October 2025 each call's.",
-        good="Well above 0: 5 frames are 0.1 s in hand. It falls to 0 at each segment's end.",
-        act="A bright bottom row: the provider delivers too slowly or in lumps. Raise "
+        good="Well above 0: 5 frames are a reserve of 0.1 s. It falls to 0 at each segment's end.",
+        act="A bright bottom row: the provider delivers too slowly or in bursts. Raise "
         "jitter_buffer_ms, or see Provider Performance.",
         empty="The agent was not speaking in this range",
     )
@@ -94,8 +94,8 @@ def jitter_buffer_depth() -> panels.Panel:
 def jitter_buffer_dry() -> panels.Panel:
     """How often the buffer is empty."""
     about = About(
-        shows="Share of the moments in which the agent spoke that found the buffer (nearly) empty, "
-        "over the last 5 minutes at each point: what JitterBufferUnderrun fires by.",
+        shows="Share of the samples taken while the agent spoke in which the buffer was (nearly) "
+        "empty, over the last 5 minutes at each point. JitterBufferUnderrun uses these values.",
         good="Under 10 %: a buffer runs empty at each segment's end.",
         act="With a high underflow ratio: the provider delivers late. Without: short segments.",
         empty="The agent was not speaking in the last 5 minutes of this range",

@@ -26,7 +26,7 @@ def build() -> model.Dashboard:
     return dashboard(
         UID,
         "Provider Performance",
-        "The providers beside each other, and what each tells of its own sessions.",
+        "The providers side by side, and what each reports about its own sessions.",
         [
             Row(
                 "Providers side by side",
@@ -81,7 +81,7 @@ def side_by_side() -> panels.Panel:
         shows="Each provider's calls, mean score, slowest 5 % of turns, and share of calls lost "
         "(scores of 20 and less), in this time range.",
         good="Scores of 75 and more, p95 under 2 s, none lost.",
-        act="The odd one out is the one to look at: its row is below.",
+        act="Look at the provider that differs from the others: its row is below.",
         empty="No call in this range",
     )
     window = "$__range"
@@ -161,10 +161,10 @@ def cost_per_call() -> panels.Panel:
 def failures() -> panels.Panel:
     """Lost calls by provider."""
     about = About(
-        shows="Share of each provider's calls of the last 15 minutes that failed, whose agent was "
-        "never heard, or was noise.",
+        shows="Share of each provider's calls of the last 15 minutes that failed, or whose agent "
+        "was never heard or was noise.",
         good="0.",
-        act="Failures by cause, below, tells which of these.",
+        act="Failures by cause, below, shows which of these.",
         empty="No call was scored in the last 15 minutes of this range",
     )
     lost = f"job_instance_provider:ai_agent_calls_lost:increase15m{{{PROVIDERS}}}"
@@ -186,7 +186,7 @@ def deepgram_rates() -> panels.Panel:
         shows="The sample rates that the engine asked Deepgram for: input is the caller, output "
         "the agent. The last session's.",
         good="Both as configured, usually 8 or 16 kHz, and steady.",
-        act="A rate that differs from the configuration: see the provider's section there.",
+        act="If a rate differs from the configuration, see the provider's section there.",
         empty="No call with Deepgram in this range",
     )
     return over_time(
@@ -284,7 +284,7 @@ def google_audio() -> panels.Panel:
     """Google's bytes."""
     about = About(
         shows="Audio sent to Google Live and received from it.",
-        good="Sent is level during calls (32 kB/s each); received comes in lumps.",
+        good="Sent is level during calls (32 kB/s each); received comes in bursts.",
         act="Sent without received: Google doesn't answer. See Failures by provider.",
         empty="No call with Google Live (engines before 2026 didn't count its bytes)",
     )
@@ -323,8 +323,8 @@ def failures_by_cause() -> panels.Panel:
     """Why calls were lost."""
     about = About(
         shows="Calls of this time range to which a ceiling of a failed call applied, by provider "
-        "and rule: call_failed (the engine says so), never_heard, noise, unanswered (a turn went "
-        "without a reply), caller_ignored (the caller spoke and no turn was measured).",
+        "and rule: call_failed (the engine reports it), never_heard, noise, unanswered (a turn "
+        "went without a reply), caller_ignored (the caller spoke and no turn was measured).",
         good="None.",
         act="unanswered, caller_ignored, never_heard: the provider is dead or its key is refused. "
         "noise: Codec alignment on Audio Quality.",
@@ -344,7 +344,7 @@ def failures_by_cause() -> panels.Panel:
 def outcomes() -> panels.Panel:
     """How calls ended."""
     about = About(
-        shows="How calls ended, per minute, by the engine's own word.",
+        shows="How calls ended, per minute, as the engine reports it.",
         good="completed.",
         act="failed: the engine's log has the error. expired: the engine never said that the call "
         "ended.",

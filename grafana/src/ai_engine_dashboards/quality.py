@@ -35,7 +35,7 @@ def mean_score() -> panels.Panel:
     about = About(
         shows="Mean score of the calls that ended in this time range.",
         good=BAND_TEXT,
-        act="Points lost by factor says what costs them, Worst calls where.",
+        act="Points lost by factor shows which factors cost points, Worst calls in which calls.",
         empty=NONE_SCORED,
     )
     return panels.dial(
@@ -53,7 +53,7 @@ def score_over_time() -> panels.Panel:
     about = About(
         shows="Mean score of the calls that ended, by provider; each point covers some minutes.",
         good=BAND_TEXT,
-        act="One line falls: that provider. All of them: the engine, or the network.",
+        act="If one line falls, it is that provider; if all fall, the engine or the network.",
         empty=NONE_SCORED,
     )
     score = mean("ai_agent_call_scores", "$__rate_interval", "provider")
@@ -81,7 +81,7 @@ def calls_by_band() -> panels.Panel:
     about = About(
         shows="Calls that ended in this time range, by band.",
         good="Most are excellent or good.",
-        act="Points lost by factor says what costs the points.",
+        act="Points lost by factor shows which factors cost points.",
         empty=NONE_SCORED,
     )
     # The library begins all four bands at 0 with a provider's first call.
@@ -101,7 +101,7 @@ def bands_over_time() -> panels.Panel:
     about = About(
         shows="Calls that ended, per minute, by band.",
         good="Little orange and no vermillion.",
-        act="Put the cursor where it began: alerts and restarts are marked.",
+        act="Put the cursor where it began: alerts and restarts are marked there.",
         empty=NONE_SCORED,
     )
     ended = rate("ai_agent_calls_scored_total", "band", matchers=PROVIDERS)
@@ -120,8 +120,8 @@ def bands_over_time() -> panels.Panel:
 def points_lost() -> panels.Panel:
     """What costs us quality."""
     about = About(
-        shows="What costs us quality: points that a call of this time range lost on average, by "
-        "factor. Ceilings, which can take more, are in What held scores down.",
+        shows="Points that a call of this time range lost on average, by factor. Ceilings, which "
+        "can take more, are in Ceilings that applied.",
         good="Under 5 points for each.",
         act="latency: Turn response. underflow, fallback: the rows below. barge_in: Barge-in "
         "reaction. codec, rms: Audio Quality.",
@@ -145,7 +145,7 @@ def points_lost_over_time() -> panels.Panel:
     about = About(
         shows="Points that a call lost on average, by factor, over time.",
         good="Low and level.",
-        act="A step tells when something changed, its colour what.",
+        act="A step shows when something changed, its colour which factor.",
         empty=NONE_SCORED,
     )
     window = "$__rate_interval"
@@ -206,14 +206,14 @@ def held_down() -> panels.Panel:
     """Which ceilings applied."""
     about = About(
         shows="How often a ceiling applied to a call that ended in this time range, by its rule.",
-        good="latency_unobserved and underflow_unobserved are missing, the rest is rare.",
+        good="latency_unobserved and underflow_unobserved don't occur, the others are rare.",
         act="noise, never_heard, call_failed: callers could not talk. unanswered, caller_ignored: "
         "the provider. *_unobserved: see Observations on System Overview.",
         empty="No ceiling applied to a call of this range",
     )
     applied = f"increase(ai_agent_call_ceilings_total{{{PROVIDERS}}}[$__range])"
     return bars(
-        "What held scores down",
+        "Ceilings that applied",
         about,
         Query(f"sum by (rule) ({applied}) > 0", "{{rule}}", instant=True),
         unit="none",
@@ -260,7 +260,7 @@ def worst_calls() -> panels.Panel:
         .override_by_name(
             "Call",
             # An id looks like a number, and would be shown, and linked, rounded.
-            [*panels.column(unit="string"), *panels.linked("What is known of this call", url)],
+            [*panels.column(unit="string"), *panels.linked("Details of this call", url)],
         )
         .override_by_name("Ended", panels.column(unit="dateTimeAsLocal"))
     )

@@ -63,7 +63,7 @@ def build() -> model.Dashboard:
                 ],
             ),
             Row(
-                "Is the watching itself sound?",
+                "Does the monitoring itself work?",
                 [
                     Placed(hooks(), 8, 7),
                     Placed(not_taken(), 8, 7),
@@ -85,7 +85,7 @@ def health() -> panels.Panel:
         good="Up.",
         act="Down: the process is gone, or its loop hangs and calls are frozen. Look at its logs, "
         "then restart it. HealthEndpointDown fires after half a minute.",
-        empty="Prometheus has no engine to watch: see targets/engines.yml",
+        empty="Prometheus has no engine to scrape: see targets/engines.yml",
     )
     return big_number(
         "Health",
@@ -101,8 +101,8 @@ def health() -> panels.Panel:
 def active_calls() -> panels.Panel:
     """Calls in progress."""
     about = About(
-        shows="Calls in progress, whether anybody speaks or not. The dial ends at the most of this "
-        "time range.",
+        shows="Calls in progress, whether anybody speaks or not. The dial ends at the maximum of "
+        "this time range.",
         good="Whatever is usual at this time of the day.",
         act="0 in office hours: see Health, then Asterisk's own dialplan and trunks.",
         empty="No engine answers: see Health",
@@ -158,11 +158,11 @@ def alerts_firing() -> panels.Panel:
 def transport_mode() -> panels.Panel:
     """AudioSocket or RTP."""
     about = About(
-        shows="How audio travels between Asterisk and the engines, and how many do it so. Told "
-        "by the engine where it can; else AudioSocket where there was a connection, RTP where "
-        "audio was played without one.",
+        shows="How audio travels between Asterisk and the engines, and the number of engines for "
+        "each way. The engine reports it if it can; otherwise it is AudioSocket if there was a "
+        "connection, RTP if audio was played without one.",
         good="The one that is configured, the same on all engines.",
-        act="Another one than configured: see audio_transport in the engine's configuration.",
+        act="If it isn't the configured one, see audio_transport in the engine's configuration.",
         empty="No call in this range yet: the first one shows it",
     )
     told = f"max by (job, instance, audio_transport) (ai_agent_engine_info{{{ENGINES}}})"
@@ -191,7 +191,7 @@ def budget_left() -> panels.Panel:
         shows="What is left of the budget of poor calls over 30 days: 100 % is all of it, below "
         "0 it is overspent. The objective is set in monitoring/rules/ai-engine.yml.",
         good="Above 0.",
-        act="QualityBudgetBurn fires when it goes fast. Call Quality shows what costs the points.",
+        act="QualityBudgetBurn fires when it falls fast. Call Quality shows what costs the points.",
         empty="No call was scored in 30 days",
     )
     return big_number(
@@ -210,8 +210,8 @@ def budget_left() -> panels.Panel:
 def call_rate() -> panels.Panel:
     """Calls per minute."""
     about = About(
-        shows="Calls that began, per minute, by provider. True calls, not the speech segments that "
-        "the engine's stream counter counts.",
+        shows="Calls that began, per minute, by provider. These are calls, not the speech "
+        "segments that the engine's stream counter counts.",
         good="Whatever is usual at this time of the day.",
         act="A drop to 0 in office hours: see Health, then Asterisk's trunks.",
         empty="No call has begun since the engine was started",
@@ -306,10 +306,10 @@ def firing_list() -> panels.Panel:
 def calls_lost() -> panels.Panel:
     """Calls that failed."""
     about = About(
-        shows="Share of the calls of the last 15 minutes that failed, whose agent was never heard, "
-        "or was noise: scores of 20 and less. CallsFailing fires at 20 %.",
+        shows="Share of the calls of the last 15 minutes that failed, or whose agent was never "
+        "heard or was noise: scores of 20 and less. CallsFailing fires at 20 %.",
         good="0.",
-        act="Failures by cause on Provider Performance tells which of these.",
+        act="Failures by cause on Provider Performance shows which of these.",
         empty="No call was scored in the last 15 minutes of this range",
     )
     lost = f"job_instance_provider:ai_agent_calls_lost:increase15m{{{PROVIDERS}}}"
@@ -329,8 +329,9 @@ def connections() -> panels.Panel:
     about = About(
         shows="Open AudioSocket connections, beside the calls in progress.",
         good="One connection for each call. With RTP there are none.",
-        act="Calls without connections: nobody hears anybody, and AudioSocketConnectionLoss fires. "
-        "Look at Asterisk's AudioSocket channels and the network between the two.",
+        act="Calls without connections: callers and agent can't hear each other, and "
+        "AudioSocketConnectionLoss fires. Look at Asterisk's AudioSocket channels and the network "
+        "between the two.",
         empty="No engine answers: see Health",
     )
     return over_time(
@@ -351,8 +352,8 @@ def hooks() -> panels.Panel:
     about = About(
         shows="Which observations each engine really delivers to the library.",
         good="live for all.",
-        act="missing: the engine changed under the library's hooks. ai-engine-quality doctor tells "
-        "more; ScorerBlind fires for those that matter most.",
+        act="missing: an engine update changed methods that the library wraps. ai-engine-quality "
+        "doctor shows more; ScorerBlind fires for the most important ones.",
         empty="The library isn't attached to an engine: it is fed by the engine itself",
     )
     return panels.timeline(
@@ -410,7 +411,7 @@ def scrape_samples() -> panels.Panel:
         good="Under 40,000. At 50,000 Prometheus refuses the scrape, and the engine counts as "
         "down.",
         act="Restart the engine, then update it. SeriesLimitNear fires at 40,000.",
-        empty="Prometheus has no engine to watch: see targets/engines.yml",
+        empty="Prometheus has no engine to scrape: see targets/engines.yml",
     )
     return over_time(
         "Samples per scrape",
@@ -424,10 +425,11 @@ def scrape_samples() -> panels.Panel:
 def scrape_time() -> panels.Panel:
     """How long a scrape takes."""
     about = About(
-        shows="How long each engine's scrape takes. It runs in the loop that paces the audio.",
+        shows="How long each engine's scrape takes. It runs in the event loop that paces the "
+        "audio.",
         good="Under 0.1 s.",
         act="Fewer series make it faster: per_call_series=False does, and so does a newer engine.",
-        empty="Prometheus has no engine to watch: see targets/engines.yml",
+        empty="Prometheus has no engine to scrape: see targets/engines.yml",
     )
     return over_time(
         "Scrape duration",
@@ -443,8 +445,8 @@ def versions() -> panels.Panel:
     """Who runs what."""
     about = About(
         shows="The library's version and scoring policy on each engine.",
-        good="The same on all: else scores can't be compared.",
-        act="Update what lags behind.",
+        good="The same on all engines: otherwise scores can't be compared.",
+        act="Update the engines with an older version.",
         empty="No engine with the library answers: see Health",
     )
     return listing(
