@@ -221,7 +221,9 @@ class TestSampling:
     @pytest.mark.parametrize("frames", [1, 3, 4, 5, 39, 41, 1_000])
     def test_a_sample_of_any_number_of_frames_is_a_quarter(self, frames):
         """However many frames come, one in four is measured, the first of them included."""
-        assert levels([square(3_000)] * frames, sampling=ONE_IN_FOUR).frames == math.ceil(frames / 4)
+        assert levels([square(3_000)] * frames, sampling=ONE_IN_FOUR).frames == math.ceil(
+            frames / 4
+        )
 
     def test_each_stage_is_sampled_by_its_own_count(self):
         """Frames of two stages that come in turns are each sampled one in four."""
