@@ -17,7 +17,13 @@ from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy, PolicyEr
 from ai_engine_quality.core.reading import SummaryError
 from ai_engine_quality.core.result import CallScore, Ceiling, FactorScore, Standing
 from ai_engine_quality.core.scoring import score
-from ai_engine_quality.core.summary import CallSummary, HeardSilence, LateClock, StageLevels
+from ai_engine_quality.core.summary import (
+    CallSummary,
+    HeardCall,
+    HeardSilence,
+    LateClock,
+    StageLevels,
+)
 from ai_engine_quality.history.certainty import Certainty, how_certain
 from ai_engine_quality.history.records import Unreadable, read_records
 from ai_engine_quality.live.facts import CallCost, Retention, Sampling
@@ -41,6 +47,7 @@ __all__ = [
     "DropReason",
     "FactorReport",
     "FactorScore",
+    "HeardCall",
     "HeardSilence",
     "LateClock",
     "Policy",

@@ -17,8 +17,8 @@ from ai_engine_quality.core import observations
 from ai_engine_quality.core.call import CallAccumulator
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
-from ai_engine_quality.core.result import CallScore
-from ai_engine_quality.core.scoring import TOLD, score
+from ai_engine_quality.core.result import TOLD, CallScore
+from ai_engine_quality.core.scoring import score
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.baseline import Baseline
 from ai_engine_quality.live.by_id import ObservationsById
@@ -266,8 +266,7 @@ class QualityMonitor(ObservationsById):
             return None
         length = max(0.0, now - call.started) if duration is None else duration
         summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed)
-        if call.ear is not None:
-            handle.count_last_turns(summary)
+        handle.count_last_turns(call, summary)
         result = self._placed(score(summary, self.policy))
         self._own_hooks.run(result)
         self._hooks.run(result)

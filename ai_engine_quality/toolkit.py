@@ -9,6 +9,7 @@ from ai_engine_quality.core.arithmetic import Knees, Steps
 from ai_engine_quality.core.call import ACTIVE_RMS
 from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.durations import parse_duration, prometheus_seconds
+from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import CALLER_STAGES
 from ai_engine_quality.core.observations import name as normalised_name
 from ai_engine_quality.core.policy import FACTORS, versions
@@ -21,6 +22,8 @@ __all__ = [
     "CALLER_STAGES",
     "FACTORS",
     "Distribution",
+    "Ear",
+    "Heard",
     "Knees",
     "Prometheus",
     "Steps",

@@ -9,14 +9,15 @@ from collections.abc import AsyncIterator
 
 import ai_engine_quality as aeq
 
-FRAME = b"\x10\x27" * 160  # 20 ms of 16-bit audio at 8 kHz, as a provider would send it
+# Frames of 20 ms of 16-bit audio at 8 kHz, as a provider would send them.
+FRAMES = [level.to_bytes(2, "little") * 160 for level in range(2_000, 3_250, 50)]
 
 
 async def think(turn: int) -> AsyncIterator[bytes]:
     """Stand in for speech recognition, a language model and a voice: half a second of audio."""
     await asyncio.sleep(0.1 * turn)
-    for _ in range(25):
-        yield FRAME
+    for frame in FRAMES:
+        yield frame
 
 
 class Engine:

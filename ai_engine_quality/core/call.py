@@ -127,18 +127,18 @@ class StageAccumulator:
         self._dc += dc
 
     def freeze(self) -> StageLevels:
-        """Return what was measured so far."""
+        """Return what was measured so far, without digits that say nothing."""
         n = self._noise_n
         return StageLevels(
             frames=self.frames,
             active=self.active,
-            rms=math.sqrt(self._energy / self.active) if self.active else None,
-            spread_db=self._spread(),
-            clipped=self._clipped / n if n else None,
-            dc=self._dc / n if n else None,
-            flatness=self._median_flatness(),
+            rms=_rounded(math.sqrt(self._energy / self.active) if self.active else None, 3),
+            spread_db=_rounded(self._spread(), 6),
+            clipped=_rounded(self._clipped / n if n else None, 6),
+            dc=_rounded(self._dc / n if n else None, 3),
+            flatness=_rounded(self._median_flatness(), 6),
             active_seconds=round(self.active_seconds, 6),
-            noise_rms=math.sqrt(self._noise_energy / n) if n else None,
+            noise_rms=_rounded(math.sqrt(self._noise_energy / n) if n else None, 3),
         )
 
     def _spread(self) -> float | None:
@@ -386,8 +386,15 @@ def _as_heard(told: dict[str, Any], heard: Heard) -> dict[str, Any]:
         fields["barge_ins"] = heard.reactions.n if heard.reactions else None
         for name, found in values.items():
             fields[name] = tuple(round(value, 3) for value in found.exact) if found else None
+<<<<<<< HEAD
         fields["binned"] = {name: found.bins() for name, found in values.items() if found}
     if heard.hole_seconds is not None and heard.holes_known:
+=======
+        fields["binned"] = {
+            name: found.bins() for name, found in values.items() if found and found.others
+        }
+    if heard.hole_seconds is not None and (heard.holes_known or heard.holes):
+>>>>>>> 1892b425618a690f20c538657069378f0db2aa4f
         factors.append("underflow")
         fields["underflows"] = round(heard.hole_seconds / FRAME_SECONDS)
         fields["underflow_episodes"] = heard.holes
@@ -395,6 +402,10 @@ def _as_heard(told: dict[str, Any], heard: Heard) -> dict[str, Any]:
         fields["frames_sent"] = round(max(0.0, spoken) / FRAME_SECONDS)
     fields["heard"] = HeardCall.of(heard, tuple(factors), told)
     return fields
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _decibels(rms: float) -> float:

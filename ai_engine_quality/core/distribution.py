@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import NamedTuple, Self
 
 EXACT_LIMIT = 512
@@ -79,6 +80,12 @@ class Distribution(NamedTuple):
     def bins(self) -> Bins:
         """Return the values that are not exact, as (bin, count) pairs."""
         return tuple((bin_of(value), count) for value, count in self.others)
+
+    def all(self) -> Iterator[float]:
+        """Yield each value, those that are not exact as what their bin counts as."""
+        yield from self.exact
+        for value, count in self.others:
+            yield from repeat(value, count)
 
     def plus(self, other: Distribution) -> Distribution:
         """Return both together."""

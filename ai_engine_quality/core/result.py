@@ -6,7 +6,7 @@ First the data, then how a score explains itself, then how a stored one is read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ai_engine_quality.core import reading
@@ -15,6 +15,12 @@ from ai_engine_quality.core.policy import FACTORS, Band
 from ai_engine_quality.core.reading import SummaryError
 from ai_engine_quality.core.summary import CallSummary, LateClock
 from ai_engine_quality.core.wording import floor_percent, plural, seconds
+
+HEARD, TOLD = "heard", "told"
+"""A factor's clock: what crossed the engine's edge, or what the engine says."""
+
+MEASURED = frozenset({"rms"})
+"""Factors that are measured on the audio itself, whoever tells the rest."""
 
 
 class FactorScore(NamedTuple):
@@ -34,8 +40,7 @@ class FactorScore(NamedTuple):
     evidence: str
     """The value with its context, in words."""
     clock: str | None = None
-    """``heard`` at the engine's edge, or ``told`` by the engine; None where it was not observed,
-    and in records of earlier versions."""
+    """``heard`` at the engine's edge, or ``told`` by the engine; None where it was not observed."""
 
 
 class Counterfactual(NamedTuple):
@@ -174,6 +179,8 @@ class CallScore:
         if (stored.score is None) != (stored.band is None):
             raise SummaryError(f"band must be there where score is, not {stored.band!r}")
         names = [factor.name for factor in stored.factors]
+        if any(factor.observed and factor.clock is None for factor in stored.factors):
+            stored = replace(stored, factors=_with_clocks(stored))
         if not names or names != [name for name in FACTORS if name in names]:
             raise SummaryError(f"factors must be of {', '.join(FACTORS)}, each once, in this order")
         return stored
@@ -315,6 +322,19 @@ def _as_stored_today(data: object) -> Mapping[str, Any]:
     if "gates" in stored and "ceilings" not in stored:
         stored["ceilings"] = stored.pop("gates")
     return stored
+
+
+def clock_of(summary: CallSummary, factor: str) -> str:
+    """Return whether an observed factor's value was heard, or told by the engine."""
+    return HEARD if factor in MEASURED or summary.is_heard(factor) else TOLD
+
+
+def _with_clocks(call: CallScore) -> tuple[FactorScore, ...]:
+    """Return a stored call's factors with their clocks, which a record leaves to its summary."""
+    return tuple(
+        factor._replace(clock=clock_of(call.summary, factor.name)) if factor.observed else factor
+        for factor in call.factors
+    )
 
 
 def _band(name: str, value: object) -> Band:

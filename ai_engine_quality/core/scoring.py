@@ -23,7 +23,13 @@ from ai_engine_quality.core.observations import (
     is_agent_stage,
 )
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy
-from ai_engine_quality.core.result import CallScore, Ceiling, Counterfactual, FactorScore
+from ai_engine_quality.core.result import (
+    CallScore,
+    Ceiling,
+    Counterfactual,
+    FactorScore,
+    clock_of,
+)
 from ai_engine_quality.core.summary import CallSummary, StageLevels
 from ai_engine_quality.core.wording import percent, plural, seconds
 
@@ -58,13 +64,6 @@ def provisional_band(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> B
     """Return the band of ``score``, None where there is none, without the words."""
     points = _decide(summary, policy).points
     return None if points is None else policy.band(points)
-
-
-HEARD, TOLD = "heard", "told"
-"""A factor's clock: what crossed the engine's edge, or what the engine says."""
-
-MEASURED = frozenset({"rms"})
-"""Factors that are measured on the audio itself, whoever tells the rest."""
 
 
 class _Cost(NamedTuple):
@@ -129,7 +128,7 @@ def _factor(name: str, summary: CallSummary, policy: Policy, cost: _Cost | None)
     if cost is None:
         return FactorScore(name, weight, 0.0, None, 0, False, "not observed")
     value, points, n, words = cost
-    clock = HEARD if name in MEASURED or summary.is_heard(name) else TOLD
+    clock = clock_of(summary, name)
     return FactorScore(name, weight, float(points), value, n, True, words(), clock)
 
 

@@ -364,8 +364,20 @@ def _silence(name: str, value: object) -> HeardSilence:
     return HeardSilence(**reading.fields(name, value, _SILENCE_READERS, optional=False))
 
 
+NONE_AT_ALL: Mapping[str, tuple[str, ...]] = {
+    "holes": ("hole_seconds", "longest_hole"),
+    "talk_overs": ("talk_over_seconds",),
+    "stalls": ("longest_stall",),
+}
+"""Numbers of what was heard, and the seconds that are 0 where the number is: stored without."""
+
+
 def _heard(name: str, value: object) -> HeardCall:
-    return HeardCall(**reading.fields(name, value, _HEARD_READERS, optional=True))
+    read = reading.fields(name, value, _HEARD_READERS, optional=True)
+    for number, lengths in NONE_AT_ALL.items():
+        if read.get(number) == 0:
+            read = dict.fromkeys(lengths, 0.0) | read
+    return HeardCall(**read)
 
 
 def _binned(name: str, value: object) -> dict[str, Bins]:

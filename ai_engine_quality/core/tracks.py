@@ -265,9 +265,7 @@ class CallerTrack:
             return "the caller's track was not seen"
         came = self.last_at - self.first_at
         if self._media - self.first_at > FASTEST * came + FASTEST_SECONDS:
-            return (
-                "the caller's frames came faster than they last, so that their times aren't known"
-            )
+            return "the caller's frames came faster than they last"
         if self._clearness < LEAST_CLEAR * self._spurts:
             return "the caller's voice can't be told from the noise"
         return None

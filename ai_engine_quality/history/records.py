@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score as score_summary
+from ai_engine_quality.core.summary import NONE_AT_ALL
 from ai_engine_quality.history.certainty import Certainty, how_certain
 
 MAX_RECORD_BYTES = 8_000
@@ -29,9 +30,18 @@ GAP = 3
 
 
 def to_record(score: CallScore, certainty: Certainty | None = None) -> dict[str, Any]:
-    """Return what is stored of a call, in plain JSON types; what was not observed is left out."""
+    """Return what is stored of a call, in plain JSON types; what was not observed is left out.
+
+    The summary tells each factor's clock, and a number of 0 tells that its seconds are 0.
+    """
     stored = score.to_dict()
+    for factor in stored["factors"]:
+        del factor["clock"]
     summary = _pruned(stored.pop("summary"))
+    heard = summary.get("heard", {})
+    for number, lengths in NONE_AT_ALL.items():
+        for length in lengths if heard.get(number) == 0 else ():
+            heard.pop(length, None)
     sure = {} if certainty is None else {"certainty": certainty.to_dict()}
     return {"record": 1, "score": stored, **sure, "summary": summary}
 

@@ -8,7 +8,7 @@ The usual case of the frequent ones is written out in one expression; all else g
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from ai_engine_quality.core import observations
@@ -70,13 +70,13 @@ class CallHandle:
 
     __slots__ = (
         "_call",
+        "_counted_turns",
         "_gone",
         "_monitor",
         "_stages",
         "_turns",
         "band",
         "call_id",
-        "heard_turns",
         "observe_turn",
         "progress",
     )
@@ -96,8 +96,8 @@ class CallHandle:
         """What had been observed when that band was made; kept by the monitor."""
         self.observe_turn: Callable[[float], None] = _unobserved
         """Takes each turn's latency for the histogram; kept by the monitor."""
-        self.heard_turns = 0
-        """How many turns the histogram has as heard."""
+        self._counted_turns = 0
+        """How many of its turns the histogram has."""
 
     @property
     def live(self) -> bool:
@@ -127,7 +127,7 @@ class CallHandle:
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
                 if self._call.ear is None:  # type: ignore[union-attr]  # a live call: it has room
-                    self.observe_turn(seconds)
+                    self._count_turn(seconds)
                 return
         self._take(self._slow_turn, seconds)
 
@@ -135,7 +135,11 @@ class CallHandle:
         checked = observations.seconds(seconds)
         call.turn_response(checked)
         if call.ear is None:
-            self.observe_turn(checked)
+            self._count_turn(checked)
+
+    def _count_turn(self, seconds: float) -> None:
+        self.observe_turn(seconds)
+        self._counted_turns += 1
 
     def count_heard_turns(self) -> None:
         """Let the histogram have the turns that were heard lately, while the call goes on."""
@@ -143,12 +147,17 @@ class CallHandle:
         if call is None or call.ear is None:
             return
         for seconds in call.ear.take_latencies():
-            self.observe_turn(seconds)
-            self.heard_turns += 1
+            self._count_turn(seconds)
 
-    def count_last_turns(self, summary: CallSummary) -> None:
+    def count_last_turns(self, call: CallAccumulator, summary: CallSummary) -> None:
         """Let the histogram have the rest of an ended call's turns: as heard, else as told."""
-        for seconds in (summary.turn_latencies or ())[self.heard_turns :]:
+        if call.ear is None:
+            return
+        turns: Iterable[float] = (summary.turn_latencies or ())[self._counted_turns :]
+        if summary.binned.get("turn_latencies"):  # of so many turns the order is lost
+            heard = summary.is_heard("latency")
+            turns = call.ear.take_latencies() if heard else call.turns.freeze().all()
+        for seconds in turns:
             self.observe_turn(seconds)
 
     def unanswered(self, waited: float) -> None:

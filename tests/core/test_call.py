@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from ai_engine_quality.core.talkspurts import Talkspurts
+from two_sides import FRAME, frames
 
 import ai_engine_quality as aeq
-from ai_engine_quality.core.call import CallAccumulator, FrameFormat, StageAccumulator
+from ai_engine_quality.core.call import CallAccumulator, StageAccumulator
 from ai_engine_quality.core.distribution import BoundedValues
-
-RAW = FrameFormat("ulaw", 8_000, 160)
-STEP = 0.0625
-"""Seconds between measured frames: a power of two, so that times add up exactly."""
 
 
 def stage_of(*levels, seconds=0.02):
@@ -32,23 +28,45 @@ def checked(*checks):
     return stage.freeze()
 
 
-def raw_sides(*names):
-    """Return a call with raw frames at these stages."""
+CALLER = ((1, 2), (6, 7), (12, 13))
+AGENT = ((3, 5), (9, 11), (16, 18))
+WAITED = pytest.approx((1.0, 2.0, 3.0), abs=2 * FRAME + 0.001)
+
+
+def seen(sides, *, until=20.0, given=(), told=(), **how):
+    """Return a live call at whose stages there was speech in (from, to) seconds.
+
+    Args:
+        sides: Stage to spans of speech.
+        until: Seconds that the call lasted.
+        given: Hints, (at, seconds): an answer of so many seconds is handed over, and complete.
+        told: Latencies that the engine tells.
+        how: Options of ``frames``.
+    """
     live = CallAccumulator("1.1")
-    for name in names:
-        live.stage(name).format = RAW
-    live.listen()
+    for seconds in told:
+        live.turn_response(seconds)
+    hints = list(given)
+    found = []
+    for name, spans in sides.items():
+        agent = name.startswith(("transport_out", "provider_out"))
+        both = ((), spans) if agent else (spans, ())
+        found += [
+            (at, name, rms)
+            for at, of, rms in frames(until, *both, **how)
+            if of is agent and (rms or ":" not in name)  # what plays nothing sends nothing
+        ]
+    for at, name, rms in sorted(found, key=lambda one: one[0]):
+        while hints and hints[0][0] <= at:
+            live.audio_given(*hints.pop(0), 0.0)
+            live.answer_complete(at)
+        live.audio_level(name, rms, FRAME, at)
     return live
 
 
-def heard(sides, **how):
-    """Return what was heard of a call at whose stages there was speech in (from, to) seconds."""
-    live = raw_sides(*sides)
-    for name, spoken in sides.items():
-        for at in (number * STEP for number in range(int(20 / STEP))):
-            speaks = any(start <= at < end for start, end in spoken)
-            live.stage(name).add_level(2_600.0 if speaks else 20.0, STEP, at)
-    return live.freeze(duration=20.0, **how).silence_heard
+def heard(sides, *, until=20.0, **how):
+    """Return the summary of such a call."""
+    return seen(sides, until=until, **how).freeze(duration=until)
 
 
 class TestNames:
@@ -139,7 +157,7 @@ class TestLevels:
         )
         spread = stage_of(*(rms for pair in pairs for rms in pair * 25)).freeze().spread_db
         expected = (third + (fourth - third) / 4) - (first + (second - first) * 3 / 4)
-        assert spread == pytest.approx(expected, abs=1e-9)
+        assert spread == pytest.approx(expected, abs=1e-6)
 
     def test_the_spread_of_a_very_long_call_is_that_of_its_levels(self):
         """Beyond 512 groups the lower quartile is the upper edge of the bin of its RMS."""
@@ -148,16 +166,17 @@ class TestLevels:
             levels.add(rms)
         low, high = (levels.freeze().percentile(q) for q in (25, 75))
         spread = stage_of(*[300.0] * 30_000, *[3_000.0] * 30_000).freeze().spread_db
-        assert spread == pytest.approx(20 * math.log10(high / low), abs=1e-9)
+        assert spread == pytest.approx(20 * math.log10(high / low), abs=1e-6)
         assert 300.0 < low < 303.0
 
-    @pytest.mark.parametrize(("speech", "at"), [(Talkspurts(), None), (None, 1.0)])
-    def test_a_level_without_a_time_is_a_level_all_the_same(self, speech, at):
-        """What was measured elsewhere counts where raw frames are heard, but tells no time."""
+    def test_a_level_without_a_time_is_a_level_all_the_same(self):
+        """What nobody says the time of is measured, and tells the ear nothing."""
         stage = StageAccumulator(agent=True)
-        stage.speech = speech
-        stage.add_level(2_600.0, 0.02, at)
-        assert (stage.active, stage.speech and stage.speech.all()) == (1, speech and [])
+        at_ear = []
+        stage.hear = lambda *values: at_ear.append(values)
+        stage.add_level(2_600.0, 0.02)
+        stage.add_level(2_600.0, 0.02, 1.0)
+        assert (stage.active, at_ear) == (2, [(1.0, 2_600.0, 0.02)])
 
 
 class TestNoise:
@@ -165,7 +184,7 @@ class TestNoise:
         """Clipping and DC are means over the checked frames, the level that of their energies."""
         levels = checked((300.0, 0.1, 0.25, 100.0), (400.0, 0.2, 0.5, -300.0))
         assert (levels.clipped, levels.dc) == (0.375, -100.0)
-        assert levels.noise_rms == math.sqrt((300.0**2 + 400.0**2) / 2)
+        assert levels.noise_rms == 353.553  # of 300 and 400, by their energies
         assert (levels.flatness, levels.frames) == (None, 0)
 
     def test_the_flatness_is_the_median(self):
@@ -180,35 +199,38 @@ class TestNoise:
 
 class TestListening:
     @pytest.mark.parametrize(
-        ("names", "listens"),
+        ("names", "hearing"),
         [
-            ((), False),
-            (("provider_out", "transport_out"), False),
-            (("transport_in", "provider_in"), False),
-            (("transport_in", "provider_out"), True),
-            (("provider_in", "transport_out:file", "provider_out"), True),
+            (("transport_in",), {"transport_in"}),
+            (("provider_in", "provider_out"), {"provider_in", "provider_out"}),
+            (("provider_out", "transport_out"), {"transport_out"}),
+            (("transport_out", "provider_out"), {"transport_out"}),
+            (("provider_in", "transport_in", "provider_out"), {"transport_in", "provider_out"}),
+            (
+                ("provider_out", "transport_out:stream", "transport_out:file", "transport_in"),
+                {"transport_out:stream", "transport_out:file", "transport_in"},
+            ),
         ],
+        ids=lambda value: "+".join(value),
     )
-    def test_it_begins_with_raw_frames_of_both_sides(self, names, listens):
-        """When each side speaks is kept where raw frames of the caller and the agent are seen."""
-        stages = raw_sides(*names).stages or {}
-        assert [stage.speech is not None for stage in stages.values()] == [listens] * len(names)
+    def test_it_hears_each_side_as_near_to_the_caller_as_there_are_frames(self, names, hearing):
+        """The transport's stage takes the provider's place, whichever is seen first.
 
-    def test_levels_measured_elsewhere_are_not_raw_frames(self):
-        """A side of which only levels are known is not heard, and makes the other not heard."""
-        live = raw_sides("provider_out")
-        live.audio_level("transport_in", 2_600.0)
-        live.listen()
-        assert [stage.speech for stage in live.stages.values()] == [None, None]
+        Each kind of playback has a stage of its own, and all of them reach the caller.
+        """
+        live = CallAccumulator("1.1")
+        for name in names:
+            live.stage(name)
+        assert {name for name, stage in live.stages.items() if stage.hear is not None} == hearing
 
-    def test_a_stage_that_comes_later_takes_nothing_from_the_others(self):
-        """What was heard at the first stages stays when raw frames of another one are seen."""
-        live = raw_sides("transport_in", "provider_out")
-        before = live.stage("transport_in").speech
-        live.stage("transport_out").format = RAW
-        live.listen()
-        assert live.stage("transport_in").speech is before
-        assert live.stage("transport_out").speech is not None
+    def test_a_call_whose_audio_nobody_sees_has_no_ear(self):
+        """Turns, fillers and fallbacks alone make none, and take its memory from nobody."""
+        live = CallAccumulator("1.1")
+        live.turn_response(0.5)
+        live.underflow(1, None)
+        live.answer_complete(1.0)
+        assert live.ear is None
+        assert live.freeze(duration=60.0).heard is None
 
     def test_a_frame_in_no_format_is_no_frame_of_a_stage_that_had_none(self, quality, dropped):
         """A stage of which only levels are known takes no byte for a frame like the one before."""
@@ -220,46 +242,124 @@ class TestListening:
         assert dropped("unknown_encoding") == 1
 
 
-class TestSilenceHeard:
-    CALLER = ((1, 2), (6, 7), (12, 13))
-    AGENT = ((3, 5), (9 + STEP, 11), (16, 18))
-    WAITED = aeq.HeardSilence(median=2.062, turns=3, resolution=0.062)  # 1, 2 + STEP and 3 s; STEP
-
+class TestHeardBeforeTold:
     @pytest.mark.parametrize(
         "sides",
         [
             {"transport_in": CALLER, "transport_out": AGENT},
             {"provider_in": CALLER, "provider_out": AGENT},
-            {"provider_in": CALLER[:1], "transport_in": CALLER, "provider_out": AGENT},
             {"transport_in": CALLER, "provider_out": AGENT[:1], "transport_out": AGENT},
+            {"provider_in": CALLER[:1], "transport_in": CALLER, "provider_out": AGENT},
+        ],
+        ids=["transport", "provider", "agent at both", "caller at both"],
+    )
+    def test_waits_are_those_that_the_caller_had(self, sides):
+        """An engine that tells a quarter of a second is scored by the 1, 2 and 3 s of silence."""
+        found = heard(sides, told=(0.25, 0.25, 0.25))
+        assert found.turn_latencies == WAITED
+        assert found.turn_count == 3
+        assert found.is_heard("latency")
+        assert (found.heard.told_latency, found.heard.told_turns) == (0.25, 3)
+        latency = aeq.score(found).factor("latency")
+        assert latency.clock == "heard"
+        assert "s, heard, over 3 turns" in latency.evidence
+
+    def test_two_ways_to_the_caller_are_heard_as_one(self):
+        """Answers that a stream plays, and one that a file does, are all answers."""
+        found = heard(
             {
+                "provider_out": CALLER,
                 "transport_in": CALLER,
                 "transport_out:stream": AGENT[:2],
                 "transport_out:file": AGENT[2:],
-                "provider_out": CALLER,
-            },
-        ],
-        ids=["transport", "provider", "caller at both", "agent at both", "two ways to the caller"],
-    )
-    def test_it_is_heard_as_near_to_the_caller_as_there_are_frames(self, sides):
-        """The transport's frames tell where there are any, else the provider's; in milliseconds."""
-        assert heard(sides) == self.WAITED
+            }
+        )
+        assert found.turn_latencies == WAITED
 
-    @pytest.mark.parametrize(
-        "sides",
-        [
-            {},
-            {"transport_in": CALLER},
-            {"transport_in": CALLER, "transport_out": ()},
-            {"transport_in": CALLER, "transport_out": ((1.5, 2.5), (6.5, 7.5))},
-        ],
-        ids=["no frames", "no agent", "a silent agent", "an agent who interrupts"],
-    )
-    def test_where_nobody_waited_nothing_is_heard(self, sides):
-        """Without an answer after a silence there is no wait, of 0 s or otherwise."""
-        assert heard(sides) is None
+    def test_a_turn_without_an_answer_is_found(self):
+        """Words after which nothing came count with all that they waited, told or not."""
+        found = heard({"transport_in": CALLER, "transport_out": AGENT[:2]}, told=(0.25, 0.25))
+        assert found.unanswered == pytest.approx((7.0,), abs=0.03)
+        assert 59 in {ceiling.ceiling for ceiling in aeq.score(found).ceilings}
 
-    def test_it_is_left_out_on_request(self):
-        """Who only wants a score needs no silences, and gets the summary without them."""
-        sides = {"transport_in": self.CALLER, "transport_out": self.AGENT}
-        assert heard(sides, listened=False) is None
+    def test_the_reaction_to_a_barge_in_is_timed(self):
+        """From the caller's first word over the agent until it is silent; told ones don't serve."""
+        live = seen(
+            {"transport_in": ((1, 2), (4, 6)), "transport_out": ((2.5, 4.6), (7, 8))},
+            given=((2.4, 5.0), (6.9, 1.0)),
+        )
+        live.barge_in(0.01)
+        live.barge_in(None)
+        found = live.freeze(duration=20.0)
+        assert found.barge_in_reactions == pytest.approx((0.6,), abs=0.05)
+        assert found.barge_ins == 1
+        assert aeq.score(found).factor("barge_in").clock == "heard"
+
+    def test_holes_in_answers_are_found_where_it_is_known_what_was_given(self):
+        """What is missing of an answer counts as fillers, whatever the engine says of them."""
+        live = seen(
+            {"transport_in": ((1, 2),), "transport_out": ((3, 8),)},
+            given=((2.9, 4.6),),
+            missing=((5, 5.4),),
+        )
+        live.underflow(0, 0)
+        live.add_frames_sent(1_000)
+        found = live.freeze(duration=20.0)
+        assert found.is_heard("underflow")
+        assert (found.underflows, found.underflow_episodes) == (20, 1)
+        underflow = aeq.score(found).factor("underflow")
+        assert underflow.clock == "heard"
+        assert "heard: 1 hole of 0.4 s in all" in underflow.evidence
+
+    def test_a_whole_answer_has_no_hole(self):
+        """With hints, none is a finding too; without them only what was seen to be missing is."""
+        sides = {"transport_in": ((1, 2),), "transport_out": ((3, 6),)}
+        hinted, blind = heard(sides, given=((2.9, 3.0),)), heard(sides)
+        assert (hinted.underflows, hinted.underflow_episodes) == (0, 0)
+        assert hinted.is_heard("underflow")
+        assert not blind.is_heard("underflow")
+        assert blind.underflows is None
+
+    def test_fallbacks_and_formats_are_told(self):
+        """What no ear can know stays as the engine tells it, and says so."""
+        live = seen({"transport_in": CALLER, "transport_out": AGENT})
+        live.fallback("timeout")
+        live.codec_alignment(aligned=True, detail="")
+        score = aeq.score(live.freeze(duration=20.0))
+        assert score.factor("fallback").clock == score.factor("codec").clock == "told"
+        assert score.factor("rms").clock == "heard"
+
+
+class TestToldWhereItCannotBeHeard:
+    def told(self, found, reason):
+        """Assert that a call's latencies are as the engine told them, and that it says why."""
+        assert found.turn_latencies == (0.25, 0.5)
+        assert not found.is_heard("latency")
+        assert reason in found.heard.cannot_hear
+        assert aeq.score(found).factor("latency").clock == "told"
+
+    def test_frames_that_came_faster_than_they_last(self):
+        """A track that was handed over at once has no times, and what was told serves."""
+        live = CallAccumulator("1.1")
+        for seconds in (0.25, 0.5):
+            live.turn_response(seconds)
+        for at, agent, rms in frames(20.0, CALLER, AGENT):
+            live.audio_level("transport_out" if agent else "transport_in", rms, FRAME, at / 4)
+        self.told(live.freeze(duration=20.0), "faster than they last")
+
+    def test_a_caller_whose_voice_cannot_be_told_from_the_noise(self):
+        """Where the line is as loud as the voice, what was told serves."""
+        live = seen(
+            {"transport_in": CALLER, "transport_out": AGENT}, told=(0.25, 0.5), line=1_400.0
+        )
+        self.told(live.freeze(duration=20.0), "noise")
+
+    def test_one_side_alone(self):
+        """Where nobody sees the caller's frames, what was told serves."""
+        self.told(heard({"transport_out": AGENT}, told=(0.25, 0.5)), "was not seen")
+
+    def test_a_caller_who_says_nothing(self):
+        """Where no word of the caller's was heard, there is nothing that an answer answers."""
+        found = heard({"transport_in": (), "transport_out": AGENT}, told=(0.25, 0.5))
+        assert found.turn_latencies == (0.25, 0.5)
+        assert not found.is_heard("latency")

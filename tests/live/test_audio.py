@@ -15,7 +15,8 @@ from ai_engine_lab.engine.speech import frames_of, load_speech, synthesise_speec
 from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
-from ai_engine_quality.live.audio import decode, flatness, frame_rms
+from ai_engine_quality.core.call import CallAccumulator, FrameFormat
+from ai_engine_quality.live.audio import SAMPLE_RATES, FrameBatch, decode, flatness, frame_rms
 
 if sys.version_info < (3, 13):
     with warnings.catch_warnings():
@@ -25,6 +26,7 @@ else:
     audioop = None
 
 EVERY_FRAME = aeq.Sampling(level_every=1, noise_every=1)
+ONE_IN_FOUR = aeq.Sampling(level_every=4)
 ALL_CODES = bytes(range(256))
 
 
@@ -198,10 +200,15 @@ class TestFlatness:
 
 
 class TestSampling:
-    def test_every_fourth_frame_is_measured_by_default(self):
+    def test_each_frame_is_measured_by_default(self):
+        """The ear needs the level of each frame: of 40, all are measured."""
+        measured = levels([square(3_000)] * 40, sampling=None)
+        assert (measured.frames, measured.active_seconds) == (40, pytest.approx(0.8))
+
+    def test_one_in_four_stands_for_all_four_where_told(self):
         """Of 40 frames ten are measured, from the first on, and stand for all of their speech."""
         frames = [square(3_000 if number % 4 == 0 else 10) for number in range(40)]
-        measured = levels(frames, sampling=None)
+        measured = levels(frames, sampling=ONE_IN_FOUR)
         assert (measured.frames, measured.active) == (10, 10)
         assert measured.rms == pytest.approx(3_000)
         assert measured.active_seconds == pytest.approx(0.8)
@@ -211,19 +218,16 @@ class TestSampling:
         frames = [sine(2_000, offset=900 if number % 10 == 0 else 0) for number in range(400)]
         assert levels(frames, sampling=None).dc == pytest.approx(900, abs=1)
 
-    def test_all_frames_are_measured_where_told(self):
-        """With ``level_every=1`` each of 40 frames has its level measured."""
-        measured = levels([square(3_000)] * 40, sampling=aeq.Sampling(level_every=1))
-        assert (measured.frames, measured.active_seconds) == (40, pytest.approx(0.8))
-
     @pytest.mark.parametrize("frames", [1, 3, 4, 5, 39, 41, 1_000])
     def test_a_sample_of_any_number_of_frames_is_a_quarter(self, frames):
         """However many frames come, one in four is measured, the first of them included."""
-        assert levels([square(3_000)] * frames, sampling=None).frames == math.ceil(frames / 4)
+        assert levels([square(3_000)] * frames, sampling=ONE_IN_FOUR).frames == math.ceil(
+            frames / 4
+        )
 
     def test_each_stage_is_sampled_by_its_own_count(self):
         """Frames of two stages that come in turns are each sampled one in four."""
-        quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False)
+        quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False, sampling=ONE_IN_FOUR)
         quality.call_started("1.1")
         for _ in range(40):
             for stage in ("provider_out", "transport_in"):
@@ -389,7 +393,7 @@ NO_FRAMES = [
     ("unknown_encoding", bytes(160), "", 8_000),
     ("unknown_encoding", bytes(160), None, 8_000),
     ("unknown_encoding", bytes(160), ["ulaw"], 8_000),
-    ("unknown_sample_rate", bytes(160), "ulaw", 11_025),
+    ("unknown_sample_rate", bytes(160), "ulaw", 11_024),
     ("unknown_sample_rate", bytes(160), "ulaw", "8000"),
     ("unknown_sample_rate", bytes(160), "ulaw", None),
     ("unknown_sample_rate", bytes(160), "ulaw", True),
@@ -400,7 +404,7 @@ class TestRefused:
     @pytest.mark.parametrize("earlier", [0, 1, 5])
     @pytest.mark.parametrize("wrong", NO_FRAMES, ids=lambda wrong: wrong[0])
     def test_what_is_no_frame_is_dropped_and_counted(self, quality, dropped, wrong, earlier):
-        """Whatever isn't 20 ms of telephone audio is counted by its reason, first or later."""
+        """Whatever isn't a frame of telephone audio is counted by its reason, first or later."""
         reason, frame, encoding, rate = wrong
         quality.call_started("1.1")
         for _ in range(earlier):
@@ -408,7 +412,7 @@ class TestRefused:
         quality.audio("1.1", "provider_out", frame, encoding=encoding, sample_rate=rate)
         assert dropped(reason) == 1
         heard_of = quality.call_ended("1.1").summary.audio.get("provider_out", aeq.StageLevels())
-        assert heard_of.frames == math.ceil(earlier / 4)
+        assert heard_of.frames == earlier
 
     @pytest.mark.parametrize(
         ("stage", "reason"),
@@ -438,6 +442,7 @@ class TestRefused:
             (1_600, "ulaw", 8_000),
             (3_200, "slin16", 8_000),
             (9_600, "slin16", 24_000),
+            (19_200, "slin16", 48_000),
             (1, "ulaw", 8_000),
         ],
     )
@@ -446,6 +451,76 @@ class TestRefused:
         quality.call_started("1.1")
         quality.audio("1.1", "provider_out", b"\x10" * length, encoding=encoding, sample_rate=rate)
         assert quality.call_ended("1.1").summary.audio["provider_out"].frames == 1
+
+
+class TestWhatTheEarIsGiven:
+    @pytest.mark.parametrize("seconds", [0.01, 0.02, 0.03, 0.04, 0.06])
+    @pytest.mark.parametrize("rate", SAMPLE_RATES)
+    @pytest.mark.parametrize("encoding", ["ulaw", "alaw", "slin16"])
+    def test_each_rate_and_length_is_heard(self, encoding, rate, seconds):
+        """Frames of 10 to 60 ms, at 8 to 48 kHz, in each encoding, give the same 1.5 s of wait."""
+        quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False, clock=lambda: 100.0)
+        quality.call_started("1.1")
+        call = quality.call("1.1")
+        count = round(seconds * rate)
+        seconds = count / rate  # 10 ms aren't a whole number of samples at 11,025 Hz
+        frames = {
+            level: encode_at(level, count, encoding) for level in (0, 900, 1_500, 2_200, 2_600)
+        }
+        for place in range(round(7 / seconds)):
+            at = 100.0 + (place + 1) * seconds
+            loud = frames[(900, 1_500, 2_200, 2_600)[place % 4]]
+            speaks = loud if 101 <= at < 103 else frames[0]
+            answers = loud if 104.5 <= at < 106 else frames[0]
+            for stage, frame in (("transport_in", speaks), ("transport_out", answers)):
+                call.audio(stage, frame, encoding=encoding, sample_rate=rate, at=at)
+        summary = call.call_ended(duration=7.0).summary
+        quality.close()
+        assert summary.is_heard("latency")
+        assert summary.turn_latencies == pytest.approx((1.5,), abs=2 * seconds + 0.03)
+        assert summary.heard.resolution == pytest.approx(seconds, abs=1e-3)
+
+    def test_frames_of_two_formats_reach_the_ear_in_the_order_of_time(self):
+        """A call's sides may differ in format: their frames wait together, and none overtakes."""
+        at_ear = []
+        batch = FrameBatch(clock=lambda: 0.0)
+        sides = {
+            "transport_in": FrameFormat("ulaw", 8_000, 160),
+            "transport_out": FrameFormat("slin16", 16_000, 640),
+        }
+        call = CallAccumulator("1.1")
+        for name, form in sides.items():
+            call.stage(name).format = form
+            call.stage(name).hear = lambda at, *_, name=name: at_ear.append((at, name))
+        sent = [
+            (place / 100, name)
+            for place, name in enumerate(itertools.islice(itertools.cycle(sides), 601))
+        ]
+        for at, name in sent:
+            batch.take(call.stage(name), bytes(sides[name].length), at)
+        batch.measure()
+        assert at_ear == sent
+
+    def test_a_frame_that_comes_without_a_time_has_come_now(self, quality, clock):
+        """Where nobody says when a frame crossed the edge, the monitor's clock does."""
+        quality.call_started("1.1")
+        at_ear = []
+        call = quality.call("1.1")
+        call.audio("transport_in", square(900), encoding="slin16", sample_rate=8_000)
+        call.accumulator.stage("transport_in").hear = lambda at, *_: at_ear.append(at)
+        clock.advance(0.25)
+        call.audio("transport_in", square(900), encoding="slin16", sample_rate=8_000)
+        quality.frames.measure()
+        assert [at - call.accumulator.started for at in at_ear] == [0.0, 0.25]
+
+
+def encode_at(level, samples, encoding):
+    """Return so many samples of about this RMS, in an encoding."""
+    if encoding == "slin16":
+        return pcm(np.resize([level, -level], samples))
+    values = decode(ALL_CODES, encoding)
+    nearest = [np.abs(values - value).argmin() for value in (level, -level)]
+    return np.resize(nearest, samples).astype(np.uint8).tobytes()
 
 
 def test_the_recorded_prompts_are_used_where_they_are_installed():

@@ -38,7 +38,7 @@ METRICS = {
     "ai_agent_calls_active": ("gauge", set()),
     "ai_agent_live_calls": ("gauge", {"band"}),
     "ai_agent_call_cost": ("counter", {"provider", "currency"}),
-    "ai_agent_quality_hook_live": ("gauge", {"factor"}),
+    "ai_agent_quality_hook_live": ("gauge", {"factor", "clock"}),
     "ai_agent_engine_info": ("gauge", {"version", "audio_transport"}),
     "ai_agent_quality_dropped": ("counter", {"reason"}),
     "ai_agent_quality_hook_failures": ("counter", {"hook"}),

@@ -34,19 +34,30 @@ TEXTS = {
 
 
 def usual_call(quality, call_id="1761532874.2245", *, turns=10, seed=1):
-    """Have a call as an engine reports it: clock differences, and levels at two stages."""
+    """Have a call as an engine reports it: clock differences, and every frame of both sides.
+
+    The caller speaks for 1.5 s, waits, and hears an answer of 2 s, turn by turn.
+    """
     random = Random(seed)  # noqa: S311
     quality.call_started(call_id, provider="openai_realtime", pipeline="default")
+    began = quality.call(call_id).accumulator.started
+    frames = 0
     for _ in range(turns):
-        quality.turn_response(call_id, random.uniform(0.5, 1.9))
+        wait = random.uniform(0.5, 1.9)
+        quality.turn_response(call_id, wait - 0.4)
+        for place in range(round((4 + wait) / 0.02)):
+            since = place * 0.02 - 0.5
+            frames += 1
+            at = began + frames * 0.02
+            caller = random.uniform(300, 2_000) if 0 <= since < 1.5 else random.uniform(5, 9)
+            agent = random.uniform(300, 4_000) if 0 <= since - 1.5 - wait < 2 else 0.0
+            quality.audio_level(call_id, "transport_in", caller, at=at)
+            quality.audio_level(call_id, "provider_out", agent, at=at)
     quality.frames_sent(call_id, turns * 190)
     quality.underflow(call_id, 7, episodes=3)
     quality.barge_in(call_id, random.uniform(0.2, 0.5))
     quality.barge_in(call_id)
     quality.codec_alignment(call_id, aligned=True)
-    for _ in range(300):
-        quality.audio_level(call_id, "provider_out", random.uniform(20, 4_000))
-        quality.audio_level(call_id, "transport_in", random.uniform(20, 2_000))
     return quality.call_ended(call_id, outcome="completed", duration=random.uniform(60, 240))
 
 

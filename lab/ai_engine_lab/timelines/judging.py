@@ -10,7 +10,7 @@ import numpy as np
 
 from ai_engine_lab.timelines.calls import Call, generate
 from ai_engine_lab.timelines.conditions import MILD, TABLE, Condition
-from ai_engine_quality.core.ear import Ear, Heard
+from ai_engine_quality.toolkit import Ear, Heard
 
 TUNING_SEED: Final = 1_000
 JUDGING_SEED: Final = 900_000

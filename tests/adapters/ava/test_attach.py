@@ -58,7 +58,9 @@ def test_the_report_is_exported_and_logged_once(
     engine.streaming_playback_manager = None
     attached(engine)
     live = {
-        factor: registry.get_sample_value("ai_agent_quality_hook_live", {"factor": factor})
+        factor: registry.get_sample_value(
+            "ai_agent_quality_hook_live", {"factor": factor, "clock": "told"}
+        )
         for factor in FACTORS
     }
     assert live == dict.fromkeys(FACTORS, 1.0) | {"underflow": 0.0, "fallback": 1.0}
