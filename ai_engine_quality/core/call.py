@@ -386,15 +386,10 @@ def _as_heard(told: dict[str, Any], heard: Heard) -> dict[str, Any]:
         fields["barge_ins"] = heard.reactions.n if heard.reactions else None
         for name, found in values.items():
             fields[name] = tuple(round(value, 3) for value in found.exact) if found else None
-<<<<<<< HEAD
-        fields["binned"] = {name: found.bins() for name, found in values.items() if found}
-    if heard.hole_seconds is not None and heard.holes_known:
-=======
         fields["binned"] = {
             name: found.bins() for name, found in values.items() if found and found.others
         }
-    if heard.hole_seconds is not None and (heard.holes_known or heard.holes):
->>>>>>> 1892b425618a690f20c538657069378f0db2aa4f
+    if heard.hole_seconds is not None and heard.holes_known:
         factors.append("underflow")
         fields["underflows"] = round(heard.hole_seconds / FRAME_SECONDS)
         fields["underflow_episodes"] = heard.holes

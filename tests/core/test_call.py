@@ -211,7 +211,7 @@ class TestListening:
                 {"transport_out:stream", "transport_out:file", "transport_in"},
             ),
         ],
-        ids=lambda value: "+".join(value),
+        ids="+".join,
     )
     def test_it_hears_each_side_as_near_to_the_caller_as_there_are_frames(self, names, hearing):
         """The transport's stage takes the provider's place, whichever is seen first.
