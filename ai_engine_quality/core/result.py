@@ -16,7 +16,6 @@ from ai_engine_quality.core.reading import SummaryError
 from ai_engine_quality.core.summary import CallSummary, LateClock
 from ai_engine_quality.core.wording import floor_percent, plural, seconds
 
-
 HEARD, TOLD = "heard", "told"
 """A factor's clock: what crossed the engine's edge, or what the engine says."""
 

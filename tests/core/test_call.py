@@ -211,7 +211,7 @@ class TestListening:
                 {"transport_out:stream", "transport_out:file", "transport_in"},
             ),
         ],
-        ids=lambda value: "+".join(value),
+        ids="+".join,
     )
     def test_it_hears_each_side_as_near_to_the_caller_as_there_are_frames(self, names, hearing):
         """The transport's stage takes the provider's place, whichever is seen first.
@@ -268,7 +268,7 @@ class TestHeardBeforeTold:
         """Answers that a stream plays, and one that a file does, are all answers."""
         found = heard(
             {
-                "provider_out": CALLER,
+                "provider_out": AGENT,
                 "transport_in": CALLER,
                 "transport_out:stream": AGENT[:2],
                 "transport_out:file": AGENT[2:],
