@@ -268,7 +268,7 @@ class TestHeardBeforeTold:
         """Answers that a stream plays, and one that a file does, are all answers."""
         found = heard(
             {
-                "provider_out": CALLER,
+                "provider_out": AGENT,
                 "transport_in": CALLER,
                 "transport_out:stream": AGENT[:2],
                 "transport_out:file": AGENT[2:],

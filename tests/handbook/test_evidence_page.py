@@ -10,7 +10,10 @@ from ai_engine_lab.evidence.correlation import correlation
 from ai_engine_lab.evidence.impairments import CLIPPING, UNDERFLOW
 from ai_engine_lab.evidence.passages import HELD_BACK
 from ai_engine_lab.evidence.samples import Sample
+from ai_engine_lab.timelines.conditions import TABLE
+from ai_engine_lab.timelines.judging import judge
 from handbook import evidence_tables as tables
+from handbook.ear_tables import figures
 from handbook.evidence_page import GOAL, measured_samples, parts, policies
 from handbook.evidence_plots import draw
 from handbook.marks import filled, write
@@ -48,6 +51,24 @@ def value(samples, policy, field):
 def test_every_table_is_what_the_samples_give(samples):
     """Each block is made again from the CSV file: `make evidence` where this fails."""
     assert filled(TEXT, parts(samples)) == TEXT
+
+
+@pytest.mark.parametrize("name", ["clean", "frames of 60 ms", "looks every 0.19 s"])
+def test_the_ear_hears_what_the_table_says(name):
+    """Played anew, its calls give the committed row: `make evidence ARGS=--ear` where it fails."""
+    found = figures()
+    place = [row["condition"] for row in found["rows"]].index(name)
+    row = found["rows"][place]
+    first = found["first"] + 1_000 * place
+    condition = TABLE[place - 1]
+    assert condition.name == name
+    assert judge(condition, range(first, first + found["calls"])).row() | {"condition": name} == row
+
+
+def test_every_condition_is_in_the_ears_table():
+    """The committed figures are of the mild calls, and then of each condition in its order."""
+    names = [row["condition"] for row in figures()["rows"]]
+    assert names == ["mild, all", *(condition.name for condition in TABLE)]
 
 
 def test_a_document_without_a_place_is_refused():

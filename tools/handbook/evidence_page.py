@@ -13,6 +13,7 @@ from ai_engine_lab.evidence.passages import HELD_BACK, TUNING
 from ai_engine_lab.evidence.samples import Sample, read_samples
 
 from ai_engine_quality import DEFAULT_POLICY, Policy
+from handbook import ear_tables
 from handbook import evidence_tables as tables
 
 SAMPLES: Final = Path(__file__).parent.parent.parent / "docs" / "data" / "evidence-samples.csv"
@@ -57,6 +58,7 @@ def parts(samples: Sequence[Sample] | None = None) -> dict[str, str]:
             f"Policy {policy.version}:\n\n{tables.real_disagreements(policy)}" for policy in both
         ),
         "published": tables.published(old),
+        **ear_tables.parts(),
     }
 
 

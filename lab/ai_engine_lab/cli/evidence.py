@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Table as Printed
 
+from ai_engine_lab.timelines.judging import JUDGING_SEED, table
 from ai_engine_quality import DEFAULT_POLICY, Policy
 from ai_engine_quality.cli import console, json_option, print_json, read_policy
 from ai_engine_quality.toolkit import versions
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from ai_engine_lab.evidence.samples import Sample
 
 SAMPLES = Path("docs/data/evidence-samples.csv")
+
+EAR = Path("docs/data/ear-by-condition.json")
+
+EAR_CALLS = 20
+"""Generated calls for each condition."""
 
 
 @click.command()
@@ -40,6 +47,7 @@ SAMPLES = Path("docs/data/evidence-samples.csv")
 )
 @click.option("--fit", is_flag=True, help="Print the knees and ceilings that the samples propose.")
 @click.option("--measure", is_flag=True, help="Play and measure every sample anew, for minutes.")
+@click.option("--ear", is_flag=True, help=f"Judge the ear on generated calls anew, into {EAR}.")
 @click.option("--workers", default=2, show_default=True, help="Processes that measure.")
 @json_option
 def evidence(
@@ -48,6 +56,7 @@ def evidence(
     policies: tuple[str, ...],
     fit: bool,
     measure: bool,
+    ear: bool,
     workers: int,
     as_json: bool,
 ) -> None:
@@ -57,6 +66,8 @@ def evidence(
     back when the knees were chosen.
     """
     _need("evidence", "scipy", "aiohttp")
+    if ear:
+        _judge_ear(EAR)
     if measure:
         _need("measuring", "pesq", "visqol", "numba", "ai_edge_litert")
         _measure(path, workers)
@@ -68,6 +79,13 @@ def evidence(
         print_json(_found(samples, chosen))
     else:
         _print(samples, chosen)
+
+
+def _judge_ear(path: Path) -> None:
+    """Write how well the ear hears generated calls, by condition: a minute's work."""
+    found = {"calls": EAR_CALLS, "first": JUDGING_SEED, "rows": table(EAR_CALLS, JUDGING_SEED)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _need(extra: str, *modules: str) -> None:
@@ -145,12 +163,12 @@ def _found(samples: list[Sample], policies: list[Policy]) -> list[dict[str, Any]
 
 
 def _print(samples: list[Sample], policies: list[Policy]) -> None:
-    table = Table("policy", "prompts", "measure", title=f"{len(samples):,} samples")
-    table.add_column("samples", justify="right")
-    table.add_column("rank correlation", justify="right")
-    table.add_column("95 % interval")
+    printed = Printed("policy", "prompts", "measure", title=f"{len(samples):,} samples")
+    printed.add_column("samples", justify="right")
+    printed.add_column("rank correlation", justify="right")
+    printed.add_column("95 % interval")
     for row in _found(samples, policies):
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
         names = (row["policy"], row["prompts"], row["measure"], str(row["n"]))
-        table.add_row(*names, f"{row['value']:.3f}", interval)
-    console().print(table)
+        printed.add_row(*names, f"{row['value']:.3f}", interval)
+    console().print(printed)
