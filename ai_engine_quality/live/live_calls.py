@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import RLock
@@ -19,6 +20,9 @@ MAX_TOMBSTONES = 100_000
 
 MAX_RESCORED = 20
 """Live calls whose provisional band is made anew at once: a millisecond's worth, in a scrape."""
+
+RESCORE_SECONDS = 0.005
+"""And so long: the loop that paces audio waits meanwhile."""
 
 MAX_LOOKED_AT = 200
 """Live calls that are looked at for changes at once."""
@@ -118,7 +122,7 @@ class LiveCalls:
 
         ``band_of`` gives None for a call in which nothing has changed.
         """
-        rescored = 0
+        rescored, began = 0, time.perf_counter()
         with self._lock:
             for _ in range(min(MAX_LOOKED_AT, len(self.handles))):
                 if not self._to_rescore:
@@ -128,7 +132,7 @@ class LiveCalls:
                 if band is not None:
                     self._set_band(handle, band)
                     rescored += 1
-                if rescored == MAX_RESCORED:
+                if rescored == MAX_RESCORED or time.perf_counter() - began > RESCORE_SECONDS:
                     return
 
     def count(self) -> LiveCount:
