@@ -14,6 +14,8 @@ import urllib.request
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ALERT = {
     "status": "firing",
     "labels": {

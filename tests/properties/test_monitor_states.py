@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -299,6 +300,7 @@ class MonitorStates(RuleBasedStateMachine):
         assert generate_latest(self.registry) == b""
 
 
+@pytest.mark.slow
 def test_a_monitor_survives_any_order_of_events():
     """Whatever an engine does, nothing raises, each call ends once, and the counters add up."""
     run_state_machine_as_test(

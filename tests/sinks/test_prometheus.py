@@ -242,7 +242,9 @@ class TestPerCallSamples:
         have_call(quality, call_id)
         assert scored_calls(scrape(registry)) == {call_id: 100}
 
-    @pytest.mark.parametrize("every", [1.0, 15.0, 60.0, 899.0])
+    @pytest.mark.parametrize(
+        "every", [pytest.param(1.0, marks=pytest.mark.slow), 15.0, 60.0, 899.0]
+    )
     def test_it_stays_15_minutes_however_often_it_is_read(self, quality, registry, clock, every):
         """Read each second or once, a sample is there until 15 min after the call's end."""
         have_call(quality, "call")
@@ -289,6 +291,7 @@ class TestPerCallSamples:
         assert scored_calls(after).keys() == {"newer"}
         assert dropped(after, "sample_evicted") == counted
 
+    @pytest.mark.slow
     def test_a_second_reader_takes_no_call_from_prometheus(self, quality, registry, clock):
         """A ``curl`` each second takes none of 300 calls from a Prometheus that was down."""
         seen_by_prometheus = set()
@@ -329,6 +332,7 @@ class TestPerCallSamples:
         for scraper in scrapers:
             assert ended - seen[scraper] == set()
 
+    @pytest.mark.slow
     def test_ten_thousand_calls_leave_at_most_500_samples_and_none_later(
         self, quality, registry, clock
     ):
@@ -762,6 +766,7 @@ class TestLabelBounds:
         assert len(distinct(after, "ai_agent_calls_ended_total", "outcome")) <= 51
         assert len(distinct(after, "ai_agent_quality_hook_failures_total", "hook")) <= 51
 
+    @pytest.mark.slow
     def test_memory_is_bounded_by_the_labels(self, make, registry, clock):
         """5,000 providers and pipelines leave no more series, nor memory, than 60 do."""
         quality = make(per_call_series=False, logger=Silent())

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from ai_engine_quality.adapters import launch
 from ai_engine_quality.cli.run import run as command
 
+pytestmark = pytest.mark.slow
+
 DOUBLE = Path(__file__).with_name("engine_2026.py")
 
 RUN = (sys.executable, "-m", "ai_engine_quality", "run", "--")
