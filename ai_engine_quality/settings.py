@@ -75,7 +75,7 @@ class Settings:
     log: bool = True
     max_live_calls: int = 20_000
     expire_after: float = 4 * 3600.0
-    level_every: int = 4
+    level_every: int = 1
     noise_every: int = 10
 
     def __post_init__(self) -> None:

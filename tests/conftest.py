@@ -136,6 +136,29 @@ def _stage_levels(draw: st.DrawFn) -> aeq.StageLevels:
 
 
 @st.composite
+def _heard(draw: st.DrawFn) -> aeq.HeardCall:
+    shares = st.sets(st.sampled_from(["latency", "barge_in", "underflow"]))
+    holes = draw(_optional(st.integers(0, 9)))
+    stalls = draw(_optional(st.integers(0, 2)))
+    return aeq.HeardCall(
+        factors=tuple(sorted(draw(shares))),
+        cannot_hear=draw(st.sampled_from([None, "the caller's track was not seen"])),
+        resolution=draw(_optional(st.sampled_from([0.02, 0.187]))),
+        first_word=draw(_optional(_SECONDS)),
+        caller_voice=draw(_optional(_SECONDS)),
+        caller_dead=draw(_optional(st.booleans())),
+        answers=draw(_optional(st.integers(0, 9))),
+        holes=holes,
+        hole_seconds=draw(_SECONDS) if holes else None if holes is None else 0.0,
+        longest_hole=draw(_SECONDS) if holes else None if holes is None else 0.0,
+        stalls=stalls,
+        longest_stall=draw(_SECONDS) if stalls else None if stalls is None else 0.0,
+        told_latency=draw(_optional(_SECONDS)),
+        told_turns=draw(_optional(st.integers(1, 30))),
+    )
+
+
+@st.composite
 def _summaries(draw: st.DrawFn) -> aeq.CallSummary:
     underflows = draw(_optional(st.integers(0, 60)))
     known_runs = draw(_optional(st.integers(0, underflows))) if underflows else None
@@ -164,6 +187,8 @@ def _summaries(draw: st.DrawFn) -> aeq.CallSummary:
         codec_checks=checks,
         codec_misaligned=draw(st.integers(0, checks)) if checks else None,
         audio={stage: draw(_stage_levels()) for stage in sorted(kinds)},
+        heard=draw(_optional(_heard())),
+        agent_characters=draw(_optional(st.integers(0, 4_000))),
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from two_sides import frames
 
 import ai_engine_quality as aeq
 
@@ -170,6 +171,9 @@ class TestCalls:
             lambda quality: quality.audio(
                 "1.1", "provider_out", FRAME, encoding="ulaw", sample_rate=8_000
             ),
+            lambda quality: quality.audio_given("1.1", 0.4),
+            lambda quality: quality.answer_complete("1.1"),
+            lambda quality: quality.words_spoken("1.1", 112),
             lambda quality: quality.call_updated("1.1", provider="deepgram"),
         ],
     )
@@ -439,19 +443,30 @@ RIGHT = {
     "fallback": {"reason": "timeout"},
     "barge_in": {"reaction": 0.2},
     "codec_alignment": {"aligned": False, "detail": "ulaw"},
-    "audio_level": {"stage": "provider_out", "rms": 1_830.0, "seconds": 0.02},
+    "audio_level": {"stage": "provider_out", "rms": 1_830.0, "seconds": 0.02, "at": 1_000.0},
     "audio": {
         "stage": "provider_out",
         "frame": FRAME,
         "encoding": "ulaw",
         "sample_rate": 8_000,
+        "at": 1_000.0,
     },
+    "audio_given": {"seconds": 0.4, "silent": 0.1},
+    "answer_complete": {},
+    "words_spoken": {"characters": 112},
     "call_updated": {"provider": "deepgram", "pipeline": "default"},
 }
-MAY_BE_NONE = {("underflow", "episodes"), ("barge_in", "reaction")}
+MAY_BE_NONE = {
+    ("underflow", "episodes"),
+    ("barge_in", "reaction"),
+    ("audio_level", "at"),
+    ("audio", "at"),
+}
 WRONG_OF = {
     **dict.fromkeys(("seconds", "waited", "count", "episodes", "reaction", "rms"), WRONG_NUMBERS),
     **dict.fromkeys(("reason", "detail", "stage", "provider", "pipeline"), WRONG_TEXTS),
+    **dict.fromkeys(("silent", "characters"), WRONG_NUMBERS),
+    "at": {kind: value for kind, value in WRONG_NUMBERS.items() if kind != "negative"},
     "aligned": WRONG_FLAGS,
     "frame": {**WRONG_TEXTS, "bytes": b"", "text": "x" * 160, "array": np.zeros(160)},
     "encoding": {**WRONG_TEXTS, "text": "opus", "none": None, "array": np.array(["ulaw", "x"])},
@@ -539,6 +554,135 @@ class TestNeverRaises:
             for labels, value in samples(registry, "ai_agent_quality_dropped_total")
         }
         assert reasons == {reason.value: 0 for reason in aeq.DropReason}
+
+
+class TestWhenItCrossedTheEdge:
+    @pytest.mark.parametrize(
+        ("at", "reason"),
+        [
+            (math.nan, "not_finite"),
+            (math.inf, "not_finite"),
+            (-math.inf, "not_finite"),
+            (1e13, "out_of_range"),
+            ("now", "wrong_type"),
+            (True, "wrong_type"),
+        ],
+    )
+    @pytest.mark.parametrize("frames_before", [0, 1])
+    def test_a_time_that_is_none_is_dropped_by_its_reason(
+        self, quality, dropped, at, reason, frames_before
+    ):
+        """A frame whose time can't be is not measured, the first of a stage or a later one."""
+        quality.call_started("1.1")
+        for _ in range(frames_before):
+            quality.audio("1.1", "transport_in", FRAME, encoding="ulaw", sample_rate=8_000)
+        quality.audio("1.1", "transport_in", FRAME, encoding="ulaw", sample_rate=8_000, at=at)
+        quality.audio_level("1.1", "transport_in", 1_830.0, at=at)
+        assert dropped(reason) == 2
+        audio = quality.call_ended("1.1").summary.audio
+        assert sum(levels.frames for levels in audio.values()) == frames_before
+
+    @pytest.mark.parametrize("at", [-5, -5.0, np.float64(-5.0), 0, 5, np.float32(5.0), 1e12])
+    def test_any_finite_moment_is_one(self, quality, registry, at):
+        """A monotonic clock may begin anywhere, below 0 too, and be any kind of number."""
+        quality.call_started("1.1")
+        quality.audio_level("1.1", "transport_in", 1_830.0, at=at)
+        quality.audio("1.1", "transport_in", FRAME, encoding="ulaw", sample_rate=8_000, at=at)
+        assert total(registry, "ai_agent_quality_dropped_total") == 0
+        assert quality.call_ended("1.1").summary.audio["transport_in"].frames == 2
+
+
+class TestHints:
+    def test_more_silence_than_audio_is_dropped(self, quality, dropped):
+        """What is silent of an answer is part of what was given."""
+        quality.call_started("1.1")
+        quality.audio_given("1.1", 0.4, silent=0.5)
+        assert dropped("out_of_range") == 1
+
+    def test_nothing_given_is_nothing_wrong(self, quality, registry):
+        """A chunk of no length is taken, and changes nothing."""
+        quality.call_started("1.1")
+        quality.audio_given("1.1", 0.0)
+        assert total(registry, "ai_agent_quality_dropped_total") == 0
+        assert quality.call_ended("1.1").summary.heard is None
+
+    def test_words_are_counted_and_not_kept(self, quality):
+        """The summary has how much text was spoken, all of it together."""
+        quality.call_started("1.1")
+        quality.words_spoken("1.1", 112)
+        quality.words_spoken("1.1", 30)
+        assert quality.call_ended("1.1").summary.agent_characters == 142
+
+
+CALLER = ((1, 2), (6, 7), (12, 13))
+AGENT = ((3, 5), (9, 11), (16, 18))
+
+
+class TestTurnsInTheHistogram:
+    """``ai_agent_call_turn_response_seconds`` has each turn once, as heard where it is heard."""
+
+    def have(self, quality, clock, registry, *, scrape_at=(), told=(), paced=1.0):
+        """Have a call of both sides' levels, scraped at some of its seconds."""
+        quality.call_started("1.1", provider="deepgram", pipeline="default")
+        call, started = quality.call("1.1"), clock.now
+        waiting = list(scrape_at)
+        for at, agent, rms in frames(20.0, CALLER, AGENT):
+            clock.now = started + at / paced
+            call.audio_level("transport_out" if agent else "transport_in", rms)
+            if waiting and at >= waiting[0]:
+                waiting.pop(0)
+                generate_latest(registry)
+        for seconds in told:
+            call.turn_response(seconds)
+        return call.call_ended()
+
+    @pytest.mark.parametrize(
+        "scrape_at", [(), (10,), (19.9,), tuple(range(20)), (4, 4.5, 5, 5.5, 6)], ids=str
+    )
+    def test_a_heard_turn_is_counted_once(self, quality, clock, registry, scrape_at):
+        """However often the call is scraped, three waits are three, of 1, 2 and 3 s in all."""
+        score = self.have(quality, clock, registry, scrape_at=scrape_at, told=(0.1, 0.1))
+        assert score.turns == 3
+        assert total(registry, "ai_agent_call_turn_response_seconds_count") == 3
+        seconds = total(registry, "ai_agent_call_turn_response_seconds_sum")
+        assert seconds == pytest.approx(sum(score.summary.turn_latencies), abs=0.01)
+
+    def test_heard_turns_are_there_before_the_call_ends(self, quality, clock, registry):
+        """A scrape finds what was heard up to then."""
+        seen = []
+        quality.call_started("live")
+        call, started = quality.call("live"), clock.now
+        for at, agent, rms in frames(20.0, CALLER, AGENT):
+            clock.now = started + at
+            call.audio_level("transport_out" if agent else "transport_in", rms)
+            if not agent and at in {8.0, 15.0}:
+                seen.append(total(registry, "ai_agent_call_turn_response_seconds_count"))
+        assert seen == [1, 2]
+
+    def test_told_turns_serve_where_nothing_could_be_heard(self, quality, clock, registry):
+        """A track that came at once has no times: the turns told are counted at the end."""
+        score = self.have(quality, clock, registry, scrape_at=(5, 10), told=(0.1, 0.25), paced=5.0)
+        assert score.summary.turn_latencies == (0.1, 0.25)
+        assert total(registry, "ai_agent_call_turn_response_seconds_count") == 2
+        assert total(registry, "ai_agent_call_turn_response_seconds_sum") == pytest.approx(0.35)
+
+    def test_a_call_without_audio_has_its_turns_at_once(self, quality, registry):
+        """Where nobody shows the call's audio, a turn is counted when it is told."""
+        quality.call_started("1.1")
+        quality.turn_response("1.1", 0.5)
+        assert total(registry, "ai_agent_call_turn_response_seconds_count") == 1
+        quality.call_ended("1.1")
+        assert total(registry, "ai_agent_call_turn_response_seconds_count") == 1
+
+    @pytest.mark.parametrize("turns", [511, 512, 513, 2_000])
+    def test_a_very_long_call_loses_none(self, quality, registry, turns):
+        """Told turns of a call whose audio says nothing are all counted, beyond 512 too."""
+        quality.call_started("1.1")
+        quality.audio_level("1.1", "transport_out", 0.0)
+        for number in range(turns):
+            quality.turn_response("1.1", 0.5 + number / 10_000)
+        quality.call_ended("1.1", duration=60.0)
+        assert total(registry, "ai_agent_call_turn_response_seconds_count") == turns
 
 
 class TestStartUp:

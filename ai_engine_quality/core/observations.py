@@ -85,6 +85,8 @@ def instant(value: object) -> float:
     """Return a moment of a monotonic clock, in seconds: any finite number."""
     if type(value) is float and -MAX_INSTANT <= value <= MAX_INSTANT:
         return value
+    if isinstance(value, (int, float)) and type(value) is not bool and -MAX_INSTANT <= value < 0:
+        return float(value)
     return _number(value, MAX_INSTANT)
 
 

@@ -120,7 +120,10 @@ def _compared(
 
 
 def _hooks(family: Metric) -> Iterator[CheckResult]:
-    factors = {sample.labels["factor"]: sample.value for sample in family.samples}
+    factors: dict[str, float] = {}
+    for sample in family.samples:  # heard or told: either will do
+        factor = sample.labels["factor"]
+        factors[factor] = max(sample.value, factors.get(factor, 0.0))
     blind = sorted(factor for factor, live in factors.items() if not live)
     if blind:
         fix = "see attachment.report() in the engine's log for what each one misses"

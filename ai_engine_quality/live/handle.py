@@ -275,7 +275,7 @@ class CallHandle:
 
     def _measure(self, stage: StageAccumulator, frame: bytes, at: float | None) -> None:
         try:
-            moment = at if at is None or type(at) is float else observations.instant(at)
+            moment = None if at is None else observations.instant(at)
             self._monitor.frames.take(stage, frame, moment)
         except Rejected as rejected:
             self._monitor.drop(rejected.reason)

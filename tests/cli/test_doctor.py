@@ -291,8 +291,11 @@ class TestMetrics:
         """Factors whose hook isn't live are named."""
         text = (
             "# TYPE ai_agent_quality_hook_live gauge\n"
-            'ai_agent_quality_hook_live{factor="latency"} 0\n'
-            'ai_agent_quality_hook_live{factor="calls"} 1\n'
+            'ai_agent_quality_hook_live{factor="latency",clock="told"} 0\n'
+            'ai_agent_quality_hook_live{factor="underflow",clock="told"} 0\n'
+            'ai_agent_quality_hook_live{factor="underflow",clock="heard"} 1\n'
+            'ai_agent_quality_hook_live{factor="calls",clock="told"} 1\n'
         )
         (hooks,) = [finding for finding in check_metrics(text) if finding.check == "hooks"]
         assert (hooks.verdict, "latency" in hooks.found) == ("warning", True)
+        assert "underflow" not in hooks.found, "it is heard, though nobody tells it"

@@ -245,6 +245,8 @@ class TestSummary:
             "codec_checks",
             "codec_misaligned",
             "audio",
+            "heard",
+            "agent_characters",
         }
         levels = {field.name for field in fields(aeq.StageLevels)}
         assert levels >= {"frames", "active", "rms", "spread_db", "clipped", "dc", "flatness"}
@@ -292,6 +294,13 @@ class TestSummary:
         assert (small.turn_count, small.slowest_turns()) == (400, call.slowest_turns())
         whole, compact = (aeq.score(c).factor("latency").value for c in (call, small))
         assert compact == pytest.approx(whole, rel=0.0101)
+
+
+HEARD_COUNTS = ("answers", "answers_cut", "holes", "talk_overs", "stalls", "told_turns")
+HEARD_SECONDS = (
+    "resolution", "first_word", "caller_voice", "agent_voice", "hole_seconds", "longest_hole",
+    "talk_over_seconds", "given", "lost", "thrown_away", "longest_stall", "told_latency",
+)  # fmt: skip  # a table
 
 
 class TestStored:
@@ -376,6 +385,13 @@ class TestStored:
             ("binned", {"turn_latencies": [[9_999, 1]]}),
             ("worst_turns", [[1]]),
             ("worst_turns", [[1, -1]]),
+            ("heard", "latency"),
+            ("heard", {"factors": "latency"}),
+            ("heard", {"holes": 0.5}),
+            ("heard", {"first_word": -1}),
+            ("heard", {"caller_dead": 1}),
+            ("heard", {"mood": 1}),
+            ("agent_characters", "the words"),
         ],
     )
     def test_a_wrong_value_is_named(self, field, value):
@@ -396,6 +412,42 @@ class TestStored:
         call = aeq.CallSummary.from_dict({**CALL, "audio": {"provider_out": stage}})
         assert call.audio == {"provider_out": aeq.StageLevels()}
         assert (call.audio["provider_out"].frames, call.audio["provider_out"].active) == (0, 0)
+
+    def test_what_was_heard_goes_through_json_and_back(self):
+        """Each field of what an ear knows is stored, and read as it was."""
+        values = dict.fromkeys(HEARD_SECONDS, 0.5) | dict.fromkeys(HEARD_COUNTS, 2)
+        known = aeq.HeardCall(
+            factors=("latency", "underflow"),
+            cannot_hear="the caller's voice can't be told from the noise",
+            caller_dead=False,
+            agent_heard=True,
+            **values,
+        )
+        assert all(getattr(known, field.name) is not None for field in fields(known))
+        call = aeq.CallSummary(**CALL, heard=known)
+        again = aeq.CallSummary.from_dict(json.loads(json.dumps(call.to_dict())))
+        assert again == call
+        assert again.is_heard("underflow")
+        assert not again.is_heard("barge_in")
+
+    @pytest.mark.parametrize(
+        ("number", "seconds"),
+        [("holes", "hole_seconds"), ("holes", "longest_hole"), ("stalls", "longest_stall")],
+    )
+    def test_none_at_all_lasts_no_second(self, number, seconds):
+        """A record leaves the seconds out where the number is 0; an unknown number has none."""
+        heard = aeq.CallSummary.from_dict({**CALL, "heard": {number: 0}}).heard
+        assert getattr(heard, seconds) == 0.0
+        heard = aeq.CallSummary.from_dict({**CALL, "heard": {number: None}}).heard
+        assert getattr(heard, seconds) is None
+
+    def test_an_earlier_versions_record_is_read(self):
+        """A call that has the silences of the former listener, and no ear, is what it was."""
+        stored = {**CALL, "silence_heard": {"median": 4.8, "turns": 5, "resolution": 0.08}}
+        call = aeq.CallSummary.from_dict({**stored, "turn_latencies": [0.3] * 5})
+        assert call.silence_heard == aeq.HeardSilence(4.8, 5, 0.08)
+        assert (call.heard, call.late_clock()) == (None, aeq.LateClock(4.8, 0.3, 5))
+        assert aeq.score(call).factor("latency").clock == "told"
 
     def test_null_is_not_reported(self):
         """A field stored as null reads as one that nobody reported."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import sys
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from ai_engine_lab.basics.audio_formats import AudioFormat, encode
 from ai_engine_lab.engine.speech import frames_of, load_speech, synthesise_speech
 from prometheus_client import CollectorRegistry
+from two_sides import frames as frames_of_both
 
 import ai_engine_quality as aeq
 from ai_engine_quality.core.call import CallAccumulator, FrameFormat
@@ -512,6 +515,42 @@ class TestWhatTheEarIsGiven:
         call.audio("transport_in", square(900), encoding="slin16", sample_rate=8_000)
         quality.frames.measure()
         assert [at - call.accumulator.started for at in at_ear] == [0.0, 0.25]
+
+
+MINUTE = tuple((start, start + 2) for start in range(1, 60, 8))
+ANSWERS = tuple((start, start + 3) for start in range(4, 60, 8))
+
+
+def test_a_live_call_takes_at_most_16_kb_in_its_first_minute():
+    """With every raw frame of both sides and the hints of its answers, all of it included."""
+    quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False, clock=lambda: 0.0)
+    levels = {8.0, 0.0, 60.0, 900.0, 1_500.0, 1_700.0, 2_000.0, 2_200.0}
+    raw = {level: square(int(level)) for level in levels}
+    minute = list(frames_of_both(60.0, MINUTE, ANSWERS))
+
+    def have(*ids):
+        for call_id in ids:
+            quality.call_started(call_id, provider="deepgram", pipeline="default")
+        calls = [quality.call(call_id) for call_id in ids]
+        for (at, agent, level), call in itertools.product(minute, calls):
+            stage = "transport_out" if agent else "transport_in"
+            call.audio(stage, raw[level], encoding="slin16", sample_rate=8_000, at=at)
+            if agent and round(at * 50) % 400 == 200:
+                call.audio_given(3.0)
+                call.answer_complete()
+        quality.frames.measure()
+
+    have("the first, which also makes what all calls share")
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        have(*(f"1761532874.{number}" for number in range(4)))
+        gc.collect()
+        assert (tracemalloc.get_traced_memory()[0] - before) / 4 <= 16_000
+    finally:
+        tracemalloc.stop()
+    quality.close()
 
 
 def encode_at(level, samples, encoding):

@@ -108,6 +108,12 @@ def engine_by_id(call_id: str, frame: bytes) -> aeq.CallScore | None:
     quality.codec_alignment(call_id, aligned=True, detail="")
     quality.audio_level(call_id, "provider_out", rms=1830)
     quality.audio(call_id, "transport_out:stream", frame, encoding="ulaw", sample_rate=8000)
+    quality.audio_level(call_id, "transport_in", 1830, seconds=0.2, at=12.5)
+    quality.audio(call_id, "transport_in", frame, encoding="alaw", sample_rate=48_000, at=12.5)
+    quality.audio_given(call_id, seconds=0.4, silent=0.0)
+    quality.audio_given(call_id, 0.4)
+    quality.answer_complete(call_id)
+    quality.words_spoken(call_id, characters=112)
     quality.call_updated(call_id, provider="openai_realtime")
     return quality.call_ended(
         call_id,
@@ -126,6 +132,8 @@ def wrong_by_id(call_id: str) -> None:
     quality.codec_alignment(call_id, aligned="no")  # type: ignore[arg-type]
     quality.audio(call_id, "provider_out", "frame", encoding="ulaw", sample_rate=8000)  # type: ignore[arg-type]
     quality.audio(call_id, "provider_out", b"frame")  # type: ignore[call-arg]
+    quality.words_spoken(call_id, "the words")  # type: ignore[arg-type]  # a number, never words
+    quality.audio_level(call_id, "provider_out", 1830, 0.02, 12.5)  # type: ignore[misc, call-arg]
     quality.call_ended(call_id, "deepgram")  # type: ignore[call-arg]
 
 
@@ -143,6 +151,10 @@ def engine_by_handle(call_id: str, frame: bytes) -> int:
     call.codec_alignment(aligned=False, detail="ulaw@8000!=slin16@8000")
     call.audio_level("provider_out", 1830)
     call.audio("provider_out", frame, encoding="slin16", sample_rate=16_000)
+    call.audio("transport_in", frame, encoding="slin16", sample_rate=16_000, at=12.5)
+    call.audio_given(0.4, silent=0.1)
+    call.answer_complete()
+    call.words_spoken(112)
     call.call_updated(pipeline="default")
     assert_type(call.call_id, str)
     assert_type(call.live, bool)
@@ -174,6 +186,7 @@ def read(score: aeq.CallScore) -> Iterator[str]:
         assert_type(factor.penalty, float)
         assert_type(factor.value, float | None)
         assert_type(factor.observed, bool)
+        assert_type(factor.clock, str | None)
         yield f"{factor.name}: -{factor.penalty} of {factor.weight}, {factor.n}: {factor.evidence}"
     yield score.explain()
     score.score = 100  # type: ignore[misc]  # frozen
@@ -213,6 +226,9 @@ def read_all(path: Path) -> Iterator[aeq.CallScore]:
 def how_far(score: aeq.CallScore) -> str:
     assert_type(score.standing, aeq.Standing | None)
     assert_type(score.summary.silence_heard, aeq.HeardSilence | None)
+    assert_type(score.summary.heard, aeq.HeardCall | None)
+    assert_type(score.summary.is_heard("latency"), bool)
+    assert_type(score.summary.agent_characters, int | None)
     late = assert_type(score.summary.late_clock(), aeq.LateClock | None)
     sure = assert_type(aeq.how_certain(score, aeq.DEFAULT_POLICY), aeq.Certainty | None)
     aeq.how_certain(score.summary)  # type: ignore[arg-type]  # a score, not what it is made from
