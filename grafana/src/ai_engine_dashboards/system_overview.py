@@ -359,7 +359,13 @@ def hooks() -> panels.Panel:
     return panels.timeline(
         "Observations",
         about,
-        Query(f"min by (factor) (ai_agent_quality_hook_live{{{ENGINES}}})", "{{factor}}", "15s"),
+        # Heard or told: an engine that delivers a factor by either clock delivers it.
+        Query(
+            "min by (factor) (max by (factor, job, instance) "
+            f"(ai_agent_quality_hook_live{{{ENGINES}}}))",
+            "{{factor}}",
+            "15s",
+        ),
         steps=colours.no_thresholds(),
         texts={"1": ("live", colours.FINE), "0": ("missing", colours.BROKEN)},
     )
