@@ -19,7 +19,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 import ai_engine_quality as aeq
-from ai_engine_quality.live import upkeep
+from ai_engine_quality.live import live_calls, upkeep
 from ai_engine_quality.sinks.prometheus.series import CEILINGS
 
 METRICS = {
@@ -1015,6 +1015,7 @@ class TestLiveBands:
             return band_of(summary, policy)
 
         monkeypatch.setattr(upkeep, "provisional_band", counting)
+        monkeypatch.setattr(live_calls, "RESCORE_SECONDS", 60.0)  # however slow the machine is
         poor = []
         for _ in range(3):
             rescored.clear()
@@ -1024,6 +1025,14 @@ class TestLiveBands:
             assert value(after, "ai_agent_calls_active") == 50
             poor.append(self.by_band(after)["poor"])
         assert poor == [20, 40, 50]
+
+    def test_a_scrape_that_has_no_time_left_rescores_one(self, quality, registry, monkeypatch):
+        """Where the time for it is over, a scrape makes one band anew, and the next goes on."""
+        monkeypatch.setattr(live_calls, "RESCORE_SECONDS", -1.0)
+        for number in range(5):
+            quality.call_started(f"call-{number}")
+            quality.turn_response(f"call-{number}", 9.0)
+        assert [self.by_band(scrape(registry))["poor"] for _ in range(3)] == [1, 2, 3]
 
     def test_ends_between_scrapes_keep_the_sum(self, quality, registry):
         """Whatever starts and ends between scrapes, the bands add up to the calls in progress."""
