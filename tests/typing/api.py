@@ -133,7 +133,7 @@ def wrong_by_id(call_id: str) -> None:
     quality.audio(call_id, "provider_out", "frame", encoding="ulaw", sample_rate=8000)  # type: ignore[arg-type]
     quality.audio(call_id, "provider_out", b"frame")  # type: ignore[call-arg]
     quality.words_spoken(call_id, "the words")  # type: ignore[arg-type]  # a number, never words
-    quality.audio_level(call_id, "provider_out", 1830, 0.02, 12.5)  # type: ignore[misc, call-arg]
+    quality.audio_level(call_id, "provider_out", 1830, 0.02, 12.5)  # type: ignore[call-arg]
     quality.call_ended(call_id, "deepgram")  # type: ignore[call-arg]
 
 
