@@ -141,7 +141,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
                 "audiosocket_rx_bytes_total",
                 "streaming_fallbacks_total",
             ),
-            ("fallback",),
+            ("latency", "fallback"),
             at_seconds=12.0,
         ),
         Fault(

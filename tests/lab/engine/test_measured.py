@@ -81,7 +81,7 @@ def test_the_profiles_are_never_mixed(bench):
     for seed in range(100):
         drawn = HEALTHY.behaviour(bench.plan(), chance(seed))
         assert drawn.delivery().pace > 2
-        assert 0.4 <= drawn.response_latency() <= 0.88
+        assert 0.1 <= drawn.response_latency() <= 0.48
 
 
 @pytest.mark.parametrize(

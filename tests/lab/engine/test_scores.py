@@ -55,10 +55,13 @@ def test_healthy_speech_costs_no_points(bench):
 
 
 def test_measured_latencies_are_not_made_to_look_healthy(bench):
-    """The measured profile shows what real calls were: some excellent, some poor, none hidden."""
+    """The measured profile shows what real calls were: some good, some poor, none hidden.
+
+    Its latencies are those that the real engine told; callers hear half a second more of each.
+    """
     results, _ = scored(bench, MEASURED)
     scores = [result.score.score for result in results]
     assert {result.profile for result in results} == {"measured"}
     assert min(scores) < 60
-    assert max(scores) >= 90
+    assert max(scores) >= 80
     assert not all(result.as_expected for result in results)
