@@ -50,6 +50,17 @@ class _Wrap:
         """Go on passing calls through, and observe no more."""
         self._before = self._after = None
 
+    def take_back(self) -> bool:
+        """Mute it, and put back what stood there; return False where somebody has wrapped it."""
+        self.mute()
+        if vars(self.owner).get(self.name, _NOTHING) is not self.wrapper:
+            return False
+        if self.own_before is _NOTHING:
+            delattr(self.owner, self.name)
+        else:
+            setattr(self.owner, self.name, self.own_before)
+        return True
+
     def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Observe a call that is about to happen."""
         observe = self._before
@@ -168,14 +179,15 @@ class Wraps:
         left = []
         while self._wraps:
             wrap = self._wraps.pop()
-            wrap.mute()
-            if vars(wrap.owner).get(wrap.name, _NOTHING) is not wrap.wrapper:
+            if not wrap.take_back():
                 left.append(RemainingWrap(type(wrap.owner).__name__, wrap.name))
-            elif wrap.own_before is _NOTHING:
-                delattr(wrap.owner, wrap.name)
-            else:
-                setattr(wrap.owner, wrap.name, wrap.own_before)
         return tuple(left)
+
+    def leave(self, owner: Any, name: str) -> None:
+        """Watch a method of an object no more, and forget the object: it served one call."""
+        for wrap in [each for each in self._wraps if each.owner is owner and each.name == name]:
+            self._wraps.remove(wrap)
+            wrap.take_back()
 
 
 def _named(owner: Any, name: str) -> str:

@@ -27,7 +27,6 @@ class ObservedCall:
 
     __slots__ = (
         "call_id",
-        "gives_before_pacer",
         "handle",
         "hang_up",
         "levels",
@@ -48,8 +47,6 @@ class ObservedCall:
         self.streams = CallStreams()
         self.turns = CallTurns(now)
         self.levels = CallLevels()
-        self.gives_before_pacer = False
-        """Whether the provider's audio is seen before a pacer that sends silence in its place."""
         self.hang_up: HangUp | None = None
         self.transferred_at: float | None = None
         """Monotonic seconds at which the caller was seen to have been handed to a person."""

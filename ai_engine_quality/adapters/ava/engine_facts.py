@@ -57,8 +57,10 @@ def fillers_are_counted(engine: Any) -> bool:
 
     Today's engine waits ``provider_grace_ms`` for it first, and plays none when the last frame is
     ``max_filler_idle_ms`` ago: with a grace of 500 ms, as its examples have it, and 400 ms, it
-    plays none ever. That of October 2025 waited 60 ms at most.
+    plays none ever. That of October 2025 waited 60 ms at most. Over a WebSocket nothing plays any.
     """
+    if audio_transport(engine) == "websocket":
+        return False
     manager = getattr(engine, "streaming_playback_manager", None)
     idle = getattr(manager, "max_filler_idle_ms", None)
     grace = getattr(manager, "provider_grace_ms", None)
@@ -68,7 +70,7 @@ def fillers_are_counted(engine: Any) -> bool:
 
 
 def audio_transport(engine: Any) -> str:
-    """Return ``audiosocket`` or ``rtp``; the engine calls the latter ``externalmedia``."""
+    """Return ``audiosocket``, ``websocket`` or ``rtp``, which the engine calls ``externalmedia``."""
     transport = str(getattr(getattr(engine, "config", None), "audio_transport", None) or "unknown")
     return {"externalmedia": "rtp"}.get(transport.lower(), transport.lower())
 

@@ -86,27 +86,33 @@ class _Factors:
         events = self._probe.wrapped(
             methods.PROVIDER_EVENT, before=self._observer.events.provider_event
         )
-        sound = self._sound()
+        sent = self._sent()
+        sound = self._both_tracks(sent)
         return {
             CALLS: calls,
             "latency": self._latency(events).or_heard(sound),
-            "underflow": self._underflow(events).or_heard(sound if events.live else events),
+            "underflow": self._underflow(events).or_heard(self._given(sent, events)),
             "fallback": self._fallback(),
             "barge_in": self._barge_in().or_heard(sound),
             "codec": self._codec(),
             "rms": self._levels(),
         }
 
-    def _sound(self) -> FactorReport:
-        """Let the ear have both tracks, where each frame of them passes what can be wrapped."""
-        sound = self._observer.sound
-        sent = self._probe.wrapped(methods.SOUND, after=sound.measured)
+    def _sent(self) -> FactorReport:
+        """Let the ear have each frame that is sent; over AudioSocket what is received, too."""
+        sent = self._probe.wrapped(methods.SOUND, after=self._observer.sound.measured)
+        self._observer.sound.hears_agent = sent.live
+        self._observer.levels.at_edge = not sent.live
+        return sent
+
+    def _both_tracks(self, sent: FactorReport) -> FactorReport:
+        """Let the ear have what is received, where each frame of it passes what can be wrapped."""
+        transport = engine_facts.audio_transport(self._engine)
         if not sent.live:
             return sent
-        self._observer.levels.at_edge = False
-        transport = engine_facts.audio_transport(self._engine)
         if transport == "audiosocket":
             return FactorReport(live=True, how=f"each frame of both tracks, by {sent.how}")
+        sound = self._observer.sound
         received = self._probe.wrapped(methods.TRANSPORT_SOUND, before=sound.received)
         if not received.live and transport == "rtp":
             received = self._probe.wrapped(methods.RTP_SOUND, before=sound.received_by_rtp)
@@ -114,7 +120,15 @@ class _Factors:
             received = self._probe.wrapped(methods.RTP_SOUND_2025, before=sound.received_from)
         if not received.live:
             return FactorReport.not_live(f"the caller's frames: {received.why_not}")
+        sound.caller_is_measured = False
         return FactorReport(live=True, how=f"each frame, by {sent.how} and {received.how}")
+
+    def _given(self, sent: FactorReport, events: FactorReport) -> FactorReport:
+        """Return by what holes are heard: what the provider gave, and what is sent of it."""
+        if not sent.live or not events.live:
+            return events if sent.live else sent
+        how = f"each frame that is sent, by {sent.how}, and what the provider gave, by {events.how}"
+        return FactorReport(live=True, how=how)
 
     def _calls(self) -> FactorReport:
         lifecycle = self._observer.lifecycle
@@ -165,11 +179,14 @@ class _Factors:
 
     def _underflow(self, events: FactorReport) -> FactorReport:
         how = "streaming_playback_manager.active_streams, before _cleanup_stream and by the timer"
-        return tried(
+        counts = tried(
             how if events.live else f"{how} (idle fillers count too: {events.why_not})",
             self._check_streams,
             self._wrap_stream_ends,
         )
+        if counts.live and not engine_facts.fillers_are_counted(self._engine):
+            return FactorReport.not_live("the engine plays no fillers where audio is missing")
+        return counts
 
     def _check_streams(self) -> None:
         manager = getattr(self._engine, "streaming_playback_manager", None)

@@ -56,7 +56,7 @@ class EngineObserver:
                 self.turns.report_unanswered,
                 self.streams.read_fallback_count,
             ),
-            on_forget=self.barge_ins.forget,
+            on_forget=self._forget,
         )
 
     def poll(self, call: ObservedCall, seconds: float) -> None:
@@ -79,6 +79,10 @@ class EngineObserver:
             self.streams.count,
             lambda call: self.levels.take(call, seconds),
         )
+
+    def _forget(self, call_id: str) -> None:
+        self.barge_ins.forget(call_id)
+        self.sound.forget(call_id)
 
     def stop(self) -> tuple[RemainingWrap, ...]:
         """Observe no more; return what could not be taken back."""

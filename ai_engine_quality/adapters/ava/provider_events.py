@@ -52,6 +52,7 @@ class ProviderEventObserver:
     def _agent_audio(self, call: ObservedCall, event: Mapping[str, Any]) -> None:
         if not call.streams.heard and self._streams.answer_goes_on(call):
             self._turns.answer_begins(call)
+            self._sound.find_pacer(call)
         self._sound.given(call, event)
         if call.levels.wants_provider_audio:
             self._levels.take_provider_audio(call, event)

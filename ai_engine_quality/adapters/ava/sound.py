@@ -15,11 +15,14 @@ from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.report import tried
 from ai_engine_quality.adapters.wraps import Wraps
 from ai_engine_quality.core.answer_audio import SILENT_RMS
-from ai_engine_quality.core.observations import FRAME_SECONDS, TRANSPORT_IN
+from ai_engine_quality.core.observations import FRAME_SECONDS, TRANSPORT_IN, TRANSPORT_OUT, DropReason
 from ai_engine_quality.live.audio import ENCODINGS, decode, frame_bytes, frame_rms
 
 RTP_RATE = 16_000
 """Hz of what the engine's RTP server hands over, where the server doesn't say."""
+
+PACED_RATE = 24_000
+"""Hz of what OpenAI and Grok give as linear samples, where the engine's provider doesn't say."""
 
 
 class SoundObserver:
@@ -28,6 +31,12 @@ class SoundObserver:
     def __init__(self, context: EngineContext, wraps: Wraps) -> None:
         self._context = context
         self._wraps = wraps
+        self._paced: dict[str, Any] = {}
+        """By call id: the provider whose pacer sends silence, so that its events don't count."""
+        self.hears_agent = False
+        """Whether what is sent is seen frame by frame: else what was given can't be missed."""
+        self.caller_is_measured = True
+        """Whether the engine measures what it receives; else those frames come by themselves."""
 
     # What crosses the engine's edge.
 
@@ -35,10 +44,12 @@ class SoundObserver:
         self, _note: object, _result: object, session: Any, stage: str, *sound: Any
     ) -> None:
         """Take the level of a frame that the engine has just measured."""
-        if not stage.startswith(("transport_out", TRANSPORT_IN)):
+        if not stage.startswith(TRANSPORT_OUT) and not (
+            stage == TRANSPORT_IN and self.caller_is_measured
+        ):
             return
         call = self._context.calls.get(session.call_id)
-        if call is None or call.transferred_at is not None or call.hang_up is not None:
+        if call is None or not _is_heard(call):
             return
         audio, encoding, rate = sound
         seconds = len(audio) / (rate * (1 if "law" in str(encoding).lower() else 2))
@@ -48,9 +59,10 @@ class SoundObserver:
     def received(self, caller_channel_id: str, audio: bytes, sample_rate: int) -> None:
         """Take a frame of the caller's that the engine doesn't measure."""
         call = self._context.call(caller_channel_id)
-        if call is None or call.transferred_at is not None or call.hang_up is not None:
+        if call is None or not _is_heard(call):
             return
-        call.handle.audio(TRANSPORT_IN, audio, encoding="slin16", sample_rate=sample_rate)
+        now = self._context.now()
+        call.handle.audio(TRANSPORT_IN, audio, encoding="slin16", sample_rate=sample_rate, at=now)
 
     def received_by_rtp(self, caller_channel_id: str, _ssrc: int, audio: bytes) -> None:
         """Take a frame that came over RTP, at the rate of the engine's RTP server."""
@@ -67,50 +79,94 @@ class SoundObserver:
 
     def given(self, call: ObservedCall, event: Mapping[str, Any]) -> None:
         """Take a chunk of the agent's audio on its way from the provider to the engine."""
-        if not call.gives_before_pacer:
+        if call.call_id not in self._paced:
             encoding, rate = event.get("encoding"), event.get("sample_rate")
-            self._report(call, bytes(event["data"]), encoding or "ulaw", rate or 8_000)
+            self._report(call, event["data"], encoding or "ulaw", rate or 8_000)
 
     def answer_complete(self, call: ObservedCall) -> None:
         """Take the end of the provider's answer."""
-        call.handle.answer_complete()
+        if self.hears_agent and _is_heard(call):
+            call.handle.answer_complete()
 
     def find_pacer(self, call: ObservedCall) -> None:
         """Listen before the pacer of a provider that has one: what it sends is partly silence."""
-        provider = self._context.provider(call.call_id)
-        if provider is None or call.gives_before_pacer:
+        provider = self._provider(call.call_id)
+        if provider is None or provider is self._paced.get(call.call_id):
             return
-        if not hasattr(provider, "_egress_pacer_enabled"):
+        self.forget(call.call_id)
+        if not getattr(provider, "_egress_pacer_enabled", False):
             return
-        report = tried("", lambda: self._listen_before_pacer(call, provider))
-        call.gives_before_pacer = report.live
+        if not self._wraps.has(provider, "_handle_output_audio"):
+            tried("", lambda: self._listen_before_pacer(provider))
+        self._paced[call.call_id] = provider
 
-    def _listen_before_pacer(self, call: ObservedCall, provider: Any) -> None:
+    def forget(self, call_id: str) -> None:
+        """Leave the provider of a call alone: each call may have one of its own."""
+        provider = self._paced.pop(call_id, None)
+        if provider is not None and all(each is not provider for each in self._paced.values()):
+            self._wraps.leave(provider, "_handle_output_audio")
+
+    def _provider(self, call_id: str) -> Any:
+        """Return a call's own provider, or the one for all calls that has this one now."""
+        own = self._context.provider(call_id)
+        if own is not None:
+            return own
+        for provider in self._context.providers().values():
+            if getattr(provider, "_call_id", None) == call_id:
+                return provider
+        return None
+
+    def _listen_before_pacer(self, provider: Any) -> None:
         def came(audio_b64: str) -> None:
-            config = provider.config
-            acknowledged = getattr(provider, "_provider_output_format", "") or ""
-            linear = "law" not in acknowledged
-            rate = getattr(provider, "_active_output_sample_rate_hz", None)
-            rate = int(rate or getattr(config, "output_sample_rate_hz", 0) or 24_000)
-            audio = base64.b64decode(audio_b64)
-            if linear:
-                self._report(call, audio, "slin16", rate)
-            else:
-                self._report(call, audio, "ulaw", 8_000)
+            call = self._context.call(getattr(provider, "_call_id", None))
+            if call is not None:
+                self._report(call, base64.b64decode(audio_b64), *_format(provider))
 
         self._wraps.set(
             provider, "_handle_output_audio", ("audio_b64",), coroutine=True, before=came
         )
 
-    def _report(self, call: ObservedCall, audio: bytes, encoding: str, rate: int) -> None:
+    def _report(self, call: ObservedCall, audio: Any, encoding: Any, rate: Any) -> None:
         """Report how long some audio is, and how much of it is silent."""
+        if not self.hears_agent or not _is_heard(call):
+            return
         length = frame_bytes(encoding, rate, FRAME_SECONDS)
-        if not length or not audio:
+        if length is None or not isinstance(audio, (bytes, bytearray, memoryview)):
+            self._context.monitor.drop(_why_not(audio, encoding))
+            return
+        if not audio:
             return
         whole = len(audio) // length
-        seconds = len(audio) / length * FRAME_SECONDS
         silent = 0.0
         if whole:
-            samples = decode(audio[: whole * length], ENCODINGS[encoding]).reshape(whole, -1)
+            data = bytes(audio[: whole * length])
+            samples = decode(data, ENCODINGS[encoding]).reshape(whole, -1)
             silent = float((frame_rms(samples) < SILENT_RMS).sum()) * FRAME_SECONDS
-        call.handle.audio_given(seconds, silent)
+        seconds = len(audio) / length * FRAME_SECONDS
+        call.handle.audio_given(seconds, min(silent, seconds))
+
+
+def _is_heard(call: ObservedCall) -> bool:
+    """Return whether the agent is in the call: what comes after it isn't the agent's doing."""
+    return call.transferred_at is None and call.hang_up is None
+
+
+def _format(provider: Any) -> tuple[str, int]:
+    """Return the encoding and rate in which a provider gets its audio, before it converts it."""
+    name = getattr(provider, "_provider_output_format", None)
+    if not getattr(provider, "_outfmt_acknowledged", True):
+        name = getattr(provider, "_inferred_provider_encoding", None) or name
+    encoding = "ulaw" if name == "g711" else str(name or "slin16")
+    if ENCODINGS.get(encoding) in ("ulaw", "alaw"):
+        return encoding, 8_000
+    rate = getattr(provider, "_active_output_sample_rate_hz", None)
+    rate = rate or getattr(provider.config, "output_sample_rate_hz", None)
+    return encoding, round(rate or PACED_RATE)
+
+
+def _why_not(audio: object, encoding: object) -> DropReason:
+    """Return why given audio wasn't measured."""
+    if not isinstance(audio, (bytes, bytearray, memoryview)):
+        return DropReason.WRONG_TYPE
+    known = isinstance(encoding, str) and encoding in ENCODINGS
+    return DropReason.UNKNOWN_SAMPLE_RATE if known else DropReason.UNKNOWN_ENCODING
