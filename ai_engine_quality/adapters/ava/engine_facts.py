@@ -79,7 +79,7 @@ def plays_files(engine: Any) -> bool:
 
 
 def audio_transport(engine: Any) -> str:
-    """Return ``audiosocket``, ``websocket`` or ``rtp``, which the engine calls ``externalmedia``."""
+    """Return ``audiosocket``, ``websocket``, or ``rtp``: ``externalmedia`` to the engine."""
     transport = str(getattr(getattr(engine, "config", None), "audio_transport", None) or "unknown")
     return {"externalmedia": "rtp"}.get(transport.lower(), transport.lower())
 

@@ -7,6 +7,7 @@ import base64
 import gc
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ TOLERANCE = 0.06
 
 RANDOM = np.random.default_rng(19)
 SSRC = 4711
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "Integration.md").read_text()
 
 
 def noise(rms: float, rate: int, seconds: float = FRAME) -> bytes:
@@ -208,8 +210,7 @@ async def _ignored(*_sound: Any) -> None:
 def test_looks_of_the_timer_are_levels_and_nothing_more(line: Any) -> None:
     """Where the frames can't be had, words would seem to begin with the next look at them."""
     engine = Engine2026("audiosocket")
-    measure = engine._update_audio_diagnostics
-    engine._update_audio_diagnostics = lambda session, *sound: measure(session, *sound)
+    engine._update_audio_diagnostics = lambda who, *sound: engine_sound.measure(who, *sound)
     made = line(engine)
 
     async def poll() -> None:
@@ -629,3 +630,74 @@ def test_a_frame_that_is_none_is_counted(
 
     asyncio.run(main())
     assert dropped(reason) == 1
+
+
+# The table of the document.
+
+
+def _stretch(line: Line, provider: Any) -> Callable[[], Any]:
+    """Return what hands one second of the agent's audio over, by the kind of provider."""
+
+    async def nothing() -> None:
+        """Hand nothing over: a pipeline tells of no audio."""
+
+    if provider == "full agent":
+        return lambda: line.give(1.0)
+    if provider == "pipeline":
+        return nothing
+    return lambda: provider._handle_output_audio(encoded(1.0))
+
+
+async def _observed(line: Line, kind: str) -> aeq.CallSummary:
+    """Drive a turn with an answer, and return what was observed of it."""
+    provider = line.engine.paced(CALL) if kind == "full agent with pacer" else kind
+    await line.double.call()
+    line.double.stream(frames_sent=50, underflow_events=0)
+    line.double.poll()
+    await line.run(4.0, ((1.0, 2.0),), ((2.5, 3.5),), {2.44: _stretch(line, provider)})
+    await line.engine.streaming_playback_manager._cleanup_stream(CALL, "stream:0")
+    return (await line.double.hang_up()).summary
+
+
+def _said(summary: aeq.CallSummary, factor: str, value: object) -> str:
+    if summary.is_heard(factor):
+        return "heard"
+    return "unknown" if value is None else "told"
+
+
+GENERATIONS = {"October 2025": Engine2025, "August 2026": Engine2026, "7.6.2": Engine76}
+TRANSPORTS = {"AudioSocket": "audiosocket", "RTP": "externalmedia", "WebSocket": "websocket"}
+ROWS = [
+    (cells[0], transport, *cells[2:])
+    for cells in (
+        [cell.strip() for cell in row.split("|")[1:-1]]
+        for row in DOCUMENT.splitlines()
+        if row.startswith(tuple(f"| {name} |" for name in GENERATIONS))
+    )
+    for transport in cells[1].split(", ")
+]
+
+
+def test_the_table_has_each_engine_by_each_of_its_transports() -> None:
+    """Nobody looks for their engine in vain."""
+    kinds = {"full agent", "full agent with pacer", "pipeline"}
+    named = {(GENERATIONS[row[0]], TRANSPORTS[row[1]], row[2]) for row in ROWS}
+    assert named >= {(*engine, kind) for engine in ENGINES for kind in kinds}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:3]))
+def test_the_table_says_what_comes_of_a_call(line: Any, row: tuple[str, ...]) -> None:
+    """Heard, told or unknown: by a call for what may be heard, by the report for the rest."""
+    generation, transport, kind, latency, underflow, barge_in, fallback, _codec, rms = row
+    engine = GENERATIONS[generation](TRANSPORTS[transport])
+    played_from_files = kind.endswith("files")
+    if played_from_files:
+        engine.config.downstream_mode = "file"
+    made = line(engine)
+    report = made.double.attachment.report()
+    assert (report["fallback"].clock, report["rms"].clock) == (fallback, rms)
+    assert (report["latency"].clock, report["barge_in"].clock) == (latency, barge_in)
+    summary = asyncio.run(_observed(made, kind.split(",")[0]))
+    assert summary.is_heard("latency") is (latency == "heard")
+    assert summary.is_heard("barge_in") is (barge_in == "heard")
+    assert _said(summary, "underflow", summary.underflows) == underflow
