@@ -8,7 +8,7 @@ tell noise from speech.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ai_engine_quality.adapters.ava.noise import NoiseChecks, Sound
@@ -30,15 +30,11 @@ class CallLevels:
         self.wants_provider_audio = False
         """Whether the provider's next audio should be checked, since none waits to be played."""
 
-    def take_levels(
-        self, diagnostics: object, call: CallHandle, seconds: float, *, at_edge: bool = True
-    ) -> None:
-        """Report the levels that the engine has measured anew since the last time.
+    def new_levels(self, diagnostics: object, *, at_edge: bool) -> Iterator[tuple[str, Any]]:
+        """Yield each stage, and the level, that the engine has measured anew since the last time.
 
         Args:
             diagnostics: The session's ``audio_diagnostics``: stage to its last measurement.
-            call: Whom to report to.
-            seconds: How much audio each of them stands for.
             at_edge: Whether those at the engine's edge are wanted, or come frame by frame.
         """
         if not isinstance(diagnostics, dict):
@@ -48,7 +44,7 @@ class CallLevels:
             if type(level) is dict and level is not self._levels.get(stage) and "rms" in level:
                 self._levels[stage] = level
                 if self._is_stage(stage) and (at_edge or not stage.startswith("transport")):
-                    call.audio_level(stage, level["rms"], seconds=seconds)
+                    yield stage, level["rms"]
 
     def _is_stage(self, stage: str) -> bool:
         known = self._stages.get(stage)

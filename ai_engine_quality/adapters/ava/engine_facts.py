@@ -69,8 +69,17 @@ def fillers_are_counted(engine: Any) -> bool:
     return grace < idle
 
 
+def plays_files(engine: Any) -> bool:
+    """Return whether the engine plays answers from files, so that no frame of them passes it.
+
+    That of October 2025 has the setting too, and streams whatever it says.
+    """
+    mode = getattr(getattr(engine, "config", None), "downstream_mode", None)
+    return mode == "file" and session_has(engine, "turn_latencies_ms") is not False
+
+
 def audio_transport(engine: Any) -> str:
-    """Return ``audiosocket``, ``websocket`` or ``rtp``, which the engine calls ``externalmedia``."""
+    """Return ``audiosocket``, ``websocket``, or ``rtp``: ``externalmedia`` to the engine."""
     transport = str(getattr(getattr(engine, "config", None), "audio_transport", None) or "unknown")
     return {"externalmedia": "rtp"}.get(transport.lower(), transport.lower())
 

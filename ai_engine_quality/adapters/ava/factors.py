@@ -100,6 +100,8 @@ class _Factors:
 
     def _sent(self) -> FactorReport:
         """Let the ear have each frame that is sent; over AudioSocket what is received, too."""
+        if engine_facts.plays_files(self._engine):
+            return FactorReport.not_live("answers are played from files (downstream_mode)")
         sent = self._probe.wrapped(methods.SOUND, after=self._observer.sound.measured)
         self._observer.sound.hears_agent = sent.live
         self._observer.levels.at_edge = not sent.live

@@ -8,6 +8,8 @@ from typing import Any
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.ava.noise import NoiseChecks
+from ai_engine_quality.core import observations
+from ai_engine_quality.core.observations import Rejected
 
 
 class LevelObserver:
@@ -29,11 +31,22 @@ class LevelObserver:
         if call.transferred_at is not None or call.hang_up is not None:
             return
         diagnostics = getattr(call.session, "audio_diagnostics", None)
-        call.levels.take_levels(diagnostics, call.handle, seconds, at_edge=self.at_edge)
+        found = call.levels.new_levels(diagnostics, at_edge=self.at_edge)
+        for stage, level in found:
+            self._take(call, stage, level, seconds)
         info, waiting = self._context.stream(call.call_id), self._context.waiting_audio()
         if info is not None and waiting is not None:
             audio = waiting.get(call.call_id)
             call.levels.take_waiting_frame(info, audio, call.handle, self._noise)
+
+    def _take(self, call: ObservedCall, stage: str, level: object, seconds: float) -> None:
+        """Take a look at a level: too rare for the ear, which would hear words begin late."""
+        accumulator = call.handle.accumulator
+        try:
+            if accumulator is not None:
+                accumulator.audio_level(stage, observations.rms(level), seconds)
+        except Rejected as rejected:
+            self._context.monitor.drop(rejected.reason)
 
     def take_provider_audio(self, call: ObservedCall, event: Mapping[str, Any]) -> None:
         """Take audio of the provider's: once between two polls, where it was wanted."""

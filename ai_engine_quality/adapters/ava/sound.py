@@ -15,7 +15,12 @@ from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.report import tried
 from ai_engine_quality.adapters.wraps import Wraps
 from ai_engine_quality.core.answer_audio import SILENT_RMS
-from ai_engine_quality.core.observations import FRAME_SECONDS, TRANSPORT_IN, TRANSPORT_OUT, DropReason
+from ai_engine_quality.core.observations import (
+    FRAME_SECONDS,
+    TRANSPORT_IN,
+    TRANSPORT_OUT,
+    DropReason,
+)
 from ai_engine_quality.live.audio import ENCODINGS, decode, frame_bytes, frame_rms
 
 RTP_RATE = 16_000
