@@ -640,7 +640,9 @@ def _joined(gaps: list[Hole]) -> tuple[Hole, ...]:
 def _gaps(begin: int, end: int, played: Played) -> list[Hole]:
     """Return the gaps between the frames of a stretch."""
     first = int(np.searchsorted(played.starts, begin, side="right")) - 1
-    last = int(np.searchsorted(played.starts, end - 1, side="right")) - 1
+    last = min(
+        int(np.searchsorted(played.starts, end - 1, side="right")) - 1, len(played.times) - 1
+    )
     found = []
     for frame in range(first, last):
         ends = played.end_of(int(played.starts[frame + 1]))
