@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import ai_engine_quality as aeq
 from ai_engine_lab.real_calls import report, storing, truth
-from ai_engine_lab.real_calls.costing import COST_CALLS, measure_cost
+from ai_engine_lab.real_calls.costing import COST_CALLS, ROUNDS, measure_cost
 from ai_engine_lab.real_calls.engine import EngineError, EngineProcess, prepare_environment
 from ai_engine_lab.real_calls.judging import Said, compare, figures, said_of
 from ai_engine_lab.real_calls.report import Results
@@ -48,6 +48,8 @@ Group = tuple[tuple[Provider, Transport, Setting], list[Scenario]]
               type=click.Path(path_type=Path), help="Where everything is written.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--cost", is_flag=True, help="Measure the engine's CPU with and without the library.")
+@click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1),
+              help="Of --cost: a quiet machine needs three, a busy one many.")  # fmt: skip
 @click.option("--again", is_flag=True, help="Place no call: measure what --out holds again.")
 @click.option("--list", "listing", is_flag=True, help="Print the calls' names, and end.")
 def main(
@@ -59,6 +61,7 @@ def main(
     out: Path,
     as_json: bool,
     cost: bool,
+    rounds: int,
     again: bool,
     listing: bool,
 ) -> None:
@@ -78,7 +81,9 @@ def main(
         return
     try:
         make = _engines(ava_root.resolve(), out.resolve(), console)
-        results = asyncio.run(_run(chosen, make, out / "calls", console, cost=cost))
+        results = asyncio.run(
+            _run(chosen, make, out / "calls", console, rounds=rounds if cost else 0)
+        )
     except (EngineError, NoPromptsError) as error:
         raise click.ClickException(str(error)) from error
     written = report.write(results, out)
@@ -150,10 +155,9 @@ async def _run(
     recorded: Path,
     console: Console,
     *,
-    cost: bool,
+    rounds: int,
 ) -> Results:
     results = Results()
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
         for key, chosen in groups(scenarios):
@@ -164,11 +168,11 @@ async def _run(
             for recording in run.recordings:
                 storing.save(recording, recorded)
             _judge(run, results)
-        if cost:
+        if rounds:
             healthy = [one for one in all_scenarios() if one.name in COST_CALLS]
-            told = _progress(bar, "cost", 6 * len(healthy))
+            told = _progress(bar, "cost", 2 * rounds * len(healthy))
             results.cost = await measure_cost(
-                healthy, lambda attached: make(f"cost-{attached}", attached), told
+                healthy, lambda attached: make(f"cost-{attached}", attached), told, rounds
             )
     order = {scenario.name: number for number, scenario in enumerate(all_scenarios())}
     results.comparisons.sort(key=lambda one: order[one.scenario.name])

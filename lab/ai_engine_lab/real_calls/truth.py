@@ -128,6 +128,9 @@ _NEAR: Final = round(0.25 * RATE)
 _STEP: Final = round(0.01 * RATE)
 _WINDOW: Final = round(0.02 * RATE)
 _EDGE: Final = round(0.3 * RATE)
+_SHIFT: Final = round(0.001 * RATE)
+"""What a resampler may shift a sound by."""
+
 _SHORTEST_PIECE: Final = round(0.1 * RATE)
 """A shorter one may be a vowel that is like another."""
 _FAR_MATCH: Final = 0.9
@@ -186,7 +189,7 @@ def _bridged(pieces: list[Piece], given: int, begin: int, end: int) -> list[Piec
     for piece in pieces[1:]:
         last = joined[-1]
         skipped = piece.given_from - last.given_to
-        if abs(piece.played_from - last.played_to - skipped) <= _WINDOW:
+        if abs(piece.played_from - last.played_to - skipped) <= _SHIFT:
             joined[-1] = Piece(last.given_from, piece.given_to, last.played_from)
         else:
             joined.append(piece)
@@ -252,12 +255,13 @@ def _backwards(search: _Search, at: int, found: int, floors: tuple[int, int]) ->
 
 def _forward(search: _Search, piece: Piece) -> Piece:
     """Return the piece extended forwards, as far as both agree; at least by one step."""
+    most = min(len(search.given), piece.given_from + search.end - piece.played_from)
     to = piece.given_to
-    while to < len(search.given) and piece.played_from + to - piece.given_from < search.end:
+    while to < most:
         at_played = piece.played_from + to - piece.given_from
         if to > piece.given_to and not _agree(search, to, at_played):
             break
-        to = min(to + _STEP, len(search.given))
+        to = min(to + _STEP, most)
     return Piece(piece.given_from, to, piece.played_from)
 
 
@@ -613,8 +617,10 @@ def _holes(pieces: list[Piece], played: Played) -> tuple[Hole, ...]:
         if index + 1 < len(pieces):
             until = pieces[index + 1]
             begin, end = played.end_of(piece.played_to), played.time_of(until.played_from)
-            if end - begin >= SHORTEST_JUMP:
-                holes.append(Hole(begin, end - begin))
+            between = sound.to_int16(played.samples[piece.played_to : until.played_from])
+            heard = int((sound.frame_levels(between) >= NOT_SILENT).sum()) * FRAME / RATE
+            if end - begin - heard >= SHORTEST_JUMP:
+                holes.append(Hole(begin, end - begin - heard))
     return _joined(holes)
 
 
@@ -634,7 +640,9 @@ def _joined(gaps: list[Hole]) -> tuple[Hole, ...]:
 def _gaps(begin: int, end: int, played: Played) -> list[Hole]:
     """Return the gaps between the frames of a stretch."""
     first = int(np.searchsorted(played.starts, begin, side="right")) - 1
-    last = int(np.searchsorted(played.starts, end - 1, side="right")) - 1
+    last = min(
+        int(np.searchsorted(played.starts, end - 1, side="right")) - 1, len(played.times) - 1
+    )
     found = []
     for frame in range(first, last):
         ends = played.end_of(int(played.starts[frame + 1]))

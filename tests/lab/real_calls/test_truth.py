@@ -252,3 +252,30 @@ def test_a_phone_plays_what_comes_in_order(make_voice):
     assert np.array_equal(played.samples, sound)
     assert played.time_of(0) == pytest.approx(10.0)
     assert played.end_of(len(sound)) == pytest.approx(11.0)
+
+
+def test_an_answer_ends_before_the_next_one_begins(recorder, make_voice):
+    """What is heard of an interrupted answer never reaches into the answer after it."""
+    first, second = make_voice(4.0, 1), make_voice(2.0, 2)
+    recorder.answer(-1, 101.0, first, complete_at=None, withdrawn_at=103.0)
+    recorder.hear(101.0, first[: 2 * RATE])
+    recorder.words(0, 102.9, seconds=1.0, kind="interruption")
+    recorder.answer(0, 106.0, second)
+    recorder.hear(106.0, second)
+    truth = measure(recorder.recording)
+    assert truth.answers[0].ended == pytest.approx(3.0, abs=CLOSE)
+    assert truth.reactions == pytest.approx([0.1], abs=CLOSE)
+    assert truth.hole_seconds == 0.0
+
+
+def test_lost_packets_are_lost_audio_and_hardly_holes(recorder, make_voice):
+    """Of every tenth packet of 20 ms that is lost, the audio is lost; the phone fills the gaps."""
+    sound = make_voice(4.0, 1)
+    recorder.answer(-1, 101.0, sound)
+    for number, start in enumerate(range(0, len(sound), FRAME)):
+        if number % 10 != 5:
+            frame = sound[start : start + FRAME]
+            recorder.recording.heard.append(TimedSound(101.0 + number * 0.02, frame))
+    truth = measure(recorder.recording)
+    assert truth.lost == pytest.approx(0.4, abs=0.1)
+    assert truth.hole_seconds == pytest.approx(0.4 - 0.06, abs=0.1)
