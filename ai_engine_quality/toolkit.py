@@ -6,11 +6,10 @@ Nothing here is needed to score calls; an engine uses ``ai_engine_quality`` itse
 from ai_engine_quality import palette
 from ai_engine_quality.core import reading
 from ai_engine_quality.core.arithmetic import Knees, Steps
-from ai_engine_quality.core.call import ACTIVE_RMS
 from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.durations import parse_duration, prometheus_seconds
 from ai_engine_quality.core.ear import Ear, Heard
-from ai_engine_quality.core.observations import CALLER_STAGES
+from ai_engine_quality.core.observations import ACTIVE_RMS, CALLER_STAGES
 from ai_engine_quality.core.observations import name as normalised_name
 from ai_engine_quality.core.policy import FACTORS, versions
 from ai_engine_quality.core.wording import floor_percent, percent, plural, printable, seconds

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ai_engine_quality.core.distribution import BoundedValues
 from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import (
+    ACTIVE_RMS,
     FRAME_SECONDS,
     TRANSPORT_IN,
     TRANSPORT_OUT,
@@ -22,9 +23,6 @@ from ai_engine_quality.core.observations import (
     is_agent_stage,
 )
 from ai_engine_quality.core.summary import CallSummary, HeardCall, StageLevels
-
-ACTIVE_RMS = 200.0
-"""A frame below this RMS (-44 dBov) is silence; the engine's idle line reads 7 to 180."""
 
 GROUP_FRAMES = 50
 """Active frames whose common level is one value of the spread: a second of speech, or more."""

@@ -34,6 +34,9 @@ MAX_RMS = 32_768.0
 MAX_CALL_ID_LENGTH = 256
 MAX_NAME_LENGTH = 64
 
+ACTIVE_RMS = 200.0
+"""A frame below this RMS (-44 dBov) is silence; the engine's idle line reads 7 to 180."""
+
 TRANSPORT_IN = "transport_in"
 PROVIDER_IN = "provider_in"
 CALLER_STAGES = frozenset({TRANSPORT_IN, PROVIDER_IN})

@@ -185,6 +185,9 @@ class CallerTrack:
             return
         self._onset = 0.0
         if self._speaking:
+            if level > self._voice.tail and level > echo * ECHO_SHARE:
+                self._end_media, self._end_offset, self._hang = self._media, offset, 0.0
+                return
             self._end_offset = min(self._end_offset, offset)
             self._hang += seconds
             if self._hang >= HANGOVER_SECONDS and self._hang >= 1.5 * seconds:

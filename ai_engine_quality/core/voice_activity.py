@@ -16,6 +16,8 @@ from __future__ import annotations
 import math
 from array import array
 
+from ai_engine_quality.core.observations import ACTIVE_RMS
+
 UNDER_THE_TALKER = 0.195
 """Share of the talker's mean level from which a frame is speech: P.56's margin, as the mean level
 of frames lies 2 to 3 dB under the active level."""
@@ -70,7 +72,7 @@ class VoiceActivity:
     __slots__ = (
         "_deviation", "_frame", "_least", "_minima", "_most_noise", "_noising", "_quietest",
         "_smooth", "_smoothing", "_sub_left", "_talked", "_talking", "_warm_up", "noise",
-        "talker", "threshold",
+        "tail", "talker", "threshold",
     )  # fmt: skip
 
     def __init__(self, quietest: float, warm_up: float, most_noise: float) -> None:
@@ -82,6 +84,9 @@ class VoiceActivity:
         self._deviation = 0.0
         self.talker = 0.0
         """Mean level of the frames with speech, 16-bit RMS; 0 where there was none yet."""
+        self.tail = quietest
+        """The level over which a frame still belongs to words that have begun, 16-bit RMS: words
+        fade, and what is over the noise and audible is not over yet."""
         self.threshold = quietest
         """The level over which a frame is speech, 16-bit RMS."""
         self._talked = 0.0
@@ -196,3 +201,4 @@ class VoiceActivity:
         self.threshold = max(
             self._quietest, noise, math.sqrt(talker * talker + self.noise * self.noise)
         )
+        self.tail = min(self.threshold, max(self._quietest, noise, ACTIVE_RMS))

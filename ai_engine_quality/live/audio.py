@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine_quality.core.call import ACTIVE_RMS, FrameFormat, StageAccumulator
-from ai_engine_quality.core.observations import DropReason, Rejected
+from ai_engine_quality.core.call import FrameFormat, StageAccumulator
+from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
 from ai_engine_quality.live.facts import Sampling
 
 Samples = npt.NDArray[np.float32]
