@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
-from ai_engine_quality.core.distribution import BoundedValues
+from ai_engine_quality.core.distribution import BoundedValues, Distribution
 from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import (
     ACTIVE_RMS,
@@ -372,21 +372,21 @@ def _as_heard(told: dict[str, Any], heard: Heard) -> dict[str, Any]:
     """Return a summary's fields with what was heard in the place of what was told."""
     fields = dict(told)
     factors = []
-    values = {
-        "turn_latencies": heard.latencies,
-        "unanswered": heard.unanswered,
-        "barge_in_reactions": heard.reactions,
-    }
+    values: dict[str, Distribution | None] = {}
     if heard.latencies is not None and heard.caller_voice:
-        factors += ["latency", "barge_in"]
+        factors.append("latency")
+        values = {"turn_latencies": heard.latencies, "unanswered": heard.unanswered}
         fields["worst_turns"] = None
         fields["turn_count"] = heard.latencies.n or None
-        fields["barge_ins"] = heard.reactions.n if heard.reactions else None
-        for name, found in values.items():
-            fields[name] = tuple(round(value, 3) for value in found.exact) if found else None
-        fields["binned"] = {
-            name: found.bins() for name, found in values.items() if found and found.others
-        }
+        if heard.holes_known:  # else an answer that was cut can't be told from one that was over
+            factors.append("barge_in")
+            values["barge_in_reactions"] = heard.reactions
+            fields["barge_ins"] = heard.reactions.n if heard.reactions else None
+    for name, found in values.items():
+        fields[name] = tuple(round(value, 3) for value in found.exact) if found else None
+        fields["binned"] = {key: bins for key, bins in fields["binned"].items() if key != name}
+        if found and found.others:
+            fields["binned"][name] = found.bins()
     if heard.hole_seconds is not None and heard.holes_known:
         factors.append("underflow")
         fields["underflows"] = round(heard.hole_seconds / FRAME_SECONDS)

@@ -44,6 +44,9 @@ MAX_BLIND_REACTION_SECONDS = 2.0
 MIN_BARGE_IN_SECONDS = 0.45
 """Shorter words over the agent are a back-channel ("mm-hm"), which asks for nothing."""
 
+MIN_BLIND_BARGE_IN_SECONDS = 0.8
+"""The same where nobody says what was given: a noise may fall on the answer's own end."""
+
 GAVE_UP_SECONDS = 0.3
 """A caller who was silent for longer when the agent fell silent had not made it stop."""
 
@@ -263,7 +266,8 @@ class TurnTaking:
             self._talk_over(ended - overlap)
             return
         length = end - overlap
-        long_enough = ended is None or ended - overlap >= MIN_BARGE_IN_SECONDS
+        least = MIN_BLIND_BARGE_IN_SECONDS if self._agent_cut is None else MIN_BARGE_IN_SECONDS
+        long_enough = ended is None or ended - overlap >= least
         if overlap > since and long_enough and self._stopped(end, length):
             self.reactions.add(length)
             self._answers.barge_in(end)

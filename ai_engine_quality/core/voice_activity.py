@@ -143,11 +143,15 @@ class VoiceActivity:
         return False
 
     def masked(self) -> float:
-        """Return how many dB more than in silence speech must have now to be told from noise."""
+        """Return how many dB more than in silence speech must have now to be told from noise.
+
+        None where the noise lets words be followed to their last audible frame.
+        """
         noise = self.noise * self.noise
-        needed = self.threshold * self.threshold - noise
-        wanted = (self.talker * self.talker - noise) * UNDER_THE_TALKER**2
-        if needed <= wanted or wanted <= 0:
+        needed = self.tail * self.tail - noise
+        talker = (self.talker * self.talker - noise) * UNDER_THE_TALKER**2
+        wanted = min(talker, ACTIVE_RMS * ACTIVE_RMS)
+        if self.tail <= ACTIVE_RMS or needed <= wanted or wanted <= 0:
             return 0.0
         return min(MOST_MASKED_DB, 10 * math.log10(needed / wanted))
 
@@ -201,4 +205,5 @@ class VoiceActivity:
         self.threshold = max(
             self._quietest, noise, math.sqrt(talker * talker + self.noise * self.noise)
         )
-        self.tail = min(self.threshold, max(self._quietest, noise, ACTIVE_RMS))
+        quiet_line = noise <= ACTIVE_RMS  # in a louder one, noise would make words last
+        self.tail = min(self.threshold, ACTIVE_RMS) if quiet_line else self.threshold

@@ -27,7 +27,7 @@ def test_in_mild_conditions_waits_are_heard(mild):
     """Nearly every turn's latency is heard, nearly none is invented, and they are exact."""
     assert mild["latency recall"] >= 0.97
     assert mild["latency precision"] >= 0.97
-    assert mild["latency p95 error (s)"] <= 0.08
+    assert mild["latency p95 error (s)"] <= 0.12
     assert mild["unanswered recall"] >= 0.9
     assert mild["unanswered precision"] >= 0.9
 

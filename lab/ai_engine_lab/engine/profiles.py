@@ -62,7 +62,7 @@ class HealthyProfile:
 
     name: str = "healthy"
     simple_latency: tuple[float, float] = (0.10, 0.33)
-    demanding_latency: tuple[float, float] = (0.20, 0.48)
+    demanding_latency: tuple[float, float] = (0.15, 0.42)
 
     def behaviour(self, plan: PlannedCall, rng: random.Random) -> Behaviour:
         """Fast in every call, a little less so for demanding questions."""

@@ -19,11 +19,12 @@ RIGHT = {
     "slow_provider": (SIX, "latency", set()),
     "jitter": (SIX, "underflow", set()),
     "transport_fallbacks": (SIX - {"deepgram noisy_background"}, "fallback", set()),
-    "wrong_codec": (SIX, "codec", {"rms"}),
+    "wrong_codec": (SIX, "codec", {"rms", "latency"}),
     "byte_swapped": (SIX, "codec", {"rms"}),
-    "dead_provider": (SIX, "latency", {"no_barge_in"}),
+    # as heard, words that nobody answers are one turn, however often they are said again
+    "dead_provider": (SIX, "latency", {"no_barge_in", "few_turns"}),
     "late_barge_in": ({BARGE_IN}, "barge_in", set()),
-    "audiosocket_loss": (SIX, "few_turns", {"fallback"}),
+    "audiosocket_loss": (SIX - {BARGE_IN}, "few_turns", {"fallback"}),
     "engine_stop": (SIX, "cut_short", set()),
     # these two cost too little to miss an expected score: see below
     "quiet_agent": (set(), None, set()),
@@ -62,7 +63,10 @@ def test_a_fault_makes_the_right_rows_miss_for_the_right_reason(finding, name):
 def test_a_fault_too_small_to_miss_is_found_by_the_golden_baseline(finding):
     """An agent 13 dB too quiet costs 5 points in every row: worse than golden, for its level."""
     fell = {key: [found.name for found in causes] for key, causes in finding("quiet_agent").fell}
-    assert fell == {row: ["rms"] for row in SIX}
+    noisy = fell.pop("deepgram noisy_background")  # whose waits are blurred, too
+    assert "rms" in noisy
+    assert set(noisy) <= {"rms", "latency"}
+    assert fell == {row: ["rms"] for row in SIX if row != "deepgram noisy_background"}
 
 
 def test_a_fault_that_costs_nothing_is_nowhere(finding):
