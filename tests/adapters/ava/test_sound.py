@@ -210,11 +210,7 @@ async def _ignored(*_sound: Any) -> None:
 def test_looks_of_the_timer_are_levels_and_nothing_more(line: Any) -> None:
     """Where the frames can't be had, words would seem to begin with the next look at them."""
     engine = Engine2026("audiosocket")
-
-    def measure(who, *sound):
-        engine_sound.measure(who, *sound)
-
-    engine._update_audio_diagnostics = measure
+    engine._update_audio_diagnostics = engine_sound.measure  # whose arguments have other names
     made = line(engine)
 
     async def poll() -> None:
