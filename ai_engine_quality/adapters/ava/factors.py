@@ -88,12 +88,13 @@ class _Factors:
         )
         sent = self._sent()
         sound = self._both_tracks(sent)
+        given = self._given(sent, events)
         return {
             CALLS: calls,
             "latency": self._latency(events).or_heard(sound),
-            "underflow": self._underflow(events).or_heard(self._given(sent, events)),
+            "underflow": self._underflow(events).or_heard(given),
             "fallback": self._fallback(),
-            "barge_in": self._barge_in().or_heard(sound),
+            "barge_in": self._barge_in().or_heard(given if sound.live else sound),
             "codec": self._codec(),
             "rms": self._levels(),
         }
@@ -126,7 +127,7 @@ class _Factors:
         return FactorReport(live=True, how=f"each frame, by {sent.how} and {received.how}")
 
     def _given(self, sent: FactorReport, events: FactorReport) -> FactorReport:
-        """Return by what holes are heard: what the provider gave, and what is sent of it."""
+        """Return by what holes and cut answers are heard: what the provider gave, what is sent."""
         if not sent.live or not events.live:
             return events if sent.live else sent
         how = f"each frame that is sent, by {sent.how}, and what the provider gave, by {events.how}"
