@@ -57,6 +57,10 @@ FORGET_TALKER_SECONDS = 40.0
 DEVIATION_AT_START = 0.35
 """That of babble, as a share of its mean: at first a wide margin is better than false words."""
 
+LOUD_LINE = 2 * ACTIVE_RMS
+"""Where noise asks for a higher threshold than this, words aren't followed into it: noise would
+make them last."""
+
 _LEVEL_AT_START = 20.0
 
 
@@ -205,5 +209,6 @@ class VoiceActivity:
         self.threshold = max(
             self._quietest, noise, math.sqrt(talker * talker + self.noise * self.noise)
         )
-        quiet_line = noise <= ACTIVE_RMS  # in a louder one, noise would make words last
-        self.tail = min(self.threshold, ACTIVE_RMS) if quiet_line else self.threshold
+        self.tail = self.threshold
+        if noise <= LOUD_LINE:
+            self.tail = min(self.threshold, max(self._quietest, noise, ACTIVE_RMS))

@@ -174,12 +174,15 @@ def test_a_report_that_cannot_be_written_is_told(run, have_calls, tmp_path):
 
 
 def test_a_fault_makes_the_command_end_with_1(run, files):
-    """With an agent too quiet every row meets its score, and golden finds it all the same."""
+    """An agent too quiet costs each row so few points that golden is needed to find it in all."""
     done = run("validate", "--profile", "healthy", "--fault", "quiet_agent", "--json", *files)
     assert done.exit_code == 1
     (section,) = json.loads(done.stdout)["sections"]
-    assert {row["verdict"] for row in section["rows"]} == {"met"}
-    assert {worse["name"] for worse in section["worse"]} == {"rms", "mean_score"}
+    assert [row["verdict"] for row in section["rows"]].count("met") >= 4
+    fell = {(worse["row"], worse["name"]) for worse in section["worse"]}
+    rows = {row for row, _ in fell}
+    assert len(rows) == 6
+    assert fell >= {(row, name) for row in rows for name in ("rms", "mean_score")}
 
 
 def test_calls_of_no_row_are_told_to_be_left_out(run, files, have_calls):
