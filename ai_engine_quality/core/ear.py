@@ -10,7 +10,6 @@ seconds on the engine's clock; levels are 16-bit RMS; what can't be known is Non
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -146,15 +145,6 @@ class Ear:
                 self._work()
         else:
             self._take(at, _AGENT, level, seconds)
-
-    def hear_many(self, frames: Iterable[tuple[float, bool, float, float]]) -> None:
-        """Take frames as (at, whether it is the agent's, level, seconds)."""
-        caller, agent = self.caller, self.agent
-        for at, from_agent, level, seconds in frames:
-            if from_agent:
-                agent(at, level, seconds)
-            else:
-                caller(at, level, seconds)
 
     def audio_given(self, at: float, seconds: float, silent: float = 0.0) -> None:
         """Take note of agent audio that the provider gave, ``silent`` seconds under RMS 30."""

@@ -101,38 +101,60 @@ FASTEST_SECONDS = 2.0
 handed over at once, and the times of its frames say nothing."""
 
 
-class CallerTrack:
+class _Track:
+    """What both tracks know of their frames."""
+
+    __slots__ = ("_last_pace", "_level", "_onset", "_speaking", "last_at", "resolution")
+
+    def __init__(self, last_pace: float) -> None:
+        self._last_pace = last_pace
+        self._level = -1.0
+        self._onset = 0.0
+        self._speaking = False
+        self.last_at = float("-inf")
+        self.resolution = 0.0
+
+    def _pace(self, seconds: float) -> None:
+        """Follow how much a frame stands for."""
+        known = self.resolution or seconds
+        self.resolution = known + 0.02 * (seconds - known)
+
+    def _doubled(self, at: float, seconds: float) -> bool:
+        """Return whether a frame of the last one's level is that frame again, not one of many."""
+        if at - self.last_at >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
+            return False
+        self._last_pace = 0.0
+        return True
+
+
+class CallerTrack(_Track):
     """What came from the caller."""
 
     __slots__ = (
         "_agent", "_answers", "_base", "_behind", "_candidate_media", "_candidate_offset",
-        "_clearness", "_end_media", "_end_offset", "_hang", "_last_pace", "_level", "_media",
-        "_onset", "_speaking", "_spurts", "_started", "_turns", "_voice", "first_at", "last_at",
-        "longest_stall", "loudest", "resolution", "stalls",
+        "_clearness", "_end_media", "_end_offset", "_hang", "_media", "_spurts", "_started",
+        "_turns", "_voice", "first_at", "longest_stall", "loudest", "stalls",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
+        super().__init__(float("inf"))
         self._turns = turns
         self._agent = agent
         self._answers = answers
-        self._base = self._last_pace = float("inf")
+        self._base = float("inf")
         self._behind = 0
         self._started = 0.0
         self._spurts = 0
         self._clearness = 0.0
-        self._level = -1.0
         self._voice = VoiceActivity(QUIETEST_CALLER_RMS, WARM_UP_SECONDS, MOST_CALLER_NOISE)
         self._media = 0.0
-        self._onset = self._hang = 0.0
-        self._speaking = False
+        self._hang = 0.0
         self._candidate_media = self._candidate_offset = 0.0
         self._end_media = self._end_offset = 0.0
         self.first_at: float | None = None
-        self.last_at = float("-inf")
         self.loudest = 0.0
         self.stalls = 0
         self.longest_stall = 0.0
-        self.resolution = 0.0
 
     def hear(  # noqa: C901, PLR0912  # the hot path: calls would cost more than they explain
         self, at: float, level: float, seconds: float
@@ -198,18 +220,6 @@ class CallerTrack:
         """Whether anything came at all."""
         return self.first_at is not None
 
-    def _pace(self, seconds: float) -> None:
-        """Follow how much a frame stands for."""
-        known = self.resolution or seconds
-        self.resolution = known + 0.02 * (seconds - known)
-
-    def _doubled(self, at: float, seconds: float) -> bool:
-        """Return whether a frame of the last one's level is that frame again, not one of many."""
-        if at - self.last_at >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
-            return False
-        self._last_pace = 0.0
-        return True
-
     def _fall_behind(self, late: float) -> None:
         """Take note of a frame that comes later than its place in the audio tells.
 
@@ -221,8 +231,7 @@ class CallerTrack:
 
     def _start(self, seconds: float) -> None:
         self._speaking = True
-        half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
-        self._started = self._candidate_media + self._candidate_offset + half
+        self._started = self._candidate_media + self._candidate_offset + _half(seconds)
         self._turns.put(self._started, Edge.CALLER_STARTS)
         self._answers.asked(self._started, RESUME_SECONDS)
 
@@ -231,8 +240,7 @@ class CallerTrack:
         if self._speaking:
             self._speaking = False
             self._onset = 0.0
-            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
-            ends = self._end_media + self._end_offset + half
+            ends = self._end_media + self._end_offset + _half(seconds)
             ends += self._voice.masked() * FALL_SECONDS
             self._turns.put(ends, Edge.CALLER_ENDS)
             self._spurts += 1
@@ -279,17 +287,17 @@ class CallerTrack:
             self.end(self.resolution)
 
 
-class AgentTrack:
+class AgentTrack(_Track):
     """What was sent to the caller, and when it was played."""
 
     __slots__ = (
         "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
-        "_cut_by_gap", "_end", "_last_pace", "_last_voiced_end", "_level", "_loud_before",
-        "_onset", "_quiet_for", "_slip", "_speaking", "_turns", "_voice", "ever_voiced",
-        "last_at", "resolution",
+        "_cut_by_gap", "_end", "_last_voiced_end", "_loud_before", "_quiet_for", "_slip",
+        "_turns", "_voice", "ever_voiced",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
+        super().__init__(0.0)
         self._turns = turns
         self._answers = answers
         self._voice = VoiceActivity(QUIETEST_AGENT_RMS, 0.0, MOST_AGENT_NOISE)
@@ -299,16 +307,10 @@ class AgentTrack:
         self._quiet_for = 0.0
         self._comfort = 0.0
         self._comfort_low = self._comfort_high = 0.0
-        self._onset = 0.0
-        self._speaking = False
         self._slip = 0.0
-        self._level = -1.0
-        self._last_pace = 0.0
         self._loud_before = False
         self._cut_by_gap = 0.0
         self.ever_voiced = False
-        self.last_at = float("-inf")
-        self.resolution = 0.0
 
     def loudest_near(self, at: float) -> float:
         """Return the highest level that was played in the last 0.3 to 0.6 s, 16-bit RMS."""
@@ -376,11 +378,6 @@ class AgentTrack:
         """Whether anything was sent at all."""
         return self.resolution > 0
 
-    def _pace(self, seconds: float) -> None:
-        """Follow how much a frame stands for."""
-        known = self.resolution or seconds
-        self.resolution = known + 0.02 * (seconds - known)
-
     def _voiced(self, start: float, seconds: float) -> None:
         if not self._onset:
             self._candidate = start
@@ -392,17 +389,9 @@ class AgentTrack:
         self._onset += seconds
         if not self._speaking and self._onset >= ONSET_SECONDS:
             self._speaking = self.ever_voiced = True
-            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
-            self._turns.put(self._candidate - half, Edge.AGENT_STARTS)
+            self._turns.put(self._candidate - _half(seconds), Edge.AGENT_STARTS)
         if self._speaking:
             self._last_voiced_end = start + seconds
-
-    def _doubled(self, at: float, seconds: float) -> bool:
-        """Return whether a frame of the last one's level is that frame again, not one of many."""
-        if at - self.last_at >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
-            return False
-        self._last_pace = 0.0
-        return True
 
     def _late(self, at: float, seconds: float) -> None:
         """Take note that this frame came after all before it had been played."""
@@ -440,9 +429,9 @@ class AgentTrack:
         if self._speaking:
             self._speaking = False
             self._onset = 0.0
-            half = seconds / 2 if seconds > SPARSE_SECONDS else 0.0
             unfinished = self._answers.unfinished() if self._answers.hinted else None
-            self._turns.put(self._last_voiced_end - half, Edge.AGENT_ENDS, 0.0, unfinished)
+            ended = self._last_voiced_end - _half(seconds)
+            self._turns.put(ended, Edge.AGENT_ENDS, 0.0, unfinished)
 
     def flush(self, at: float) -> None:
         """Take note that the far end throws away what it hasn't played yet."""
@@ -474,3 +463,8 @@ class AgentTrack:
             HANGOVER_SECONDS, 1.5 * self.resolution
         ):
             self.end(self.resolution)
+
+
+def _half(seconds: float) -> float:
+    """Return how far an edge may lie within a look; frames are short enough to say 0."""
+    return seconds / 2 if seconds > SPARSE_SECONDS else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import chain
 from typing import TypeVar
 
 from ai_engine_quality.core.distribution import BoundedValues
@@ -17,7 +18,8 @@ def twin(original: T) -> T:
     """
     kind = type(original)
     new = kind.__new__(kind)
-    for name in kind.__slots__:  # type: ignore[attr-defined]  # only such objects are given
+    slots = chain.from_iterable(getattr(base, "__slots__", ()) for base in kind.__mro__)
+    for name in slots:
         value = getattr(original, name)
         if isinstance(value, dict):
             value = value.copy()

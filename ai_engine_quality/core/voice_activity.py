@@ -149,7 +149,7 @@ class VoiceActivity:
     def masked(self) -> float:
         """Return how many dB more than in silence speech must have now to be told from noise.
 
-        None where the noise lets words be followed to their last audible frame.
+        0 where the noise lets words be followed to their last audible frame.
         """
         noise = self.noise * self.noise
         needed = self.tail * self.tail - noise

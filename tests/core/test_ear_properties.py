@@ -108,7 +108,8 @@ def test_memory_is_bounded_however_much_comes_at_once(frames, times_over):
     """What is kept back to be put in order, and what is still to be heard, has a bound."""
     ear = Ear(0.0)
     for _ in range(times_over):
-        ear.hear_many((1.0, agent, loud, seconds) for agent, loud, seconds in frames)
+        for agent, loud, seconds in frames:
+            (ear.agent if agent else ear.caller)(1.0, loud, seconds)
         ear.audio_given(1.0, 0.2, 0.1)
         ear.answer_began(1.0)
     assert len(ear._pending) <= 4 * 2_000

@@ -9,8 +9,8 @@ import time
 from urllib.parse import urlencode
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest, start_http_server
-from services import eventually, program, running_prometheus
+from prometheus_client import CollectorRegistry, generate_latest
+from services import eventually, program, running_prometheus, served
 
 import ai_engine_quality as aeq
 
@@ -82,13 +82,8 @@ def engine(now):
     """Return a monitor whose registry is served, in the format that the scraper prefers."""
     registry = CollectorRegistry()
     monitor = aeq.QualityMonitor(registry=registry, clock=lambda: now[0], log=False)
-    server, thread = start_http_server(0, addr="127.0.0.1", registry=registry)
-    monitor.port = server.server_port
-    yield monitor
-    server.shutdown()
-    server.server_close()
-    thread.join()
-    monitor.close()
+    with served(monitor, registry):
+        yield monitor
 
 
 @pytest.fixture(scope="module")

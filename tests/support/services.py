@@ -16,6 +16,7 @@ import urllib.request
 
 import pytest
 from debian import needs, package_of
+from prometheus_client import start_http_server
 
 PATIENCE_SECONDS = 300.0
 """How long a state is waited for. Whoever waits goes on as soon as it is there, so that this costs
@@ -81,6 +82,20 @@ def serving_demo(folder, *options):
             assert demo.wait(60) == 0
         finally:
             demo.kill()
+
+
+@contextlib.contextmanager
+def served(monitor, registry):
+    """Serve a monitor's registry; give the monitor, with its ``port``, and close it at the end."""
+    server, thread = start_http_server(0, addr="127.0.0.1", registry=registry)
+    monitor.port = server.server_port
+    try:
+        yield monitor
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        monitor.close()
 
 
 @contextlib.contextmanager

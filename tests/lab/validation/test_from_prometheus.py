@@ -10,8 +10,8 @@ import pytest
 from ai_engine_lab.validation.from_prometheus import read_prometheus
 from ai_engine_lab.validation.judging import Expectation, judge
 from ai_engine_lab.validation.measures import Measures
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
-from services import eventually, free_port, running_prometheus
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from services import eventually, free_port, running_prometheus, served
 
 import ai_engine_quality as aeq
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
@@ -34,13 +34,8 @@ def engine():
         registry=registry,
         buckets=(0.1, 0.2, 0.4, 0.6, 0.8, 1.2),
     )
-    server, thread = start_http_server(0, addr="127.0.0.1", registry=registry)
-    monitor.port = server.server_port
-    yield monitor
-    server.shutdown()
-    server.server_close()
-    thread.join()
-    monitor.close()
+    with served(monitor, registry):
+        yield monitor
 
 
 @pytest.fixture(scope="module")
