@@ -68,7 +68,7 @@ class QualityMonitor(ObservationsById):
         retention: How long finished calls' samples stay.
         costs: What a minute costs, by provider.
         max_live_calls: Calls at once; further ones are refused, and counted.
-        expire_after: Seconds after which a call that never ended is scored as expired.
+        expire_after: Seconds after which a call that never ended expires, without a score.
         sampling: Which of the raw frames are measured.
 
     Raises:
@@ -256,18 +256,34 @@ class QualityMonitor(ObservationsById):
             return None
 
     def _finish(
-        self, handle: CallHandle, *, outcome: str | None, failed: bool, duration: float | None
+        self,
+        handle: CallHandle,
+        *,
+        outcome: str | None,
+        failed: bool,
+        duration: float | None,
+        known: bool = True,
     ) -> CallScore | None:
-        """Take a live call out, score it and run the hooks, once however often it is asked."""
+        """Take a live call out, score it and run the hooks, once however often it is asked.
+
+        Args:
+            handle: The call.
+            outcome: What its end is called.
+            failed: Whether it failed.
+            duration: Seconds; None is the time since it started.
+            known: Whether the end is known; else the call has no duration.
+        """
         now = self._clock()
         self._measure_frames()
         call = self._live.take(handle, now)
         if call is None:
             return None
-        length = max(0.0, now - call.started) if duration is None else duration
+        length = max(0.0, now - call.started) if duration is None and known else duration
         summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed)
         handle.count_last_turns(call, summary)
         result = self._placed(score(summary, self.policy))
+        if call.dropped:
+            result = replace(result, dropped=dict(call.dropped))
         self._own_hooks.run(result)
         self._hooks.run(result)
         self._publish_live()
@@ -294,7 +310,7 @@ class QualityMonitor(ObservationsById):
     def expire(self, handle: CallHandle) -> None:
         """End a call that never ended, as expired: counted, and without a real duration."""
         self._prometheus.dropped(DropReason.EXPIRED_CALL)
-        self._finish(handle, outcome="expired", failed=False, duration=self._expire_after)
+        self._finish(handle, outcome="expired", failed=False, duration=None, known=False)
 
     def _publish_live(self) -> None:
         """Tell how many calls are live, where no scrape can ask: with several processes."""
@@ -328,7 +344,7 @@ def _call_seconds(value: object) -> float:
 
 def _check_policy(policy: object) -> None:
     if not isinstance(policy, Policy):
-        raise TypeError(f"policy must be a Policy, such as Policy.load('v1'), not {policy!r}")
+        raise TypeError(f"policy must be a Policy, such as Policy.load('v3'), not {policy!r}")
 
 
 def _check_clock(name: str, clock: object) -> None:

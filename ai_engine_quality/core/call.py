@@ -38,6 +38,7 @@ NOISE_VALUES = 64
 
 MAX_STAGES = 8
 MAX_REASONS = 8
+MAX_DROPPED = 16
 
 
 class FrameFormat(NamedTuple):
@@ -182,6 +183,14 @@ class CallAccumulator:
     ear: Ear | None = None
     """Made with the first stage: a call whose audio nobody sees has none."""
     characters: int | None = None
+    files_played: int | None = None
+    clock_starts_late: bool = False
+    """Whether the engine is known to start its clock of latencies late."""
+    dropped: dict[str, int] | None = None
+    """What was reported and dropped for being wrong, ``turn:out_of_range`` to how often: it says
+    why there is no score, and is no part of what was observed."""
+    _lost_at: float | None = None
+    _turns_when_lost: int = 0
 
     def turn_response(self, seconds: float) -> None:
         """Take a turn's latency."""
@@ -226,6 +235,26 @@ class CallAccumulator:
             if self.reactions is None:
                 self.reactions = BoundedValues()
             self.reactions.add(reaction)
+
+    def provider_lost(self, at: float) -> None:
+        """Take note that the provider is gone, in mid-call."""
+        if self._lost_at is None:
+            self._lost_at, self._turns_when_lost = at, self.turns.n
+
+    def provider_back(self) -> None:
+        """Take note that the provider, or another one, serves the call again."""
+        self._lost_at = None
+
+    def file_played(self) -> None:
+        """Take a file that is played to the caller beside the agent's stream."""
+        self.files_played = 1 + (self.files_played or 0)
+
+    def drop(self, what: str, reason: DropReason) -> None:
+        """Take note that something was reported and is not believed."""
+        self.dropped = {} if self.dropped is None else self.dropped
+        key = f"{what}:{reason.value}"
+        if key in self.dropped or len(self.dropped) < MAX_DROPPED:
+            self.dropped[key] = 1 + self.dropped.get(key, 0)
 
     def codec_alignment(self, aligned: bool, detail: str) -> None:
         """Take the result of a check of formats."""
@@ -282,6 +311,8 @@ class CallAccumulator:
         """Take note of agent audio that the provider handed over, before any pacer."""
         self.ear = self.ear or Ear(self.started)
         self.ear.audio_given(at, seconds, silent)
+        if self._lost_at is not None and at > self._lost_at:
+            self.provider_back()
 
     def answer_complete(self, at: float) -> None:
         """Take note that the provider has handed over all of its answer."""
@@ -359,6 +390,9 @@ class CallAccumulator:
             "fallback_reasons": dict(self.fallback_reasons or {}),
             "codec_details": dict(self.codec_details or {}),
             "agent_characters": self.characters,
+            "provider_lost": self._lost_at is not None and self.turns.n == self._turns_when_lost,
+            "files_played": self.files_played,
+            "clock_starts_late": self.clock_starts_late,
         }
 
     def _episodes(self) -> int | None:

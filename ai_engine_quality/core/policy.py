@@ -83,6 +83,8 @@ class Noise:
 
     flatness: float
     rms: float
+    overrules_checks: bool = False
+    """Whether clean speech at the caller's ear overrules failed checks of formats (from v3 on)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,16 @@ class CeilingRules:
     never_heard: int
     clipping: Steps = ()
     """By the share of the agent's samples at full scale; policies before v2 have none."""
+    # Calls that failed their caller; policies before v3 have none of these.
+    provider_lost: int | None = None
+    caller_unheard: int | None = None
+    cut_answers: int | None = None
+    untimed_barge_ins: int | None = None
+    talk_over: int | None = None
+    lost_audio: Steps = ()
+    """By the share of the agent's audio that was given and never played."""
+    late_greeting: Steps = ()
+    """By the seconds until the agent was first heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,26 @@ class CallerIgnored:
 
     speech_seconds: float
     call_seconds: float
+    at_any_length: bool = False
+    """Whether a shorter call counts too, unless the caller is known to have hardly waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """When the caller or the agent could not get a word in."""
+
+    unheard_seconds: float = 20.0
+    """Least length of a call in which a silent track of the caller's tells something."""
+    unheard_frames: int = 50
+    """And the measured frames of that track."""
+    cut_answers: int = 3
+    cut_of_answers: int = 4
+    cut_share: float = 0.5
+    """So many answers were cut off; and this share (0 to 1) of them, of at least so many."""
+    talk_overs: int = 2
+    untimed_barge_ins: int = 10
+    untimed_per_turn: float = 2.0
+    """So many interruptions, more than this number for each turn, and none of them timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +159,10 @@ class NotScored:
     abandoned_seconds: float
     no_conversation_seconds: float
     min_weight: float
+    voicemail: tuple[str, ...] = ()
+    """Outcomes by which engines say that a mailbox answered (from v3 on)."""
+    expired: tuple[str, ...] = ()
+    """Outcomes of calls whose end never came (from v3 on)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +181,7 @@ class Policy:
     never_heard: NeverHeard
     not_scored: NotScored
     bands: Mapping[Band, int]
+    conversation: Conversation = Conversation()
 
     def __post_init__(self) -> None:
         # A policy's version says what it holds: nobody may change that below it.
@@ -178,7 +215,10 @@ class Policy:
                 weights do not add up to 100.
         """
         with reading.reported_as(PolicyError):
-            policy = cls(**reading.fields("", data, _SECTIONS, optional=False, what="a policy"))
+            sections = reading.fields(
+                "", data, _SECTIONS, optional=("conversation",), what="a policy"
+            )
+        policy = cls(**sections)
         _check(policy)
         return policy
 
@@ -212,11 +252,13 @@ class Policy:
             if isinstance(value, Mapping):
                 out[f.name] = {str(key): item for key, item in value.items()}
             elif hasattr(value, "__dataclass_fields__"):
-                out[f.name] = {
+                section = {
                     g.name: _plain(getattr(value, g.name))
                     for g in fields(value)
                     if getattr(value, g.name) != g.default
                 }
+                if section:
+                    out[f.name] = section
             else:
                 out[f.name] = value
         return out
@@ -234,6 +276,7 @@ class Policy:
                 self.not_scored.no_conversation_seconds,
                 self.never_heard.call_seconds,
                 self.caller_ignored.call_seconds,
+                self.conversation.unheard_seconds,
             }
         )
 
@@ -362,6 +405,9 @@ def _by_name(key: str, value: object, names: Sequence[str], read: reading.Reader
 _READ_BY_TYPE: dict[str, reading.Reader] = {
     "float": _number,
     "int": reading.points,
+    "int | None": reading.optional(_ceiling),
+    "bool": reading.flag,
+    "tuple[str, ...]": reading.many(reading.text),
     "Knees": _knees,
     "Steps": _steps,
 }
@@ -389,6 +435,17 @@ _SECTIONS: dict[str, reading.Reader] = {
     "never_heard": partial(_section, NeverHeard),
     "not_scored": partial(_section, NotScored),
     "bands": _bands,
+    "conversation": partial(
+        _section,
+        Conversation,
+        counts=(
+            "unheard_frames",
+            "cut_answers",
+            "cut_of_answers",
+            "talk_overs",
+            "untimed_barge_ins",
+        ),
+    ),
 }
 
 
@@ -411,5 +468,5 @@ def _check(policy: Policy) -> None:
         raise PolicyError("underflow.assumed_min must not exceed underflow.assumed_max")
 
 
-DEFAULT_POLICY = Policy.load("v1")
+DEFAULT_POLICY = Policy.load("v3")
 """The policy that ships, and that a monitor uses unless told otherwise."""

@@ -6,11 +6,12 @@ First the data, then how a score explains itself, then how a stored one is read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ai_engine_quality.core import reading
 from ai_engine_quality.core.arithmetic import points_under, raw_score
+from ai_engine_quality.core.observations import is_agent_stage
 from ai_engine_quality.core.policy import FACTORS, Band
 from ai_engine_quality.core.reading import SummaryError
 from ai_engine_quality.core.summary import CallSummary, LateClock
@@ -112,6 +113,9 @@ class CallScore:
     """The score without the call's slowest turn, where that would be higher."""
     standing: Standing | None = None
     """Where it stands among its provider's calls in this process; of a monitor's scores only."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """What was reported of the call and dropped for being wrong: ``turn:out_of_range`` to how
+    often; of a monitor's scores only."""
 
     def factor(self, name: str) -> FactorScore:
         """Return a factor by its name; KeyError where there is none of that name.
@@ -148,7 +152,11 @@ class CallScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` gives an equal score back."""
-        standing = {"standing": self.standing._asdict()} if self.standing else {}
+        monitors: dict[str, Any] = {}
+        if self.standing:
+            monitors["standing"] = self.standing._asdict()
+        if self.dropped:
+            monitors["dropped"] = dict(self.dropped)
         return {
             "call_id": self.call_id,
             "score": self.score,
@@ -162,7 +170,7 @@ class CallScore:
             "policy_version": self.policy_version,
             "without_slowest_turn": self.without_slowest_turn
             and self.without_slowest_turn._asdict(),
-            **standing,
+            **monitors,
             "summary": self.summary.to_dict(),
         }
 
@@ -175,7 +183,7 @@ class CallScore:
         """
         with reading.reported_as(SummaryError):
             fields = _as_stored_today(data)
-            stored = cls(**reading.fields("", fields, _READERS, optional=("standing",)))
+            stored = cls(**reading.fields("", fields, _READERS, optional=("standing", "dropped")))
         if (stored.score is None) != (stored.band is None):
             raise SummaryError(f"band must be there where score is, not {stored.band!r}")
         names = [factor.name for factor in stored.factors]
@@ -201,6 +209,8 @@ def _line(call: CallScore) -> str:
     latency = call.factor("latency")
     if latency.observed and not latency.penalty:
         parts.append(f"no points lost to latency ({latency.evidence})")
+    if call.summary.barge_ins and not call.factor("barge_in").observed:
+        parts.append(call.factor("barge_in").evidence)
     if decides := call.deciding_ceiling:
         parts.append(f"held to {decides.ceiling} by {decides.reason}")
     line = f"{call.score}, {call.band}: {', '.join(parts) or 'nothing lost'}."
@@ -238,6 +248,36 @@ def _lines(call: CallScore) -> Iterator[str]:
         yield f"  at most {ceiling.ceiling}: {ceiling.reason}"
     if call.score is not None:
         yield from _sum(call)
+    if dropped := _dropped(call):
+        yield f"  {dropped}"
+    yield f"  not measured: {', '.join(_not_measured(call.summary))}"
+
+
+def _dropped(call: CallScore) -> str:
+    """Return what was reported and dropped for being wrong, in words."""
+    kinds = []
+    for key, n in sorted(call.dropped.items()):
+        what, _, why = key.partition(":")
+        kinds.append(f"{plural(n, what)} {'was' if n == 1 else 'were'} reported and dropped: {why}")
+    return "; ".join(kinds)
+
+
+def _not_measured(summary: CallSummary) -> Iterator[str]:
+    """Yield what was not listened for in this call, and what nothing listens for."""
+    heard = summary.heard
+    stages = summary.audio
+    if not summary.is_heard("latency"):
+        why = heard.cannot_hear if heard and heard.cannot_hear else "no audio of both sides"
+        yield f"what the caller waited ({why})"
+    if not summary.is_heard("underflow"):
+        yield "holes that the engine does not report (nobody said what the provider gave)"
+    if not any(is_agent_stage(name) and s.flatness is not None for name, s in stages.items()):
+        yield "noise (no raw frames of the agent's)"
+    if summary.agent_characters is None:
+        yield "speed (no text)"
+    if all(is_agent_stage(name) for name in stages):
+        yield "caller's side (no audio of it)"
+    yield "lost beginnings and ends of sentences, low-rate codecs, mild aliasing"
 
 
 def _heading(call: CallScore) -> Iterator[str]:
@@ -291,15 +331,18 @@ _UNSCORED = {
     "abandoned": "the caller was gone before anything could be observed",
     "no_conversation": "it ended before the caller and the agent exchanged a turn",
     "too_little_evidence": "too few of the factors were observed",
+    "voicemail": "a mailbox answered instead of a person",
+    "expired": "its end never came",
 }
 
 
 def _unscored(call: CallScore) -> str:
     observed = [factor.name for factor in call.factors if factor.observed]
     reason = call.unscored_reason or ""
-    return (
-        f"{reason}, {_UNSCORED.get(reason, reason)} (observed: {', '.join(observed) or 'nothing'})"
-    )
+    words = f"{reason}, {_UNSCORED.get(reason, reason)}"
+    words += f" (observed: {', '.join(observed) or 'nothing'})"
+    dropped = _dropped(call)
+    return f"{words}; {dropped}" if dropped else words
 
 
 def _by_cost(call: CallScore) -> list[FactorScore]:
@@ -407,5 +450,6 @@ _READERS: dict[str, reading.Reader] = {
     "policy_version": reading.text,
     "without_slowest_turn": reading.optional(_counterfactual),
     "standing": reading.optional(_standing),
+    "dropped": reading.each(reading.count),
     "summary": _summary,
 }

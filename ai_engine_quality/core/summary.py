@@ -196,6 +196,12 @@ class CallSummary:
     """What was heard, where audio of the call was seen."""
     agent_characters: int | None = None
     """How much text the agent's audio holds, where the engine tells it: a number, never words."""
+    provider_lost: bool = False
+    """Whether the provider was lost in mid-call, and never came back."""
+    files_played: int | None = None
+    """Files that were played to the caller beside the agent's stream."""
+    clock_starts_late: bool = False
+    """Whether the engine is known to start its clock of latencies late."""
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -463,4 +469,7 @@ _READERS: dict[str, reading.Reader] = {
     "silence_heard": reading.optional(_silence),
     "heard": reading.optional(_heard),
     "agent_characters": reading.optional(reading.count),
+    "provider_lost": reading.or_default(reading.flag, False),
+    "files_played": reading.optional(reading.count),
+    "clock_starts_late": reading.or_default(reading.flag, False),
 }

@@ -108,6 +108,18 @@ class ObservationsById(CallOwner):
         """Report how much text the agent's audio holds: a number, never the words."""
         self._find(call_id).words_spoken(characters)
 
+    def provider_lost(self, call_id: str) -> None:
+        """Report that the provider is gone in mid-call: failed, unless it comes back."""
+        self._find(call_id).provider_lost()
+
+    def provider_back(self, call_id: str) -> None:
+        """Report that the provider, or another one, serves the call again."""
+        self._find(call_id).provider_back()
+
+    def file_played(self, call_id: str) -> None:
+        """Report a file that is played to the caller beside the agent's stream: no silence."""
+        self._find(call_id).file_played()
+
     def call_updated(
         self, call_id: str, provider: str | None = None, pipeline: str | None = None
     ) -> None:

@@ -33,6 +33,8 @@ def _unobserved(_seconds: float) -> None:
     """Take a latency for no histogram: the handle is not a live call's."""
 
 
+_RAW_FRAME = "raw frame"
+
 _NO_STAGES: dict[str, StageAccumulator] = {}
 """Likewise for raw frames."""
 
@@ -129,7 +131,7 @@ class CallHandle:
                 if self._call.ear is None:  # type: ignore[union-attr]  # a live call: it has room
                     self._count_turn(seconds)
                 return
-        self._take(self._slow_turn, seconds)
+        self._take("turn", self._slow_turn, seconds)
 
     def _slow_turn(self, call: CallAccumulator, seconds: object) -> None:
         checked = observations.seconds(seconds)
@@ -162,11 +164,11 @@ class CallHandle:
 
     def unanswered(self, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""
-        self._take(lambda call, value: call.unanswered(observations.seconds(value)), waited)
+        self._take("unanswered turn", _unanswered, waited)
 
     def frames_sent(self, count: int) -> None:
         """Report 20 ms frames of agent speech that were played, fillers not included."""
-        self._take(lambda call, value: call.add_frames_sent(observations.count(value)), count)
+        self._take("frame count", _frames_sent, count)
 
     def underflow(self, count: int = 1, episodes: int | None = None) -> None:
         """Report 20 ms fillers played because the buffer was empty, in how many episodes.
@@ -181,19 +183,19 @@ class CallHandle:
                 return
             except (AttributeError, TypeError):  # an ended call, or its first report
                 pass
-        self._take(_underflow, count, episodes)
+        self._take("filler count", _underflow, count, episodes)
 
     def fallback(self, reason: str = "") -> None:
         """Report a fall from streaming to playing a file, for a reason that a program chose."""
-        self._take(_fallback, reason)
+        self._take("fallback", _fallback, reason)
 
     def barge_in(self, reaction: float | None = None) -> None:
         """Report an interruption: seconds until the agent was silent, None where not timed."""
-        self._take(_barge_in, reaction)
+        self._take("barge-in", _barge_in, reaction)
 
     def codec_alignment(self, aligned: bool, detail: str = "") -> None:
         """Report a check of the formats on both sides; ``detail`` names them, as code words."""
-        self._take(_codec_alignment, aligned, detail)
+        self._take("format check", _codec_alignment, aligned, detail)
 
     def audio_level(
         self, stage: str, rms: float, *, seconds: float = FRAME_SECONDS, at: float | None = None
@@ -208,7 +210,7 @@ class CallHandle:
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
         moment = self._monitor.frames.clock() if at is None else at
-        self._take(self._audio_level, stage, rms, seconds, moment)
+        self._take("level", self._audio_level, stage, rms, seconds, moment)
 
     def _audio_level(
         self, call: CallAccumulator, stage: object, rms: object, seconds: object, at: object
@@ -256,7 +258,7 @@ class CallHandle:
                 return
         except Exception:  # noqa: S110  # an ended call, a new stage, or no stage's name: looked at below
             pass
-        self._take(self._audio, stage, frame, encoding, sample_rate, at)
+        self._take(_RAW_FRAME, self._audio, stage, frame, encoding, sample_rate, at)
 
     def _audio(
         self, call: CallAccumulator, stage: object, frame: object, encoding: object, *more: object
@@ -278,7 +280,7 @@ class CallHandle:
             moment = None if at is None else observations.instant(at)
             self._monitor.frames.take(stage, frame, moment)
         except Rejected as rejected:
-            self._monitor.drop(rejected.reason)
+            self._reject(_RAW_FRAME, rejected)
         except Exception as error:  # of other calls' frames, measured with it
             self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
@@ -289,7 +291,7 @@ class CallHandle:
             seconds: How much, before any pacer and at its true rate.
             silent: How much of it is silence (RMS under 30).
         """
-        self._take(self._audio_given, seconds, silent)
+        self._take("audio length", self._audio_given, seconds, silent)
 
     def _audio_given(self, call: CallAccumulator, seconds: object, silent: object) -> None:
         given, quiet = observations.seconds(seconds), observations.seconds(silent)
@@ -302,15 +304,38 @@ class CallHandle:
     def answer_complete(self) -> None:
         """Report that the provider has handed over all of its answer."""
         frames = self._monitor.frames
-        self._take(lambda call: frames.take_hint(call.answer_complete, frames.clock()))
+        self._take("answer", lambda call: frames.take_hint(call.answer_complete, frames.clock()))
 
     def words_spoken(self, characters: int) -> None:
         """Report how much text the agent's audio holds: a number of characters, never words."""
-        self._take(lambda call, n: call.words_spoken(observations.count(n)), characters)
+        self._take("character count", _words_spoken, characters)
 
     def call_updated(self, provider: str | None = None, pipeline: str | None = None) -> None:
         """Report the provider or the pipeline when they become known; None leaves it as it is."""
-        self._take(lambda _, *names: self._monitor.update_names(self, *names), provider, pipeline)
+        self._take("name", self._update_names, provider, pipeline)
+
+    def _update_names(self, _: CallAccumulator, provider: object, pipeline: object) -> None:
+        self._monitor.update_names(self, provider, pipeline)
+
+    def provider_lost(self) -> None:
+        """Report that the provider is gone, in mid-call.
+
+        The call has failed, unless a turn or ``audio_given`` follows, or ``provider_back``.
+        """
+        now = self._monitor.frames.clock()
+        self._take("loss of the provider", lambda call: call.provider_lost(now))
+
+    def provider_back(self) -> None:
+        """Report that the provider, or another one, serves the call again."""
+        self._take("return of the provider", lambda call: call.provider_back())
+
+    def file_played(self) -> None:
+        """Report a file that is played to the caller beside the agent's stream: no silence."""
+        self._take("file", lambda call: call.file_played())
+
+    def clock_starts_late(self) -> None:
+        """Report that the engine starts its clock of latencies late: it is said of told ones."""
+        self._take("clock", _clock_starts_late)
 
     def call_ended(
         self,
@@ -334,8 +359,14 @@ class CallHandle:
             duration=duration,
         )
 
-    def _take(self, observe: Callable[..., None], *values: Any) -> None:
-        """Hand values to the live call; drop and count them where that can't be."""
+    def _take(self, what: str, observe: Callable[..., None], *values: Any) -> None:
+        """Hand values to the live call; drop and count them where that can't be.
+
+        Args:
+            what: What is observed, in words that take a plural's "s".
+            observe: Takes the call and the values.
+            values: As they were given.
+        """
         call = self._call
         if call is None:
             self._monitor.drop(self._gone)
@@ -343,12 +374,34 @@ class CallHandle:
         try:
             observe(call, *values)
         except Rejected as rejected:
-            self._monitor.drop(rejected.reason)
+            self._reject(what, rejected)
         except Exception as error:
             self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
+    def _reject(self, what: str, rejected: Rejected) -> None:
+        """Count what is not believed, and let the call know."""
+        self._monitor.drop(rejected.reason)
+        if self._call is not None:
+            self._call.drop(what, rejected.reason)
+
 
 # One observation each: checked, then taken.
+
+
+def _unanswered(call: CallAccumulator, waited: object) -> None:
+    call.unanswered(observations.seconds(waited))
+
+
+def _frames_sent(call: CallAccumulator, count: object) -> None:
+    call.add_frames_sent(observations.count(count))
+
+
+def _words_spoken(call: CallAccumulator, characters: object) -> None:
+    call.words_spoken(observations.count(characters))
+
+
+def _clock_starts_late(call: CallAccumulator) -> None:
+    call.clock_starts_late = True
 
 
 def _underflow(call: CallAccumulator, count: object, episodes: object) -> None:

@@ -26,7 +26,7 @@ from ai_engine_quality.sinks.prometheus.series import (
 MAX_EXEMPLAR_CALL_ID = 100
 """An exemplar's labels may have 128 characters in all."""
 
-UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence")
+UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence", "voicemail", "expired")
 
 
 class PrometheusSink:
