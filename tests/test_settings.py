@@ -112,7 +112,7 @@ class TestTheFile:
         assert settings.policy.percentile == 90
         assert settings.policy.knees.latency == ((0.4, 0), (1, 12), (4, 30))
         assert settings.policy.ceilings.call_failed == 10
-        assert settings.policy.knees.underflow == aeq.DEFAULT_POLICY.knees.underflow
+        assert settings.policy.knees.underflow == aeq.Policy.load("v1").knees.underflow
         assert settings.records.path == "/var/lib/engine/records.jsonl"
         assert (settings.records.max_bytes, settings.records.files) == (1_000_000, 3)
         assert settings.costs == {

@@ -13,7 +13,8 @@ import pytest
 import ai_engine_quality as aeq
 from ai_engine_quality.core.policy import MAX_NUMBER, versions
 
-V1 = aeq.Policy.load("v1").to_dict()
+FIRST = aeq.Policy.load("v1")
+V1 = FIRST.to_dict()
 
 
 def changed(section, key=None, value=None):
@@ -85,14 +86,13 @@ class TestVersionOne:
         assert V1["percentile"] == 95
 
     def test_it_is_the_default(self):
-        """What a monitor and ``score`` use unless told otherwise is v1."""
-        assert aeq.Policy.load("v1") == aeq.DEFAULT_POLICY
-        assert aeq.DEFAULT_POLICY.version == "v1"
-        assert "v1" in versions()
+        """What a monitor and ``score`` use unless told otherwise is the newest version, v3."""
+        assert aeq.Policy.load("v3") == aeq.DEFAULT_POLICY
+        assert versions() == ["v1", "v2", "v3"]
 
     def test_it_goes_through_json_and_back(self):
         """A policy in plain types can be stored as JSON, and gives an equal policy back."""
-        assert aeq.Policy.from_dict(json.loads(json.dumps(V1))) == aeq.DEFAULT_POLICY
+        assert aeq.Policy.from_dict(json.loads(json.dumps(V1))) == FIRST
 
 
 class TestLoad:
@@ -104,7 +104,7 @@ class TestLoad:
 
     def test_it_names_them_one_by_one(self):
         """The message lists what can be chosen, as the engine's operator would write it."""
-        with pytest.raises(aeq.PolicyError, match=r"choose one of v1, v2$"):
+        with pytest.raises(aeq.PolicyError, match=r"choose one of v1, v2, v3$"):
             aeq.Policy.load("v0")
 
     def test_versions_are_in_the_order_in_which_they_came(self, monkeypatch, tmp_path):
@@ -146,7 +146,7 @@ class TestLimits:
     def test_a_ceiling_may_be_written_with_a_point(self):
         """A whole number is one however it is written: 89.0 is 89."""
         policy = aeq.Policy.from_dict(changed("ceilings", "barge_in", [[1.2, 89.0]]))
-        assert policy == aeq.DEFAULT_POLICY
+        assert policy == FIRST
         assert isinstance(policy.ceilings.barge_in[0][1], int)
 
 
@@ -286,7 +286,12 @@ class TestWrongPolicies:
         ("section", "key", "value", "words"),
         [
             ("knees", None, 7, "^knees must be a table, not 7$"),
-            ("noise", "mood", 1, r"^noise\.mood is unknown; choose one of flatness, rms$"),
+            (
+                "noise",
+                "mood",
+                1,
+                r"^noise\.mood is unknown; choose one of flatness, rms, overrules_checks$",
+            ),
             ("bands", "mood", 1, "^bands must be a table with exactly excellent, good, fair, poor"),
             ("weights", None, 7, "^weights must be a table with exactly latency, underflow,"),
             ("knees", "latency", 7, r"^knees\.latency must be a list of \[value, points\] pairs, "),
@@ -325,38 +330,38 @@ class TestWrongPolicies:
 class TestChanges:
     def test_only_what_is_changed_differs(self):
         """A change replaces single values and leaves all others."""
-        changed_policy = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
+        changed_policy = FIRST.with_changes({"noise": {"rms": 7_000}})
         plain = changed_policy.to_dict()
         assert plain["noise"] == {"flatness": 0.10, "rms": 7_000}
         assert {**plain, "noise": None, "version": None} == {**V1, "noise": None, "version": None}
 
     def test_the_version_tells_that_it_differs(self):
         """A changed policy is ``custom-`` and a digest: the same change has the same version."""
-        one = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
-        again = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
-        other = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_001}})
+        one = FIRST.with_changes({"noise": {"rms": 7_000}})
+        again = FIRST.with_changes({"noise": {"rms": 7_000}})
+        other = FIRST.with_changes({"noise": {"rms": 7_001}})
         assert one.version == again.version != other.version
         assert one.version.startswith("custom-")
 
     def test_the_version_is_the_same_in_every_release(self):
         """Scores of a changed policy are found by its version for years, so it never changes."""
-        one = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
+        one = FIRST.with_changes({"noise": {"rms": 7_000}})
         assert one.version == "custom-be1b282c"
 
     def test_equal_ceilings_have_the_same_version(self):
         """Pairs may be lists or tuples, and a ceiling be written with a point or without."""
         ways = ([[1.2, 88]], ((1.2, 88),), [[1.2, 88.0]])
-        policies = [aeq.DEFAULT_POLICY.with_changes({"ceilings": {"barge_in": w}}) for w in ways]
+        policies = [FIRST.with_changes({"ceilings": {"barge_in": w}}) for w in ways]
         assert policies[0] == policies[1] == policies[2]
 
     def test_a_version_of_its_own_can_be_given(self):
         """A changed policy may be named."""
-        assert aeq.DEFAULT_POLICY.with_changes({"version": "mine"}).version == "mine"
+        assert FIRST.with_changes({"version": "mine"}).version == "mine"
 
     def test_a_version_that_ships_is_never_changed(self):
         """A change can't pass as v1: calls were scored with that."""
         with pytest.raises(aeq.PolicyError, match=r"'v1'.*; choose another name or leave it out$"):
-            aeq.DEFAULT_POLICY.with_changes({"version": "v1", "noise": {"rms": 7_000}})
+            FIRST.with_changes({"version": "v1", "noise": {"rms": 7_000}})
 
     @pytest.mark.parametrize(
         ("changes", "named"),
@@ -376,11 +381,11 @@ class TestChanges:
     def test_a_wrong_change_is_named(self, changes, named):
         """A change of something that isn't there, or to a wrong value, is refused by name."""
         with pytest.raises(aeq.PolicyError, match=named):
-            aeq.DEFAULT_POLICY.with_changes(changes)
+            FIRST.with_changes(changes)
 
     def test_a_changed_policy_changes_the_score(self):
         """Scores follow the policy that they are made by, and carry its version."""
-        strict = aeq.DEFAULT_POLICY.with_changes({"ceilings": {"latency": [[0.3, 42]]}})
+        strict = FIRST.with_changes({"ceilings": {"latency": [[0.3, 42]]}})
         call = aeq.CallSummary(call_id="1", duration=60.0, turn_latencies=(0.4,), frames_sent=100)
         assert aeq.score(call).score == 100
         assert (aeq.score(call, strict).score, aeq.score(call, strict).policy_version) == (
@@ -396,7 +401,7 @@ class TestPointsAndCeilings:
     )
     def test_it_says_what_a_value_costs(self, knees, value, points):
         """The points are those of the ramp of that name, by its knees."""
-        assert aeq.DEFAULT_POLICY.points(knees, value) == points
+        assert FIRST.points(knees, value) == points
 
     @pytest.mark.parametrize(
         ("rule", "value", "reached"),
@@ -404,7 +409,7 @@ class TestPointsAndCeilings:
     )
     def test_it_says_which_ceiling_a_value_reaches(self, rule, value, reached):
         """The ceiling is that of the last threshold which the value reaches, if it reaches any."""
-        assert aeq.DEFAULT_POLICY.ceiling(rule, value) == reached
+        assert FIRST.ceiling(rule, value) == reached
 
     def test_a_policy_without_a_rules_steps_has_no_ceiling_there(self):
         """v1 knows no clipping: however much is clipped, it reaches nothing."""
@@ -416,18 +421,18 @@ class TestReadOnly:
     @pytest.mark.parametrize("mapping", ["weights", "bands"])
     def test_its_mappings_can_not_be_changed(self, mapping):
         """A shared policy is what its version says: no program changes a weight or a band."""
-        held = getattr(aeq.DEFAULT_POLICY, mapping)
+        held = getattr(FIRST, mapping)
         first = next(iter(held))
         with pytest.raises(TypeError):
             held[first] = 0
-        assert aeq.Policy.load("v1") == aeq.DEFAULT_POLICY
+        assert aeq.Policy.load("v1") == FIRST
 
     def test_a_mapping_given_to_it_is_its_own(self):
         """What a program does later to the mapping that it gave changes no policy."""
-        weights = dict(aeq.DEFAULT_POLICY.weights)
-        policy = replace(aeq.DEFAULT_POLICY, weights=weights)
+        weights = dict(FIRST.weights)
+        policy = replace(FIRST, weights=weights)
         weights["latency"] = 0
-        assert policy == aeq.DEFAULT_POLICY
+        assert policy == FIRST
 
     @pytest.mark.parametrize(
         "copied",
@@ -436,8 +441,8 @@ class TestReadOnly:
     )
     def test_it_can_be_copied_and_stored(self, copied):
         """A copy of a policy, by whichever way, is equal, and read-only as well."""
-        policy = copied(aeq.DEFAULT_POLICY)
-        assert policy == aeq.DEFAULT_POLICY
+        policy = copied(FIRST)
+        assert policy == FIRST
         assert policy.to_dict() == V1
         with pytest.raises(TypeError):
             policy.weights["latency"] = 0

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 import ai_engine_quality as aeq
 
+V1 = aeq.Policy.load("v1")
+"""The numbers below are those of version one."""
+
 DATA = Path(__file__).parent / "data"
 
 # Nine turns of which the seventh is the slowest: p95 = 0.9 + 0.6 * 2.2 = 2.22 s, 21.32 points.
@@ -33,57 +36,57 @@ FAULTLESS = aeq.CallSummary(
 class TestOneLine:
     def test_it_begins_with_the_score_and_its_band(self):
         """The line begins with the score and its band, and is one line."""
-        line = aeq.score(SLOW).explain()
+        line = aeq.score(SLOW, V1).explain()
         assert line.startswith("70, fair: ")
         assert "\n" not in line
 
     def test_it_names_the_factors_in_order_of_cost(self):
         """What cost most comes first, each with its points."""
-        line = aeq.score(SLOW).explain()
+        line = aeq.score(SLOW, V1).explain()
         assert re.search(r"-21\.3 latency \(.*\), -8\.3 underflow \(", line)
 
     def test_it_says_what_latency_was_read_from(self):
         """Latency comes with its p95, its number of turns, and the worst turn by number."""
-        assert "p95 2.22 s over 9 turns; worst: turn 7, 3.1 s" in aeq.score(SLOW).explain()
+        assert "p95 2.22 s over 9 turns; worst: turn 7, 3.1 s" in aeq.score(SLOW, V1).explain()
 
     def test_it_says_what_underflow_was_read_from(self):
         """Underflow comes with its effective ratio in percent."""
-        assert re.search(r"underflow \(1\.09 %", aeq.score(SLOW).explain())
+        assert re.search(r"underflow \(1\.09 %", aeq.score(SLOW, V1).explain())
 
     def test_it_names_the_ceiling_that_decided(self):
         """A ceiling that decided the score is named with its height and its reason."""
-        call = aeq.score(replace(SLOW, underflows=0))
+        call = aeq.score(replace(SLOW, underflows=0), V1)
         assert (call.score, call.deciding_ceiling.ceiling) == (74, 74)
         assert "held to 74 by p95 >= 2 s" in call.explain()
 
     def test_a_ceiling_that_decided_nothing_is_not_named(self):
         """Where the points alone brought the score below a ceiling, none decided."""
-        call = aeq.score(SLOW)
+        call = aeq.score(SLOW, V1)
         assert [ceiling.ceiling for ceiling in call.ceilings] == [74, 89]
         assert call.deciding_ceiling is None
         assert "held to" not in call.explain()
 
     def test_it_says_what_the_score_would_be_without_the_worst_turn(self):
         """The counterfactual is the score of the same call without that turn."""
-        call = aeq.score(SLOW)
-        without = aeq.score(replace(SLOW, turn_latencies=(0.9,) * 8, turn_count=8))
+        call = aeq.score(SLOW, V1)
+        without = aeq.score(replace(SLOW, turn_latencies=(0.9,) * 8, turn_count=8), V1)
         assert call.explain().endswith(f"Without turn 7: {without.score}, {without.band}.")
         assert (without.score, without.band) == (84, "good")
 
     def test_the_worst_turn_is_named_even_where_it_costs_nothing(self):
         """A faultless call names its slowest turn all the same."""
-        call = aeq.score(FAULTLESS)
+        call = aeq.score(FAULTLESS, V1)
         assert call.score == 100
         assert "worst: turn 7, 0.45 s" in call.explain()
 
     def test_an_unanswered_turn_can_be_the_worst(self):
         """A turn that never got a reply is the worst where it waited longest."""
-        line = aeq.score(replace(SLOW, unanswered=(6.0,))).explain()
+        line = aeq.score(replace(SLOW, unanswered=(6.0,)), V1).explain()
         assert re.search(r"worst: [^;)]*unanswered[^;)]*6 s", line)
 
     def test_an_estimate_is_told(self):
         """Underflow by estimated frames says so in the line."""
-        assert "estimate" in aeq.score(replace(SLOW, frames_sent=None)).explain()
+        assert "estimate" in aeq.score(replace(SLOW, frames_sent=None), V1).explain()
 
     @pytest.mark.parametrize(
         ("facts", "reason"),
@@ -95,7 +98,7 @@ class TestOneLine:
     )
     def test_an_unscored_call_says_why(self, facts, reason):
         """A call without a score says that it has none, and the reason."""
-        line = aeq.score(aeq.CallSummary(call_id="1", **facts)).explain()
+        line = aeq.score(aeq.CallSummary(call_id="1", **facts), V1).explain()
         assert "not scored" in line
         assert reason in line
         assert "\n" not in line
@@ -109,7 +112,7 @@ class TestOneLine:
     )
     def test_a_score_of_0_says_why(self, facts, words):
         """A ceiling of 0 is named with its reason."""
-        line = aeq.score(replace(SLOW, **facts)).explain()
+        line = aeq.score(replace(SLOW, **facts), V1).explain()
         assert line.startswith("0, poor: ")
         assert re.search(f"held to 0 by .*{words}", line)
 
@@ -117,7 +120,7 @@ class TestOneLine:
 class TestInFull:
     def test_it_names_the_call_and_every_factor(self):
         """The full explanation names the call, its score, its policy and all six factors."""
-        text = aeq.score(SLOW).explain(full=True)
+        text = aeq.score(SLOW, V1).explain(full=True)
         for words in (
             "1761532874.2245",
             "70, fair",
@@ -136,7 +139,7 @@ class TestInFull:
 
     def test_factors_come_in_order_of_cost(self):
         """Those that cost most come first, unobserved ones last."""
-        text = aeq.score(SLOW).explain(full=True)
+        text = aeq.score(SLOW, V1).explain(full=True)
         names = re.findall(
             r"^ +(latency|underflow|fallback|barge_in|codec|rms) ", text, re.MULTILINE
         )
@@ -145,7 +148,7 @@ class TestInFull:
 
     def test_it_names_every_ceiling(self):
         """Every ceiling that applies is listed with its reason, whether it decided or not."""
-        call = aeq.score(SLOW)
+        call = aeq.score(SLOW, V1)
         text = call.explain(full=True)
         assert len(call.ceilings) == 2
         for ceiling in call.ceilings:
@@ -154,12 +157,12 @@ class TestInFull:
 
     def test_it_lists_the_slowest_turns(self):
         """The slowest turns are listed with their numbers."""
-        text = aeq.score(replace(SLOW, turn_latencies=(0.9, 3.1, 1.2, 2.0))).explain(full=True)
+        text = aeq.score(replace(SLOW, turn_latencies=(0.9, 3.1, 1.2, 2.0)), V1).explain(full=True)
         assert re.search(r"turn 2: 3\.10 s.*turn 4: 2\.00 s.*turn 3: 1\.20 s", text)
 
     def test_an_unscored_call_says_why(self):
         """The full explanation of a call without a score gives the reason."""
-        text = aeq.score(aeq.CallSummary(call_id="1", duration=5.0)).explain(full=True)
+        text = aeq.score(aeq.CallSummary(call_id="1", duration=5.0), V1).explain(full=True)
         assert "not scored" in text
         assert "abandoned" in text
 
@@ -168,13 +171,15 @@ class TestCounterfactuals:
     def test_the_slowest_turn_comes_first(self):
         """What one turn would have changed comes before what whole factors would have."""
         found = re.findall(
-            r"^  without ([a-z_]+ ?\d*): (\d+)", aeq.score(SLOW).explain(full=True), re.MULTILINE
+            r"^  without ([a-z_]+ ?\d*): (\d+)",
+            aeq.score(SLOW, V1).explain(full=True),
+            re.MULTILINE,
         )
         assert found == [("turn 7", "84"), ("latency", "89"), ("underflow", "74")]
 
     def test_nothing_would_have_improved_a_faultless_call(self):
         """A call with all points has no counterfactual."""
-        call = aeq.score(FAULTLESS)
+        call = aeq.score(FAULTLESS, V1)
         assert "ithout" not in call.explain() + call.explain(full=True)
         assert call.without_slowest_turn is None
 
@@ -201,24 +206,24 @@ class TestCounterfactuals:
                 **facts,
             }
         )
-        call = aeq.score(summary)
-        again = aeq.score(replace(summary, turn_latencies=None, turn_count=None))
+        call = aeq.score(summary, V1)
+        again = aeq.score(replace(summary, turn_latencies=None, turn_count=None), V1)
         named = call.score if call.without_slowest_turn is None else call.without_slowest_turn.score
         assert named == max(call.score, again.score)
 
     def test_the_only_turn_of_a_call_is_not_left_out(self):
         """Without its only turn nothing would be left to score, so that isn't named."""
-        line = aeq.score(replace(SLOW, turn_latencies=(3.1,), turn_count=1)).explain()
+        line = aeq.score(replace(SLOW, turn_latencies=(3.1,), turn_count=1), V1).explain()
         assert "Without turn" not in line
 
     def test_an_unscored_call_has_none(self):
         """Without a score nothing would have changed it."""
-        call = aeq.score(aeq.CallSummary(call_id="1", duration=5.0))
+        call = aeq.score(aeq.CallSummary(call_id="1", duration=5.0), V1)
         assert "ithout" not in call.explain() + call.explain(full=True)
 
     def test_a_score_by_a_policy_of_ones_own_is_explained_after_storing(self):
         """A stored score explains itself as before, whether its policy is known here or not."""
-        custom = aeq.DEFAULT_POLICY.with_changes({"noise": {"rms": 7_000}})
+        custom = V1.with_changes({"noise": {"rms": 7_000}})
         call = aeq.score(SLOW, custom)
         stored = aeq.CallScore.from_dict(call.to_dict())
         assert stored == call
@@ -229,18 +234,18 @@ class TestCounterfactuals:
 class TestWithout:
     def test_a_factor_goes_with_its_points_and_its_ceilings(self):
         """Without latency's points and its ceiling of 74, underflow's ceiling of 89 is left."""
-        call = aeq.score(SLOW)
+        call = aeq.score(SLOW, V1)
         assert call.without("latency") == 89
         assert call.without("latency", "underflow") == 100
 
     def test_without_anything_it_is_the_score(self):
         """Where no cause is gone the score is as it was, and so it is without one it hasn't."""
-        call = aeq.score(SLOW)
+        call = aeq.score(SLOW, V1)
         assert call.without() == call.without("codec") == call.score == 70
 
     def test_a_ceiling_over_the_whole_call_goes_by_its_rule(self):
         """A call that failed would have had its points; a factor's rule is no cause by itself."""
-        call = aeq.score(replace(SLOW, failed=True, unanswered=(6.0,)))
+        call = aeq.score(replace(SLOW, failed=True, unanswered=(6.0,)), V1)
         assert call.score == 0
         assert call.without("call_failed") == 59
         assert call.without("call_failed", "unanswered") == 59
@@ -248,7 +253,7 @@ class TestWithout:
     def test_half_a_point_is_still_rounded_up(self):
         """Penalties are added up as for a score: what is left doesn't lose its half to dust."""
         facts = {"underflows": 0, "codec_checks": 100, "codec_misaligned": 5}
-        call = aeq.score(replace(FAULTLESS, **facts, fallbacks=1))
+        call = aeq.score(replace(FAULTLESS, **facts, fallbacks=1), V1)
         assert call.raw == 94.5
         assert call.without("fallback") == 100
         assert call.without("latency") == 95
@@ -258,7 +263,7 @@ class TestAnyCall:
     @given(data=st.data())
     def test_every_score_explains_itself(self, summaries, data):
         """Any call has a line that gives its score or reason, and names the worst of its turns."""
-        call = aeq.score(data.draw(summaries))
+        call = aeq.score(data.draw(summaries), V1)
         line = call.explain()
         assert "\n" not in line
         assert line.startswith("not scored" if call.score is None else f"{call.score}, {call.band}")
@@ -271,14 +276,14 @@ class TestAnyCall:
     def test_the_turn_that_is_named_would_have_raised_the_score(self, summaries, data):
         """The call without the turn that is named scores higher, and just as the line says."""
         summary = data.draw(summaries)
-        call = aeq.score(summary)
+        call = aeq.score(summary, V1)
         change = call.without_slowest_turn
         if change is None:
             assert "Without turn" not in call.explain()
             return
         turns = list(summary.turn_latencies)
         del turns[int(change.without.removeprefix("turn ")) - 1]
-        again = aeq.score(replace(summary, turn_latencies=tuple(turns), turn_count=len(turns)))
+        again = aeq.score(replace(summary, turn_latencies=tuple(turns), turn_count=len(turns)), V1)
         assert (again.score, again.band) == (change.score, change.band)
         assert f"Without {change.without}: {again.score}, {again.band}." in call.explain()
         assert again.score > call.score
@@ -288,12 +293,12 @@ class TestStoredScores:
     @given(data=st.data())
     def test_a_score_goes_through_plain_types_and_back(self, summaries, data):
         """``CallScore.from_dict`` gives back an equal score from what ``to_dict`` returned."""
-        call = aeq.score(data.draw(summaries))
+        call = aeq.score(data.draw(summaries), V1)
         assert aeq.CallScore.from_dict(call.to_dict()) == call
 
     def test_a_stored_score_is_explained_as_it_was(self):
         """A score that was stored and read again explains itself in the same words."""
-        call = aeq.score(SLOW)
+        call = aeq.score(SLOW, V1)
         assert aeq.CallScore.from_dict(call.to_dict()).explain() == call.explain()
 
     @pytest.mark.parametrize(
@@ -314,7 +319,7 @@ class TestStoredScores:
     )
     def test_a_missing_field_is_refused(self, field):
         """A stored score that lacks a field raises ValueError."""
-        stored = aeq.score(SLOW).to_dict()
+        stored = aeq.score(SLOW, V1).to_dict()
         del stored[field]
         with pytest.raises(ValueError, match=field):
             aeq.CallScore.from_dict(stored)
@@ -336,12 +341,12 @@ class TestStoredScores:
     def test_a_field_of_a_wrong_type_is_refused(self, field, value):
         """A stored score with a field that holds something else raises ValueError."""
         with pytest.raises(ValueError, match=r"\S"):
-            aeq.CallScore.from_dict({**aeq.score(SLOW).to_dict(), field: value})
+            aeq.CallScore.from_dict({**aeq.score(SLOW, V1).to_dict(), field: value})
 
     def test_an_unknown_field_is_refused(self):
         """A stored score with a field that no score has raises ValueError."""
         with pytest.raises(ValueError, match="mood"):
-            aeq.CallScore.from_dict({**aeq.score(SLOW).to_dict(), "mood": 1})
+            aeq.CallScore.from_dict({**aeq.score(SLOW, V1).to_dict(), "mood": 1})
 
     def test_a_record_with_gates_is_read(self):
         """A record written when ceilings were called gates reads as the same score today."""
@@ -352,6 +357,6 @@ class TestStoredScores:
 
     def test_ceilings_under_both_names_are_refused(self):
         """No version wrote both, so such a record is wrong, and its unknown field is named."""
-        stored = aeq.score(SLOW).to_dict()
+        stored = aeq.score(SLOW, V1).to_dict()
         with pytest.raises(ValueError, match="gates is unknown"):
             aeq.CallScore.from_dict({**stored, "gates": stored["ceilings"]})

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 import ai_engine_quality as aeq
 from ai_engine_quality.core.call import CallAccumulator
 
+V1 = aeq.Policy.load("v1")
+"""The numbers below are those of version one, which every stored call keeps."""
+
 Levels = aeq.StageLevels
 
 FAULTLESS = aeq.CallSummary(
@@ -35,12 +38,12 @@ SILENT = Levels(frames=300, active=0)
 
 def scored(**changes):
     """Return the score of a faultless call with some facts changed."""
-    return aeq.score(replace(FAULTLESS, **changes))
+    return aeq.score(replace(FAULTLESS, **changes), V1)
 
 
 def bare(**facts):
     """Return the score of a call of a minute of which nothing else was observed."""
-    return aeq.score(replace(NOTHING, **facts))
+    return aeq.score(replace(NOTHING, **facts), V1)
 
 
 def penalty(factor, **changes):
@@ -162,7 +165,7 @@ class TestRounding:
     )
     def test_the_bands_begin_at_90_75_60_and_0(self, score, band):
         """Each integer score has the band that docs/Scoring.md gives it."""
-        assert aeq.DEFAULT_POLICY.band(score) == band
+        assert V1.band(score) == band
 
 
 class TestLatency:
@@ -315,7 +318,7 @@ class TestUnderflow:
         live.underflow(10, None)
         call = live.freeze(duration=60.0)
         assert (call.underflows, call.underflow_episodes) == (20, 12)
-        assert aeq.score(call).factor("underflow").value == pytest.approx(0.044 / 3, abs=1e-15)
+        assert aeq.score(call, V1).factor("underflow").value == pytest.approx(0.044 / 3, abs=1e-15)
 
     def test_scattered_fillers_cost_more_than_the_same_in_one_piece(self):
         """The same silence in one piece costs less than in gaps of a frame each."""
@@ -347,7 +350,7 @@ class TestUnderflow:
 
     def test_a_call_of_unknown_length_is_taken_for_the_shortest(self):
         """Without a length the estimate is the policy's least, were that nothing."""
-        policy = aeq.DEFAULT_POLICY.with_changes({"underflow": {"assumed_min": 0}})
+        policy = V1.with_changes({"underflow": {"assumed_min": 0}})
         call = replace(NOTHING, duration=None, underflows=60)
         assert aeq.score(call, policy).factor("underflow").value == 1.0
 
@@ -542,7 +545,7 @@ class TestNoise:
 
     def test_it_costs_as_much_as_if_all_checks_had_failed(self):
         """Also where a policy's codec knees do not end with a share of 1."""
-        policy = aeq.DEFAULT_POLICY.with_changes({"knees": {"codec": [[0, 0], [2, 10]]}})
+        policy = V1.with_changes({"knees": {"codec": [[0, 0], [2, 10]]}})
         failed = replace(FAULTLESS, codec_misaligned=20)
         noisy = replace(FAULTLESS, audio={"provider_out": NOISE})
         points = [aeq.score(call, policy).factor("codec").penalty for call in (failed, noisy)]
@@ -603,7 +606,7 @@ class TestClipping:
         """The share of the agent's samples at full scale has v2's ceilings, and none in v1."""
         audio = {"provider_out": clipped(share)}
         assert clipping_ceiling(audio) == top
-        assert clipping_ceiling(audio, aeq.DEFAULT_POLICY) is None
+        assert clipping_ceiling(audio, V1) is None
 
     def test_a_distorted_caller_costs_nothing(self):
         """The caller's microphone is not the agent's fault."""
@@ -655,7 +658,7 @@ class TestRms:
 
     def test_an_unknown_spread_costs_nothing_by_any_policy(self):
         """A policy may charge the least spread, and still takes an unknown one for none."""
-        policy = aeq.DEFAULT_POLICY.with_changes({"knees": {"rms_spread": [[0, 0], [10, 10]]}})
+        policy = V1.with_changes({"knees": {"rms_spread": [[0, 0], [10, 10]]}})
         assert aeq.score(FAULTLESS, policy).factor("rms").penalty == 0
 
     @pytest.mark.parametrize(
@@ -935,7 +938,7 @@ class TestGates:
         self, facts, rule, ceiling, reason, factor
     ):
         """Metrics and explanations go by them: the policy's own name, and why, in words."""
-        policy = V2 if rule == "clipping" else aeq.DEFAULT_POLICY
+        policy = V2 if rule == "clipping" else V1
         found = aeq.score(replace(FAULTLESS, **facts), policy).ceilings
         assert (rule, ceiling, reason, factor) in found
 
@@ -955,7 +958,7 @@ class TestGates:
     @pytest.mark.parametrize(("duration", "held"), [(None, False), (1.0, True)])
     def test_a_call_of_unknown_length_is_not_a_long_one(self, duration, held):
         """Ceilings of calls from a length on, were it a second, need a length that is known."""
-        policy = aeq.DEFAULT_POLICY.with_changes(
+        policy = V1.with_changes(
             {"caller_ignored": {"call_seconds": 1}, "never_heard": {"call_seconds": 1}}
         )
         audio = {"transport_in": CALLER_SPOKE}
@@ -965,7 +968,7 @@ class TestGates:
 
     def test_a_caller_who_was_not_measured_did_not_speak(self):
         """Where no stage of the caller's was seen, nobody was ignored, however little is enough."""
-        policy = aeq.DEFAULT_POLICY.with_changes({"caller_ignored": {"speech_seconds": 0.5}})
+        policy = V1.with_changes({"caller_ignored": {"speech_seconds": 0.5}})
         call = replace(NOTHING, frames_sent=500)
         rules = {ceiling.rule for ceiling in aeq.score(call, policy).ceilings}
         assert "caller_ignored" not in rules
@@ -1180,7 +1183,7 @@ class TestAgainstTheText:
         call = data.draw(summaries)
         assume(not on_an_edge(call))
         points, lowest, reason = oracle(call)
-        result = aeq.score(call)
+        result = aeq.score(call, V1)
         for factor in result.factors:
             assert factor.observed is (points[factor.name] is not None), factor
             assert factor.penalty == pytest.approx(points[factor.name] or 0, abs=1e-9), factor

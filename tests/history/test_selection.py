@@ -24,7 +24,7 @@ def test_a_file_alone_means_all_its_calls(make_calls):
         "provider=deepgram",
         "provider=Deepgram",
         "pipeline=default",
-        "policy=v1",
+        "policy=v3",
         "outcome=completed",
     ],
 )

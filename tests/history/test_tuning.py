@@ -129,7 +129,7 @@ class TestCommand:
         data = json.loads(run("tune", path, "--write", new, "--json").output)
         policy = aeq.load_settings(new, {}).policy
         assert policy.version == data["policy"]["version"]
-        assert tomllib.loads(new.read_text())["policy"]["base"] == "v1"
+        assert tomllib.loads(new.read_text())["policy"]["base"] == "v3"
         again = json.loads(run("rescore", path, "--policy", new, "--json").output)
         assert again["after"]["bands"] == data["bands"]["proposed"]
         moved = sum(one["band_before"] != one["band_after"] for one in again["changed"])

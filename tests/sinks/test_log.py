@@ -86,7 +86,7 @@ class TestTheEvent:
             "duration": 60.0,
             "turns": 1,
             "coverage": score.coverage,
-            "policy": "v1",
+            "policy": "v3",
             "explanation": score.explain(),
         }
         assert fields.keys() == FIELDS

@@ -19,8 +19,10 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 import ai_engine_quality as aeq
+from ai_engine_quality.core.policy import versions
 from ai_engine_quality.live import live_calls, upkeep
 from ai_engine_quality.sinks.prometheus.series import CEILINGS
+from ai_engine_quality.sinks.prometheus.sink import UNSCORED_REASONS
 
 METRICS = {
     "ai_agent_call_quality_score": ("gauge", {"call_id"}),
@@ -502,7 +504,7 @@ class TestCounting:
             "+Inf",
         }
 
-    def test_each_unscored_reason_is_counted(self, quality, registry):
+    def test_each_unscored_reason_is_counted(self, quality, registry, clock):
         """Calls without a score are counted by reason, and by nothing that claims a score."""
         quality.call_started("abandoned")
         quality.call_ended("abandoned", duration=9.9)
@@ -513,12 +515,16 @@ class TestCounting:
         quality.call_started("blind")
         quality.barge_in("blind", 0.2)
         quality.call_ended("blind", duration=300.0)
+        quality.call_started("mailbox")
+        quality.call_ended("mailbox", duration=30.0, outcome="voicemail")
+        quality.call_started("leaked")
+        clock.advance(4 * 3600.0)
         after = scrape(registry)
         reasons = {
             reason: value(after, "ai_agent_calls_unscored_total", reason=reason)
             for reason in distinct(after, "ai_agent_calls_unscored_total", "reason")
         }
-        assert reasons == {"abandoned": 1, "no_conversation": 1, "too_little_evidence": 1}
+        assert reasons == dict.fromkeys(UNSCORED_REASONS, 1)
         assert (
             sum(
                 found for (name, _), found in after.items() if name == "ai_agent_calls_scored_total"
@@ -551,7 +557,7 @@ class TestCounting:
 
     def test_every_rule_that_a_score_can_name_is_a_ceiling_of_the_policy(self):
         """The rules that begin at zero are those of all policies, so no ceiling is unknown."""
-        policies = [aeq.Policy.load(version).to_dict() for version in ("v1", "v2")]
+        policies = [aeq.Policy.load(version).to_dict() for version in versions()]
         named = {name for policy in policies for name in policy["ceilings"]}
         assert set(CEILINGS) == named
 
@@ -943,7 +949,13 @@ class TestScrapesAndCallsAtOnce:
     def test_a_hook_may_scrape(self, quality, registry, clock):
         """A hook that reads the registry, at an end or at an expiry in a scrape, can't lock up."""
         seen = []
-        quality.add_hook(lambda score: seen.append(score.call_id in scored_calls(scrape(registry))))
+
+        def shown(score):
+            after = scrape(registry)
+            expired = value(after, "ai_agent_calls_unscored_total", reason="expired") == 1
+            seen.append(expired or score.call_id in scored_calls(after))
+
+        quality.add_hook(shown)
 
         def engine():
             have_call(quality, "ended")
@@ -966,7 +978,8 @@ class TestScrapesAndCallsAtOnce:
         assert dropped(after, "expired_call") == 1
         ended = {"provider": "deepgram", "outcome": "expired"}
         assert value(after, "ai_agent_calls_ended_total", **ended) == 1
-        assert scored_calls(after) == {"forgotten": 89}
+        assert value(after, "ai_agent_calls_unscored_total", reason="expired") == 1
+        assert scored_calls(after) == {}
         assert value(after, "ai_agent_calls_active") == 0
 
 

@@ -74,15 +74,21 @@ def _bands(policy: Policy) -> str:
     return table(("band", "score"), rows)
 
 
+_LOST = "that was given and never played, but for what a barge-in threw away"
+
+
 def _ceilings(policy: Policy) -> str:
     tops = policy.ceilings
-    nearly, ignored = policy.speech_level.nearly_never, policy.caller_ignored
+    nearly = policy.speech_level.nearly_never
     stepped: list[tuple[str, str, Steps, In]] = [
-        ("latency", "slowest 5 % of the turns: {} or more", tops.latency, seconds),
-        ("underflow", "effective ratio: {} or more", tops.underflow, percent),
-        ("fallback", "{} fallbacks or more", tops.fallback, _count),
-        ("barge_in", "slowest 5 % of the reactions: {} or more", tops.barge_in, seconds),
-        ("unanswered", "a turn without a reply for {} or more", tops.unanswered, seconds),
+        ("latency", "slowest 5 % of the turns", tops.latency, seconds),
+        ("underflow", "effective ratio", tops.underflow, percent),
+        ("fallback", "number of fallbacks", tops.fallback, _count),
+        ("barge_in", "slowest 5 % of the reactions", tops.barge_in, seconds),
+        ("unanswered", "longest wait without a reply", tops.unanswered, seconds),
+        ("clipping", "share of the agent's samples at full scale", tops.clipping, percent),
+        ("lost_audio", f"share of the agent's audio {_LOST}", tops.lost_audio, percent),
+        ("late_greeting", "time until the agent was first heard", tops.late_greeting, seconds),
     ]
     single = [
         ("rms_full_penalty", "the level costs all of its points", tops.rms_full_penalty),
@@ -90,10 +96,7 @@ def _ceilings(policy: Policy) -> str:
         ("underflow_unobserved", "nobody counted frames", tops.underflow_unobserved),
         (
             "caller_ignored",
-            (
-                f"the caller spoke for {ignored.speech_seconds:g} s in a call of "
-                f"{ignored.call_seconds:g} s or more, and no turn was measured"
-            ),
+            _ignored(policy),
             tops.caller_ignored,
         ),
         (
@@ -109,25 +112,82 @@ def _ceilings(policy: Policy) -> str:
             "never_heard",
             (
                 f"in {policy.never_heard.call_seconds:g} s or more no agent frame was played, or "
-                f"under {percent(nearly)} of those measured were speech; no turn, no fallback"
+                f"under {percent(nearly)} of those measured were speech; no turn, no fallback, no "
+                "file"
             ),
             tops.never_heard,
         ),
+        *_failed_callers(policy),
     ]
     rows = chain(
         (
-            (f"`{rule}`", text.format(write(at)), highest)
+            (f"`{rule}`", f"{text}, from", ", ".join(f"{write(at)}: {top}" for at, top in steps))
             for rule, text, steps, write in stepped
-            for at, highest in steps
+            if steps
         ),
         ((f"`{rule}`", text, highest) for rule, text, highest in single),
     )
     return table(("rule", "applies when", "highest score"), rows)
 
 
+def _ignored(policy: Policy) -> str:
+    rule = policy.caller_ignored
+    words = f"the caller spoke for {rule.speech_seconds:g} s"
+    if rule.at_any_length:
+        words += f"; in a call of under {rule.call_seconds:g} s, unless he is known to have hardly"
+        return f"{words} waited; no turn was measured"
+    return f"{words} in a call of {rule.call_seconds:g} s or more, and no turn was measured"
+
+
+def _failed_callers(policy: Policy) -> list[tuple[str, str, int]]:
+    """Return the ceilings of calls that failed their caller, where the policy has them."""
+    rule, tops = policy.conversation, policy.ceilings
+    found = [
+        ("provider_lost", "the provider was lost in mid-call and never came back"),
+        (
+            "caller_unheard",
+            (
+                f"the agent spoke, the call lasted {rule.unheard_seconds:g} s or more, and of the "
+                "caller's track nothing was over digital silence"
+            ),
+        ),
+        (
+            "cut_answers",
+            (
+                f"{rule.cut_answers} answers or more were cut off, and {percent(rule.cut_share)} "
+                f"or more of at least {rule.cut_of_answers}"
+            ),
+        ),
+        (
+            "untimed_barge_ins",
+            (
+                f"{rule.untimed_barge_ins} barge-ins or more, over {rule.untimed_per_turn:g} for "
+                "each turn, and none of them timed"
+            ),
+        ),
+        (
+            "talk_over",
+            (
+                f"caller and agent spoke at once for 2 s or more, and nothing stopped, at least "
+                f"{rule.talk_overs} times"
+            ),
+        ),
+    ]
+    return [
+        (name, when, at_most)
+        for name, when in found
+        if (at_most := getattr(tops, name)) is not None
+    ]
+
+
 def _not_scored(policy: Policy) -> str:
     rule = policy.not_scored
     rows = [
+        *(
+            (name, f"the engine calls the end {_listed(outcomes)}; and it did not fail")
+            for name, outcomes in (("expired", rule.expired), ("voicemail", rule.voicemail))
+            if outcomes
+        ),
         ("abandoned", f"nothing was observed, and it lasted under {rule.abandoned_seconds:g} s"),
         (
             "no_conversation",
@@ -142,6 +202,10 @@ def _not_scored(policy: Policy) -> str:
         ),
     ]
     return table(("reason", "when"), [(f"`{reason}`", when) for reason, when in rows])
+
+
+def _listed(outcomes: tuple[str, ...]) -> str:
+    return " or ".join(f"`{outcome}`" for outcome in outcomes)
 
 
 def _constants(policy: Policy) -> str:

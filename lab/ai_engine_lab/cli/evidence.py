@@ -14,7 +14,7 @@ from rich.progress import Progress
 from rich.table import Table as Printed
 
 from ai_engine_lab.timelines.judging import JUDGING_SEED, table
-from ai_engine_quality import DEFAULT_POLICY, Policy
+from ai_engine_quality import Policy
 from ai_engine_quality.cli import console, json_option, print_json, read_policy
 from ai_engine_quality.toolkit import versions
 
@@ -135,7 +135,7 @@ def _progress(total: int) -> Iterator[Any]:
 def _print_fit(samples: list[Sample], *, as_json: bool) -> None:
     from ai_engine_lab.evidence.knees import proposed  # noqa: PLC0415  # an extra
 
-    changes = proposed(samples, DEFAULT_POLICY)
+    changes = proposed(samples, Policy.load("v1"))
     if as_json:
         print_json(changes)
         return
