@@ -321,9 +321,7 @@ class Ear:
             ),
             holes_known=heard_agent and hinted,
             answers=_known(heard_agent, turns.answers),
-            answers_cut=_known(
-                heard_agent and (hinted or both), totals.cut if hinted else turns.reactions.n
-            ),
+            answers_cut=_known(heard_agent and hinted, totals.cut),
             first_word=None if first is None else max(0.0, first - self._started_at),
             caller_voice=turns.caller_voice if reason is None else None,
             agent_voice=_known(heard_agent, turns.agent_voice),
