@@ -25,7 +25,7 @@ def test_it_judges_every_policy_that_ships(run, few):
     result = run("evidence", "--samples", few, "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.output)
-    assert {row["policy"] for row in found} == {"v1", "v2"}
+    assert {row["policy"] for row in found} == {"v1", "v2", "v3"}
     assert {row["measure"] for row in found} == {"PESQ", "ViSQOL"}
     for row in found:
         assert row["low"] <= row["value"] <= row["high"]

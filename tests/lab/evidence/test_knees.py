@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, versions
 
+V1 = Policy.load("v1")
 V2 = Policy.load("v2")
 
 
@@ -72,23 +73,26 @@ def test_held_back_samples_play_no_part(samples):
 
 
 class TestPolicyV2:
-    def test_the_default_is_v1(self):
-        """Both versions ship, and a monitor that is told nothing uses v1."""
-        assert versions() == ["v1", "v2"]
-        assert Policy.load("v1") == DEFAULT_POLICY
+    def test_the_default_has_its_audio(self):
+        """v3, which a monitor uses that is told nothing, has v2's knees and audio ceilings."""
+        assert versions() == ["v1", "v2", "v3"]
+        assert Policy.load("v3") == DEFAULT_POLICY
+        assert DEFAULT_POLICY.knees == V2.knees
+        for name in ("underflow", "fallback", "clipping", "rms_full_penalty", "noise"):
+            assert getattr(DEFAULT_POLICY.ceilings, name) == getattr(V2.ceilings, name)
 
     def test_weights_and_conversation_are_v1s(self):
         """The product's weights and bands, latency, barge-in and noise are not moved."""
         for name in ("weights", "bands", "noise", "percentile", "not_scored", "underflow"):
-            assert getattr(V2, name) == getattr(DEFAULT_POLICY, name)
+            assert getattr(V2, name) == getattr(V1, name)
         for name in ("latency", "barge_in", "codec"):
-            assert getattr(V2.knees, name) == getattr(DEFAULT_POLICY.knees, name)
-        assert V2.ceilings.latency == DEFAULT_POLICY.ceilings.latency
+            assert getattr(V2.knees, name) == getattr(V1.knees, name)
+        assert V2.ceilings.latency == V1.ceilings.latency
 
     def test_v1_knows_no_clipping(self, samples):
         """By v1 no sample is held for clipping, and v1 in plain types has no such key."""
-        assert "clipping" not in DEFAULT_POLICY.to_dict()["ceilings"]
-        rules = {ceiling.rule for s in samples for ceiling in s.scored(DEFAULT_POLICY).ceilings}
+        assert "clipping" not in V1.to_dict()["ceilings"]
+        rules = {ceiling.rule for s in samples for ceiling in s.scored(V1).ceilings}
         assert "noise" in rules
         assert "clipping" not in rules
 
@@ -99,7 +103,7 @@ class TestPolicyV2:
 
     def test_any_policy_can_have_ceilings_on_clipping(self):
         """An operator's own changes can add them to v1."""
-        changed = DEFAULT_POLICY.with_changes({"ceilings": {"clipping": [[0.01, 80]]}})
+        changed = V1.with_changes({"ceilings": {"clipping": [[0.01, 80]]}})
         assert changed.ceilings.clipping == ((0.01, 80),)
 
     @given(more=st.floats(0, 1), share=st.floats(0, 1))
