@@ -90,7 +90,7 @@ class _Wrap:
             return args, kwargs
         given = len(args)
         return [
-            args[index] if index < given else kwargs[name]
+            args[index] if index < given else kwargs.get(name)
             for index, name in enumerate(self._arguments)
         ]
 

@@ -57,6 +57,11 @@ class CallStreams:
             self._before_answer = 0
 
     @property
+    def ever(self) -> bool:
+        """Whether there was a stream."""
+        return self._info is not None
+
+    @property
     def heard(self) -> bool:
         """Whether the provider's present answer has begun to be played."""
         return self.speaking and self._before_answer is None

@@ -15,7 +15,15 @@ SAME_TURN_SECONDS = 0.5
 class CallTurns:
     """Turns of one call."""
 
-    __slots__ = ("_last_ms", "_pending", "_picked_up", "_recorded", "_taken", "answered_at")
+    __slots__ = (
+        "_last_ms",
+        "_pending",
+        "_picked_up",
+        "_recorded",
+        "_taken",
+        "answered_at",
+        "waiting_since",
+    )
 
     def __init__(self, now: float) -> None:
         """Begin with no turn; ``now`` is in monotonic seconds."""
@@ -26,6 +34,8 @@ class CallTurns:
         self._pending: tuple[float, float] | None = None
         self.answered_at = 0.0
         """When an answer was last seen to have begun, in unix seconds; 0: never."""
+        self.waiting_since = 0.0
+        """When the first of the words ended that nobody has answered, in unix seconds; 0: none."""
 
     # From the session's list.
 
@@ -55,6 +65,20 @@ class CallTurns:
             and now - self._recorded <= SAME_TURN_SECONDS
             and abs(latency - self._last_ms) <= SAME_TURN_MS
         )
+
+    def note_words(self, finished: float, answered: float, last_heard: float) -> None:
+        """Take when the caller's last words ended, and keep the first that wait for an answer.
+
+        Args:
+            finished: When the last words ended; all are unix seconds, or 0.
+            answered: When an answer last began.
+            last_heard: When the agent's own audio was last sent. What the caller said before waited
+                for nobody, if more words followed: the agent went on speaking.
+        """
+        if finished <= answered:
+            self.waiting_since = 0.0
+        elif self.waiting_since <= max(answered, last_heard):
+            self.waiting_since = finished
 
     # From events, where the session has no list.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ai_engine_quality.adapters.ava.call_levels import CallLevels
+from ai_engine_quality.adapters.ava.call_provider import CallProvider
 from ai_engine_quality.adapters.ava.call_streams import CallStreams
 from ai_engine_quality.adapters.ava.call_turns import CallTurns
 from ai_engine_quality.adapters.ava.session import names
@@ -20,6 +21,8 @@ class HangUp(NamedTuple):
     """Unix seconds."""
     unanswered_since: float
     """When the caller finished words that nobody had answered by then, in unix seconds, or 0."""
+    agent_expected: bool = True
+    """Whether the agent should have spoken by then, if only to greet."""
 
 
 class ObservedCall:
@@ -31,6 +34,7 @@ class ObservedCall:
         "hang_up",
         "levels",
         "names",
+        "provider",
         "session",
         "started",
         "streams",
@@ -47,6 +51,7 @@ class ObservedCall:
         self.streams = CallStreams()
         self.turns = CallTurns(now)
         self.levels = CallLevels()
+        self.provider = CallProvider()
         self.hang_up: HangUp | None = None
         self.transferred_at: float | None = None
         """Monotonic seconds at which the caller was seen to have been handed to a person."""

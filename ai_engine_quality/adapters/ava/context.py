@@ -54,6 +54,16 @@ class EngineContext:
         """Return the provider that was made for a call, where the engine makes one for each."""
         return (getattr(self.engine, "_call_providers", None) or {}).get(call_id)
 
+    def serving(self, call_id: str) -> Any:
+        """Return a call's own provider, or the one for all calls that has this one now."""
+        own = self.provider(call_id)
+        if own is not None:
+            return own
+        for provider in self.providers().values():
+            if call_id in (getattr(provider, "_call_id", None), getattr(provider, "call_id", None)):
+                return provider
+        return None
+
     def providers(self) -> Mapping[object, Any]:
         """Return, by name, the providers that the engine was started with."""
         return getattr(self.engine, "providers", None) or {}
@@ -62,3 +72,14 @@ class EngineContext:
         """Return when a pipeline last understood the caller, in unix seconds, or 0."""
         times = getattr(self.engine, "_last_transcript_ts", None) or {}
         return float(times.get(call_id) or 0.0)
+
+    def speaks_first(self, call: ObservedCall) -> bool:
+        """Return whether the agent greets: it does, unless every greeting is known to be blank."""
+        overrides = getattr(call.session, "provider_overrides", None)
+        greetings = (
+            getattr(getattr(self.provider(call.call_id), "config", None), "greeting", None),
+            overrides.get("greeting") if isinstance(overrides, dict) else None,
+            getattr(getattr(self.engine.config, "llm", None), "initial_greeting", None),
+        )
+        known = [greeting for greeting in greetings if isinstance(greeting, str)]
+        return not known or any(greeting.strip() for greeting in known)

@@ -141,7 +141,10 @@ class _Factors:
         self._probe.wrapped(  # without it, the timer sees a clean-up a little later
             methods.HANG_UP, before=lifecycle.cleanup_begins, after=lifecycle.cleanup_returned
         )
-        return FactorReport(live=True, how=f"from {start.how} to {self._ends()}")
+        files = self._probe.wrapped(methods.COMMANDED, after=self._observer.files.commanded)
+        unseen = f"files that Asterisk plays aren't seen: {files.why_not}" if files.why_not else ""
+        self._observer.streams.sees_all = files.live and tried("", self._check_streams).live
+        return FactorReport(live=True, how=_with(f"from {start.how} to {self._ends()}", unseen))
 
     def _ends(self) -> str:
         """Observe the ends of calls; return by what, or what happens instead."""

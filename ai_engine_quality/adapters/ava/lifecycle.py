@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ai_engine_quality.adapters.ava import session as sessions
 from ai_engine_quality.adapters.ava.calls import HangUp, ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
+from ai_engine_quality.adapters.ava.provider_loss import ProviderLossObserver
 from ai_engine_quality.adapters.ava.turns import TurnObserver
 
 CHANNELS = (
@@ -26,6 +28,8 @@ class LifecycleObserver:
         self,
         context: EngineContext,
         turns: TurnObserver,
+        loss: ProviderLossObserver,
+        *,
         on_start: Callable[[], object],
         at_end: Sequence[Callable[[ObservedCall], object]],
         on_forget: Callable[[str], object],
@@ -35,12 +39,14 @@ class LifecycleObserver:
         Args:
             context: What the observers share.
             turns: Who knows which turns were not answered.
+            loss: Who knows whether the provider was there to the end.
             on_start: Called when a call has started.
             at_end: Each is called with a call that ends, to report what is left to report.
             on_forget: Called with the id of each call that is not observed any more.
         """
         self._context = context
         self._turns = turns
+        self._loss = loss
         self._on_start = on_start
         self._at_end = at_end
         self._on_forget = on_forget
@@ -53,6 +59,7 @@ class LifecycleObserver:
         context.monitor.call_started(session.call_id, *sessions.names(session))
         handle = context.monitor.call(session.call_id)
         if handle.live:
+            handle.clock_starts_late()  # with the transcript, not with the caller's last word
             context.calls[session.call_id] = ObservedCall(session, handle, context.now())
             self._on_start()
 
@@ -61,9 +68,10 @@ class LifecycleObserver:
         call = self._call_of(channel_or_call_id)
         if call is None or call.hang_up is not None:
             return None
-        self._context.each(call, self._turns.pick_up)
+        self._context.each(call, self._turns.pick_up, partial(self._loss.look, hung_up=True))
         since = self._turns.unanswered_since(call)
-        call.hang_up = HangUp(self._context.now(), self._context.wall(), since)
+        expected = since > 0 or self._context.speaks_first(call)
+        call.hang_up = HangUp(self._context.now(), self._context.wall(), since, expected)
         return call
 
     def _call_of(self, channel_or_call_id: object) -> ObservedCall | None:

@@ -3,9 +3,10 @@
 Every name is private to the engine and was looked up in its source, of August 2026 and of October
 2025; ``_on_transport_pcm`` in that of October 2026 (7.6.2), of which only single files are public.
 Beside the wraps, the timer reads ``session.turn_latencies_ms`` (latency),
-``session.audio_diagnostics`` (rms), ``active_streams`` (underflow) and ``frame_remainders``
-(codec), and two histograms are listened to: ``_TURN_RESPONSE_SECONDS`` (latency) and
-``_BARGE_REACTION_SECONDS`` (barge_in). In October 2025 so is OpenAI's ``_handle_event`` (latency).
+``session.audio_diagnostics`` (rms), ``active_streams`` (underflow), ``frame_remainders`` (codec),
+and the sockets of ``_call_providers`` (calls). Two histograms are listened to:
+``_TURN_RESPONSE_SECONDS`` (latency) and ``_BARGE_REACTION_SECONDS`` (barge_in). In October 2025 so
+is OpenAI's ``_handle_event`` (latency).
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ CALL_ENDS = EngineMethod(CALLS, "session_store", "remove_call", ("call_id",))
 CALL_FORGOTTEN = EngineMethod(CALLS, _COORDINATOR, "unregister_call", ("call_id",))
 PROVIDER_EVENT = EngineMethod("underflow", "", "on_provider_event", ("event",))
 STREAM_ENDS = EngineMethod("underflow", _STREAMS, "_cleanup_stream", ("call_id", "stream_id"))
+COMMANDED = EngineMethod(
+    CALLS, "ari_client", "send_command", ("method", "resource", "data", "params")
+)
 PROVIDERS_MADE = EngineMethod("latency", "", "_load_providers", ())
 SOUND = EngineMethod(
     "rms",

@@ -10,10 +10,12 @@ from typing import Any
 from ai_engine_quality.adapters.ava.barge_ins import BargeInObserver
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
+from ai_engine_quality.adapters.ava.files import FileObserver
 from ai_engine_quality.adapters.ava.formats import FormatObserver
 from ai_engine_quality.adapters.ava.levels import LevelObserver
 from ai_engine_quality.adapters.ava.lifecycle import LifecycleObserver
 from ai_engine_quality.adapters.ava.provider_events import ProviderEventObserver
+from ai_engine_quality.adapters.ava.provider_loss import ProviderLossObserver
 from ai_engine_quality.adapters.ava.realtime import RealtimeObserver
 from ai_engine_quality.adapters.ava.sound import SoundObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
@@ -41,13 +43,21 @@ class EngineObserver:
         self.barge_ins = BargeInObserver(self.context, self.taps)
         self.formats = FormatObserver(self.context)
         self.sound = SoundObserver(self.context, self.wraps)
+        self.files = FileObserver(self.context)
+        self.loss = ProviderLossObserver(self.context, self.turns)
         self.events = ProviderEventObserver(
-            self.context, self.streams, self.turns, self.levels, self.sound
+            self.context,
+            self.streams,
+            self.turns,
+            levels=self.levels,
+            sound=self.sound,
+            loss=self.loss,
         )
         self.realtime = RealtimeObserver(self.context, self.turns, self.wraps)
         self.lifecycle = LifecycleObserver(
             self.context,
             self.turns,
+            self.loss,
             on_start=self.timer.ensure_running,
             at_end=(
                 self.turns.pick_up,
@@ -55,6 +65,7 @@ class EngineObserver:
                 self.levels.measure,
                 self.turns.report_unanswered,
                 self.streams.read_fallback_count,
+                self.streams.report_silence,
             ),
             on_forget=self._forget,
         )
@@ -77,6 +88,8 @@ class EngineObserver:
             self.sound.find_pacer,
             self.turns.pick_up,
             self.streams.count,
+            self.turns.note_words,
+            self.loss.look,
             lambda call: self.levels.take(call, seconds),
         )
 

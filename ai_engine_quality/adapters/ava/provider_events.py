@@ -1,4 +1,4 @@
-"""What providers tell the engine: the agent's audio, and the ends of the caller's turns."""
+"""What providers tell the engine: the agent's audio, ends of the caller's turns, their own end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.ava.levels import LevelObserver
+from ai_engine_quality.adapters.ava.provider_loss import ProviderLossObserver
 from ai_engine_quality.adapters.ava.sound import SoundObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.ava.turns import TurnObserver
@@ -24,14 +25,17 @@ class ProviderEventObserver:
         context: EngineContext,
         streams: StreamObserver,
         turns: TurnObserver,
+        *,
         levels: LevelObserver,
         sound: SoundObserver,
+        loss: ProviderLossObserver,
     ) -> None:
         self._context = context
         self._streams = streams
         self._turns = turns
         self._levels = levels
         self._sound = sound
+        self._loss = loss
 
     def provider_event(self, event: Mapping[str, Any]) -> None:
         """Take an event on its way to the engine."""
@@ -45,6 +49,10 @@ class ProviderEventObserver:
             if call is not None:
                 self._streams.answer_ends(call)
                 self._sound.answer_complete(call)
+        elif kind == "ProviderDisconnected":
+            call = self._context.call(event.get("call_id"))
+            if call is not None:
+                self._loss.disconnected(call)
         elif kind in CALLER_SPOKE and _by_caller(event):
             call = self._context.call(event.get("call_id"))
             self._turns.caller_finished(call or self._only_call())
@@ -54,6 +62,8 @@ class ProviderEventObserver:
             self._turns.answer_begins(call)
             self._sound.find_pacer(call)
         self._sound.given(call, event)
+        if call.provider.lost:
+            self._loss.back(call)
         if call.levels.wants_provider_audio:
             self._levels.take_provider_audio(call, event)
 

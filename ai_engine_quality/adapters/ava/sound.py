@@ -95,7 +95,7 @@ class SoundObserver:
 
     def find_pacer(self, call: ObservedCall) -> None:
         """Listen before the pacer of a provider that has one: what it sends is partly silence."""
-        provider = self._provider(call.call_id)
+        provider = self._context.serving(call.call_id)
         if provider is None or provider is self._paced.get(call.call_id):
             return
         self.forget(call.call_id)
@@ -110,16 +110,6 @@ class SoundObserver:
         provider = self._paced.pop(call_id, None)
         if provider is not None and all(each is not provider for each in self._paced.values()):
             self._wraps.leave(provider, "_handle_output_audio")
-
-    def _provider(self, call_id: str) -> Any:
-        """Return a call's own provider, or the one for all calls that has this one now."""
-        own = self._context.provider(call_id)
-        if own is not None:
-            return own
-        for provider in self._context.providers().values():
-            if getattr(provider, "_call_id", None) == call_id:
-                return provider
-        return None
 
     def _listen_before_pacer(self, provider: Any) -> None:
         def came(audio_b64: str) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import structlog
 
 from ai_engine_quality.adapters.ava import engine_facts
+from ai_engine_quality.adapters.ava import session as sessions
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
+from ai_engine_quality.core.observations import TRANSPORT_OUT
+
+SILENT_CALL_SECONDS = 10.0
+"""Who hangs up sooner hasn't waited for the agent."""
 
 _log = structlog.get_logger("ai_engine_quality")
 
@@ -18,6 +23,8 @@ class StreamObserver:
         self._context = context
         self.reads_fallback_count = False
         """Whether fallbacks are read from the session at the end, for want of a better way."""
+        self.sees_all = False
+        """Whether nothing can be played unseen: streams and files are both observed."""
 
     def count(self, call: ObservedCall) -> None:
         """Report what was sent since the last time."""
@@ -60,3 +67,21 @@ class StreamObserver:
         if self.reads_fallback_count:
             for _ in range(int(getattr(call.session, "streaming_fallback_count", 0) or 0)):
                 call.handle.fallback("unknown")
+
+    def report_silence(self, call: ObservedCall) -> None:
+        """Report that no frame was ever sent, where no stream ever was, and the agent should speak.
+
+        A call without a provider is no exception: the engine makes a session once the caller is
+        answered, and has somebody start to serve it; where that fails or hangs, the caller hears
+        nothing. A machine that answers has no session. Who is handed on, or hangs up at once, or
+        calls an agent that greets nobody and says nothing to it, hears no agent for good reason.
+        """
+        hang_up, accumulator = call.hang_up, call.handle.accumulator
+        if not self.sees_all or hang_up is None or accumulator is None:
+            return
+        waited = hang_up.now - call.started >= SILENT_CALL_SECONDS
+        if not (waited and hang_up.agent_expected) or sessions.transferred(call.session):
+            return
+        sent = any(stage.startswith(TRANSPORT_OUT) for stage in accumulator.stages or ())
+        if not (sent or call.streams.ever or accumulator.files_played):
+            call.handle.frames_sent(0)

@@ -30,6 +30,7 @@ class TurnObserver:
         """Take the end of the caller's words."""
         if call is not None and call.turns_from_events:
             call.turns.caller_finished(self._context.now(), self._context.wall())
+            self.note_words(call)
 
     def answer_begins(self, call: ObservedCall) -> None:
         """Take the first audio of an answer."""
@@ -54,8 +55,8 @@ class TurnObserver:
         if nearest is not None and nearest[0] <= PIPELINE_CLOCK_SECONDS:
             nearest[1].turns.measured(nearest[1].handle, seconds, wall)
 
-    def unanswered_since(self, call: ObservedCall) -> float:
-        """Return when the caller finished words that nobody has answered, in unix seconds, or 0."""
+    def note_words(self, call: ObservedCall) -> None:
+        """See when the caller's last words ended, and whether they were answered."""
         finished = max(
             call.turns.pending_since,
             self._context.transcript_time(call.call_id),
@@ -63,7 +64,12 @@ class TurnObserver:
             _provider_waits_since(self._context.provider(call.call_id)),
         )
         answered = max(call.turns.answered_at, _time(call.session, "last_response_start_ts"))
-        return finished if finished > answered else 0.0
+        call.turns.note_words(finished, answered, call.streams.last_heard())
+
+    def unanswered_since(self, call: ObservedCall) -> float:
+        """Return when the first words ended that nobody has answered, in unix seconds, or 0."""
+        self.note_words(call)
+        return call.turns.waiting_since
 
     def report_unanswered(self, call: ObservedCall) -> None:
         """Report the turn that the caller was waiting in when they hung up."""

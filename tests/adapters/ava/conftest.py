@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import engine_2025
 import engine_2026
 from engine_doubles import Double
+from engine_line import Line
 
 import ai_engine_quality as aeq
 from ai_engine_quality.adapters import attach
@@ -51,6 +52,18 @@ def attached(quality: aeq.QualityMonitor) -> Iterator[Any]:
     yield make
     for double in doubles:
         double.attachment.detach()
+
+
+@pytest.fixture
+def line(attached: Any, clock: Any) -> Callable[[Any], Line]:
+    """Return a function from an engine to a line of its, observed, on the test's own clock."""
+
+    def make(engine: Any) -> Line:
+        double = attached(engine)
+        double.keep_time_by(clock)
+        return Line(double, clock)
+
+    return make
 
 
 @pytest.fixture(autouse=True)

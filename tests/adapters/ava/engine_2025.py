@@ -26,6 +26,7 @@ class CallSession:
     call_id: str
     caller_channel_id: str
     audiosocket_channel_id: str | None = None
+    bridge_id: str | None = None
     provider_name: str = "local"
     pipeline_name: str | None = None
     cleanup_in_progress: bool = False
@@ -86,6 +87,26 @@ class RealtimeProvider:
         await asyncio.sleep(0)
 
 
+class ARIClient:
+    """Sends each command to Asterisk, which answers with what it made, or with an error."""
+
+    def __init__(self) -> None:
+        self.fails = False
+
+    async def send_command(
+        self,
+        method: str,
+        resource: str,
+        data: dict[str, Any] | None = None,
+        params: dict[str, Any] | None = None,
+        tolerate_statuses: list[int] | None = None,
+    ) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        if self.fails:
+            return {"status": 404, "reason": "Channel not found"}
+        return {"id": (data or {}).get("playbackId", "playback-1")}
+
+
 class Engine:
     """Has the parts, and the methods that are wrapped. It has no ``_apply_barge_in_action``."""
 
@@ -97,6 +118,7 @@ class Engine:
         self.session_store = SessionStore()
         self.conversation_coordinator = ConversationCoordinator()
         self.streaming_playback_manager = StreamingPlaybackManager()
+        self.ari_client = ARIClient()
         self.providers: dict[str, Any] = {}
         self._last_transcript_ts: dict[str, float] = {}
 
