@@ -16,6 +16,10 @@ from ai_engine_lab.real_calls.truth import Level, Truth
 CLOSE_ENOUGH: Final = 10
 """Points by which a score may differ from that of what was heard."""
 
+UNANSWERED_SECONDS: Final = 3.0
+TALK_OVER_SECONDS: Final = 2.0
+"""As docs/Scoring.md has them: a shorter wait, or overlap, is none."""
+
 AGENT_STAGE: Final = "transport_out:heard"
 CALLER_STAGE: Final = "transport_in"
 
@@ -176,15 +180,13 @@ def summary_of(truth: Truth, recording: CallRecording) -> aeq.CallSummary:
     """Return what was heard in the terms of the library's summary.
 
     A hole is told as fillers of 20 ms; audio that was garbled, as a codec that failed its check; an
-    agent that never stopped for the caller, as a reaction as long as both spoke.
+    agent that never stopped for the caller, as talk-over. What no ear tells
+    is the provider's own log: that its connection was closed.
     """
-    reactions = [
-        each.reaction if each.reaction is not None else each.talked_over for each in truth.barge_ins
-    ]
     audio = {}
     if truth.agent.active:
         audio[AGENT_STAGE] = _stage(truth.agent)
-    if truth.caller.active:
+    if truth.caller.frames:
         audio[CALLER_STAGE] = _stage(truth.caller)
     checked = bool(truth.answers)
     return aeq.CallSummary(
@@ -195,15 +197,38 @@ def summary_of(truth: Truth, recording: CallRecording) -> aeq.CallSummary:
         turn_latencies=truth.latencies,
         frames_sent=round(sum(one.played for one in truth.answers) / FRAME_SECONDS),
         underflows=round(truth.hole_seconds / FRAME_SECONDS),
-        underflow_episodes=len(truth.holes),
+        underflow_episodes=min(truth.gaps, round(truth.hole_seconds / FRAME_SECONDS)),
         fallbacks=0,
         barge_ins=len(truth.barge_ins),
-        barge_in_reactions=tuple(reactions),
-        unanswered=truth.unanswered,
+        barge_in_reactions=truth.reactions,
+        unanswered=tuple(wait for wait in truth.unanswered if wait >= UNANSWERED_SECONDS),
         codec_checks=1 if checked else None,
         codec_misaligned=int(truth.garbled or truth.speed != 1.0) if checked else None,
         audio=audio,
+        heard=_heard(truth),
+        provider_lost=_lost_its_provider(recording),
     )
+
+
+def _heard(truth: Truth) -> aeq.HeardCall:
+    """Return what only the caller's end tells."""
+    answers = [one for one in truth.answers if one.began is not None]
+    return aeq.HeardCall(
+        factors=("latency", "barge_in", "underflow"),
+        first_word=truth.first_word,
+        caller_voice=truth.caller.active * FRAME_SECONDS,
+        caller_dead=not truth.caller.active,
+        answers=len(answers),
+        answers_cut=sum(one.cut_off or one.withdrawn for one in answers),
+        talk_overs=sum(each.talked_over >= TALK_OVER_SECONDS for each in truth.barge_ins),
+        given=truth.given,
+        lost=truth.lost,
+    )
+
+
+def _lost_its_provider(recording: CallRecording) -> bool:
+    """Return whether the provider's connection closed in an answer, and it never spoke again."""
+    return bool(recording.answers) and recording.answers[-1].lost_at is not None
 
 
 def _stage(level: Level) -> aeq.StageLevels:

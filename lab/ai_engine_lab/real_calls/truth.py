@@ -288,6 +288,8 @@ class Hole:
 
     at: float
     seconds: float
+    gaps: int = 1
+    """How many silences it is made of: they follow closely, and are one hole to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +382,11 @@ class Truth:
     def holes(self) -> tuple[Hole, ...]:
         """Those of all answers."""
         return tuple(hole for answer in self.answers for hole in answer.holes)
+
+    @property
+    def gaps(self) -> int:
+        """Silences that they are made of."""
+        return sum(hole.gaps for hole in self.holes)
 
     @property
     def hole_seconds(self) -> float:
@@ -630,7 +637,8 @@ def _joined(gaps: list[Hole]) -> tuple[Hole, ...]:
     last = -np.inf
     for gap in sorted(gaps, key=lambda one: one.at):
         if holes and gap.at - last <= ONE_HOLE:
-            holes[-1] = Hole(holes[-1].at, holes[-1].seconds + gap.seconds)
+            before = holes[-1]
+            holes[-1] = Hole(before.at, before.seconds + gap.seconds, before.gaps + gap.gaps)
         else:
             holes.append(gap)
         last = gap.at + gap.seconds
@@ -724,7 +732,7 @@ def _from_zero(truth: Truth, zero: float) -> Truth:
     """Return it with times that count from the caller's first frame."""
 
     def holes(of: Sequence[Hole]) -> tuple[Hole, ...]:
-        return tuple(Hole(hole.at - zero, hole.seconds) for hole in of)
+        return tuple(replace(hole, at=hole.at - zero) for hole in of)
 
     def shifted(at: float | None) -> float | None:
         return None if at is None else at - zero
