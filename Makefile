@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Per cent of the library's lines and branches that `make unit` must run.
 COVERED := 92
+# One process for each core; a file's tests stay together, as they share what it has set up.
+SPREAD := -n auto --dist loadfile
 # Any Python of 3.11 or newer, the oldest one first.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
@@ -26,9 +28,10 @@ test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everyth
 	@$(BIN)/python -m pytest $(ARGS)
 
 # The library's own tests, for a first look at a change. Nothing of Debian's is installed, and what
-# needs it is left out.
+# needs it is left out. One process for each core; ARGS="-n 0" for one alone, as a debugger needs it.
 unit: $(VENV)/.installed ## The library's tests without system packages, and how much they cover
-	@$(BIN)/python -m pytest -q -m "not system and not slow" --cov --cov-fail-under=$(COVERED) \
+	@$(BIN)/python -m pytest -q $(SPREAD) -m "not system and not slow" \
+		--cov --cov-fail-under=$(COVERED) \
 		$(patsubst %,tests/%,adapters cli core history live properties sinks) tests/test_*.py $(ARGS)
 
 validate: $(VENV)/.installed speech ## Judge the twenty calls, and remake docs/Validation-Report.md

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +35,11 @@ settings.load_profile("suite")
 # commands that these tests interrupt would go on for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Whoever starts the tests may say how wide the terminal is, and pytest-xdist says so to its own
+# processes: the commands would fold what the tests look for.
+os.environ.pop("COLUMNS", None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

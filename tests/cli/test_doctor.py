@@ -6,6 +6,7 @@ import http.server
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -69,7 +70,9 @@ class FakePrometheus:
         self.answers["/api/v1/alertmanagers"]["activeAlertmanagers"] = [
             {"url": f"{self.url}/api/v2/alerts"}
         ]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # Half a second, the default, would be waited for at every end.
+        serve = partial(self.server.serve_forever, poll_interval=0.01)
+        threading.Thread(target=serve, daemon=True).start()
 
     @staticmethod
     def target(now, **changes):

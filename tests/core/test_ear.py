@@ -337,6 +337,7 @@ def test_a_stray_time_changes_nothing():
     assert found.agent_voice == pytest.approx(3.0, abs=0.05)
 
 
+@pytest.mark.no_cover
 def test_memory_stays_small():
     """A live call holds at most 16 kB after its first minute, and 100 kB after four hours."""
 

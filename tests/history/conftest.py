@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import ai_engine_quality as aeq
-from ai_engine_quality.cli import cli
 from ai_engine_quality.history.records import to_line
 
 EPOCH = 1_761_955_200.0
@@ -56,13 +54,3 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 def make_calls() -> Callable[..., list[aeq.CallScore]]:
     """Return :func:`calls`."""
     return calls
-
-
-@pytest.fixture
-def run() -> Callable[..., Result]:
-    """Return a function that runs a command as a shell would, and gives its result."""
-
-    def invoke(*arguments: object) -> Result:
-        return CliRunner().invoke(cli, [str(argument) for argument in arguments])
-
-    return invoke

@@ -94,6 +94,7 @@ def test_barge_ins_are_drawn_too():
     assert many.low < many.high
 
 
+@pytest.mark.no_cover
 def test_a_very_long_call_is_no_burden():
     """A call of 100,000 turns, most of them in bins, is drawn from at most 2,000 at a time."""
     quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False)
@@ -162,6 +163,7 @@ def coverage(turns, median, deviation, calls=200):
     return inside / calls
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("turns", "least", "most"), [(3, 58, 81), (5, 72, 92), (9, 83, 97)])
 def test_the_interval_holds_the_endless_calls_score_as_often_as_documented(turns, least, most):
     """The shares that the module's docstring gives are those measured here, to within 6 in 100."""

@@ -48,6 +48,7 @@ def test_calls_without_a_score_are_left_out(make_calls):
     assert effect.verdict is Conclusion.TOO_FEW
 
 
+@pytest.mark.no_cover
 def test_equal_sets_rarely_differ(make_calls):
     """Of 100 pairs of sets of the same kind about one in twenty shows a difference by chance."""
     everything = make_calls(100 * 60)

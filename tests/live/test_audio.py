@@ -521,6 +521,7 @@ MINUTE = tuple((start, start + 2) for start in range(1, 60, 8))
 ANSWERS = tuple((start, start + 3) for start in range(4, 60, 8))
 
 
+@pytest.mark.no_cover
 def test_a_live_call_takes_at_most_16_kb_in_its_first_minute():
     """With every raw frame of both sides and the hints of its answers, all of it included."""
     quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False, clock=lambda: 0.0)

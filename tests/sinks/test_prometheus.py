@@ -984,6 +984,11 @@ class TestScrapesAndCallsAtOnce:
 
 
 class TestLiveBands:
+    @pytest.fixture(autouse=True)
+    def _time_enough(self, monkeypatch):
+        """Let a scrape make every band anew, however slow the machine is."""
+        monkeypatch.setattr(live_calls, "RESCORE_SECONDS", 60.0)
+
     def by_band(self, samples):
         return {
             band: value(samples, "ai_agent_live_calls", band=band)
@@ -1028,7 +1033,6 @@ class TestLiveBands:
             return band_of(summary, policy)
 
         monkeypatch.setattr(upkeep, "provisional_band", counting)
-        monkeypatch.setattr(live_calls, "RESCORE_SECONDS", 60.0)  # however slow the machine is
         poor = []
         for _ in range(3):
             rescored.clear()

@@ -36,14 +36,16 @@ RULES: Final = [
 UNTIL: Final = 1_764_064_920.0
 """25 November 2025, 10:02 UTC: always the same, so that pictures differ only where they should."""
 SECONDS: Final = 2 * 3_600.0
-WORST_CALL: Final = "bottomk(1, last_over_time(ai_agent_call_quality_score[1h]))"
-"""Whose call the drill-down shows."""
 CARD_LOOKBACK: Final = 20 * 60.0
 ENGINES: Final[dict[str, tuple[Generation, float, int]]] = {
     "voice-1:15000": ("2026-08", 120.0, 7),
     "voice-2:15000": ("2025-10", 60.0, 8),
 }
 """Generation of the metrics, calls an hour, and seed. Old metrics grow with every call."""
+WORST_CALL: Final = (
+    'bottomk(1, last_over_time(ai_agent_call_quality_score{instance="voice-2:15000"}[1h]))'
+)
+"""Whose call the drill-down shows: only the old engine has metrics of its own for each call."""
 
 
 def main() -> None:
