@@ -10,6 +10,7 @@ import random
 import struct
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,17 @@ class Asterisk:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.sent_to: Counter[str] = Counter()
+        """How many frames, by connection."""
         self.transport_works = True
         self.hung_up: list[str] = []
+        self.commands: list[tuple[Any, ...]] = []
 
-    async def send_audio(self, _to: str, frame: bytes, **_form: Any) -> bool:
+    async def send_audio(self, to: str, frame: bytes, **_form: Any) -> bool:
         """Take a frame of the agent's."""
         if self.transport_works:
             self.sent.append(frame)
+            self.sent_to[to] += 1
         return self.transport_works
 
     def has_remote_endpoint(self, _call_id: str) -> bool:
@@ -89,7 +94,17 @@ class Asterisk:
         """Answer whatever the engine asks by ARI."""
 
         async def answer(*_args: Any, **_kwargs: Any) -> dict[str, Any]:
-            return {"id": "playback-1"}
+            return {"id": "channel-1"}
+
+        async def send_command(
+            method: str,
+            resource: str,
+            data: dict[str, Any] | None = None,
+            params: dict[str, Any] | None = None,
+            **_more: Any,
+        ) -> dict[str, Any]:
+            self.commands.append((method, resource, params))
+            return {"id": (data or {}).get("playbackId", "playback-1")}
 
         async def hang_up(channel: str, *_args: Any, **_kwargs: Any) -> bool:
             self.hung_up.append(channel)
@@ -107,15 +122,12 @@ class Asterisk:
         for name, double in {
             "connect": nothing,
             "disconnect": nothing,
-            "send_command": nothing,
+            "send_command": send_command,
             "hangup_channel": hang_up,
-            "play_media": answer,
             "destroy_bridge": yes,
             "answer_channel": yes,
             "create_bridge": bridge,
             "add_channel_to_bridge": yes,
-            "play_media_on_bridge_with_id": yes,
-            "play_audio_via_bridge": bridge,
             "stop_playback": yes,
             "set_channel_var": yes,
             "originate_channel": answer,
@@ -155,9 +167,9 @@ class Line:
         self.engine = engine_module.Engine(loaded)
         self.engine.playback_manager.media_dir = tempfile.gettempdir()
         self.monitor = monitor
-        self.attachment: Attachment | None = attach(self.engine, monitor) if monitor else None
         self.asterisk = Asterisk()
         self.asterisk.take_over(self.engine.ari_client)
+        self.attachment: Attachment | None = attach(self.engine, monitor) if monitor else None
         self.scores: list[aeq.CallScore] = []
         if monitor:
             monitor.add_hook(self.scores.append)

@@ -155,7 +155,7 @@ def test_a_whole_call_by_audiosocket_is_observed_and_shown_on_the_engines_own_me
     if real.TODAY:
         assert (second.score, second.summary.failed, second.summary.outcome) == (0, True, "failed")
     for line_of_metrics in (
-        'ai_agent_quality_hook_live{factor="latency"} 1.0',
+        'ai_agent_quality_hook_live{clock="heard",factor="latency"} 1.0',
         f'ai_agent_engine_info{{audio_transport="audiosocket",version="{_version(real)}"}} 1.0',
         "ai_agent_calls_active 0.0",
         "ai_agent_calls_active 0.0",

