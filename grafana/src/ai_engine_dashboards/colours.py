@@ -48,11 +48,18 @@ STAGES: Final = {
 }
 STATES: Final = {"greeting": PURPLE, "listening": SKY, "processing": ORANGE}
 
-SECONDS_UNTIL: Final[Steps] = DEFAULT_POLICY.ceilings.latency
+
+def _by_band(steps: Steps) -> Steps:
+    """Return the steps at which the band changes: within one band a policy may have several."""
+    bands = {DEFAULT_POLICY.band(top): (value, top) for value, top in reversed(steps)}
+    return tuple(sorted(bands.values()))
+
+
+SECONDS_UNTIL: Final = _by_band(DEFAULT_POLICY.ceilings.latency)
 """Turn response, in seconds: where a call can't be excellent, good, fair any more."""
 
-UNDERFLOW_RATIO: Final[Steps] = DEFAULT_POLICY.ceilings.underflow
-FALLBACKS: Final[Steps] = DEFAULT_POLICY.ceilings.fallback
+UNDERFLOW_RATIO: Final = _by_band(DEFAULT_POLICY.ceilings.underflow)
+FALLBACKS: Final = _by_band(DEFAULT_POLICY.ceilings.fallback)
 
 
 def no_thresholds(colour: str = GREY) -> build.ThresholdsConfig:

@@ -34,7 +34,7 @@ def underflow_ratio() -> panels.Panel:
     about = About(
         shows="Share of the frames played that were fillers, over the last 5 minutes at each "
         "point, by engine. Idle engines have none.",
-        good=f"Under {first:.1%}: from there on a call can't be excellent, from {last:.1%} on it "
+        good=f"Under {first:.2%}: from there on a call can't be excellent, from {last:.1%} on it "
         "is poor.",
         act="If Jitter buffer depth is near 0 as well, the provider delivers late: see its row on "
         "Provider Performance. Otherwise look at the engine's load.",
@@ -57,7 +57,7 @@ def streaming_fallbacks() -> panels.Panel:
         shows="How often the agent's speech fell back from streaming to playing a file, in the "
         "last 15 minutes at each point, by engine.",
         good=f"0. The caller hears each as a break; a call with {colours.FALLBACKS[0][0]:g} can't "
-        "be excellent.",
+        f"be excellent, with {colours.FALLBACKS[-1][0]:g} it is poor.",
         act="See the end reasons of segments on Conversation Flow, and the AudioSocket connections "
         "on System Overview.",
         empty="No engine answers: see Health on System Overview",
