@@ -174,3 +174,19 @@ def test_a_hang_up_after_the_first_words_blames_nobody(quality, clock):
     clock.advance(1.98)
     score = call.call_ended()
     assert (score.score, score.unscored_reason) == (None, "no_conversation")
+
+
+def test_a_hang_up_in_the_greeting_loses_nothing(quality, clock):
+    """What was given and not played yet isn't lost, though the engine tells the end late."""
+    quality.call_started("1.1")
+    call = quality.call("1.1")
+    call.audio_given(12.0)
+    for frame in range(200):
+        silent = frame > 150  # the caller hangs up in a pause of it
+        call.audio_level("transport_out", 10.0 if silent else 2_000.0)
+        call.audio_level("transport_in", 20.0)
+        clock.advance(FRAME)
+    clock.advance(3.0)  # the engine cleans up
+    score = call.call_ended()
+    assert (score.score, score.unscored_reason) == (None, "no_conversation")
+    assert score.summary.heard.lost == 0

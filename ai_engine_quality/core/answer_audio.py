@@ -18,6 +18,9 @@ from ai_engine_quality.core.twins import twin
 SILENT_RMS = 30.0
 """16-bit RMS (-61 dBov) under which a frame holds no sound, both given and played."""
 
+STILL_SAID_SECONDS = 2.0
+"""What was heard so shortly before the call's end was still being said, were it in a pause."""
+
 MIN_FILLED_SECONDS = 0.1
 """Less silence than was given is a difference of edges: frames fall otherwise on the audio."""
 
@@ -360,11 +363,11 @@ class AnswerAudio:
         return not answer.complete or answer.left_over > 0
 
     def totals(self, end: float) -> AnswerTotals:
-        """Return the totals, as if the call ended here. It changes the account: copy it first.
+        """Return the totals of a call whose audio ended here. It changes them: copy it first.
 
         What is being said when the call ends is neither lost nor cut: somebody hung up.
         """
-        if self._answers and self._answers[0].heard_to > end - RECENT_SECONDS:
+        if self._answers and self._answers[0].heard_to > end - STILL_SAID_SECONDS:
             self._answers.clear()
         while self._answers:
             self._settle()

@@ -297,7 +297,8 @@ class Ear:
 
     def _heard(self, until: float) -> Heard:
         caller, agent, turns = self._caller, self._agent, self._turns
-        totals = self._answers.totals(until)
+        # An engine that cleans up, or is busy, tells the end later than the line went dead.
+        totals = self._answers.totals(min(until, caller.last_at) if caller.seen else until)
         hinted = self._answers.hinted
         heard_agent = agent.seen
         reason = caller.cannot_hear()
