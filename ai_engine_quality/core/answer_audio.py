@@ -79,7 +79,7 @@ class _Answer:
     """One answer as the provider gave it, and how much of it was played."""
 
     __slots__ = (
-        "barged", "complete", "given", "given_since", "heard_from", "heard_to", "pauses",
+        "barged", "closed", "complete", "given", "given_since", "heard_from", "heard_to", "pauses",
         "played", "skipped",
     )  # fmt: skip
 
@@ -94,9 +94,11 @@ class _Answer:
         self.heard_from = float("inf")
         self.heard_to = float("-inf")
         self.complete = False
+        self.closed = False
+        """Whether another has begun, though nobody said that this one is complete."""
         self.barged = False
-        self.pauses: list[tuple[float, float]] = []
-        """(place in the sounding audio, seconds of silence), those not yet played."""
+        self.pauses: list[tuple[float, float, float]] = []
+        """(from where and to where in the sounding audio, seconds of silence), not yet played."""
 
     @property
     def left_over(self) -> float:
@@ -107,33 +109,37 @@ class _Answer:
     @property
     def over(self) -> bool:
         """Whether nothing of it is still to come."""
-        return self.complete and not self.left_over
+        return (self.complete or self.closed) and not self.left_over
 
     def heard_around(self, at: float) -> bool:
         """Return whether it was what the caller heard at a time, or shortly before."""
         return self.heard_from <= at and self.heard_to >= at - RECENT_SECONDS
 
-    def pause(self, seconds: float) -> None:
-        """Take note of silence that is given after the sounding audio so far."""
+    def pause(self, seconds: float, sounding: float) -> None:
+        """Take note of silence that is given somewhere in the next ``sounding`` seconds."""
         place = self.given
+        end = place + sounding
         if self.pauses and (len(self.pauses) >= MAX_PAUSES or self.pauses[-1][0] >= place):
-            place, before = self.pauses.pop()
+            place, _, before = self.pauses.pop()
             seconds += before
-        self.pauses.append((place, seconds))
+        self.pauses.append((place, end, seconds))
 
     def allowed(self, silent: float, ahead: float) -> float:
         """Return how much of a silence was given here, and take it from what is still due.
 
         ``ahead`` is what was given and not yet played when it began.
         """
-        reach = self.played * (1 + PLACE_SHARE) + self.skipped + PLACE_TOLERANCE_SECONDS
+        here = self.played + self.skipped
+        slack = self.played * PLACE_SHARE + PLACE_TOLERANCE_SECONDS
         allowed = 0.0
-        while self.pauses and self.pauses[0][0] <= reach and allowed < silent:
-            place, pause = self.pauses.pop(0)
+        while self.pauses and self.pauses[0][0] <= here + slack and allowed < silent:
+            place, end, pause = self.pauses.pop(0)
+            if pause <= 2 * LENGTH_TOLERANCE_SECONDS and end < here - slack:
+                continue  # a difference of edges, left over
             taken = min(pause, silent - allowed)
             allowed += taken
-            if pause - taken > 2 * LENGTH_TOLERANCE_SECONDS:
-                self.pauses.insert(0, (place, pause - taken))
+            if pause - taken > 1e-9:
+                self.pauses.insert(0, (place, end, pause - taken))
         if silent - allowed < MIN_FILLED_SECONDS - 1e-9 or ahead < STARVING_SECONDS:
             return allowed
         return max(allowed, self._after_a_skip(silent))
@@ -145,7 +151,7 @@ class _Answer:
         """
         longer = 0.0  # a pause may have been given in two pieces
         previous = float("-inf")
-        for index, (place, pause) in enumerate(self.pauses):
+        for index, (place, _, pause) in enumerate(self.pauses):
             if place - self.played > MOST_SKIPPED_SECONDS:
                 break
             longer = pause + (longer if place - previous <= CHUNK_SECONDS else 0.0)
@@ -204,7 +210,7 @@ class AnswerAudio:
         answer = self._receiving(at)
         self._last_given_at = at
         if silent > 0:
-            answer.pause(silent)
+            answer.pause(silent, seconds - silent)
         answer.given += seconds - silent
 
     def begin(self, at: float) -> None:
@@ -252,6 +258,7 @@ class AnswerAudio:
         if last is None or last.complete:
             return self._open(at)
         if self._asked_at > self._last_given_at:  # and its completion was never told
+            last.closed = True
             return self._open(at)
         return last
 
@@ -291,6 +298,9 @@ class AnswerAudio:
         self._sounded_at = at + seconds
         if self._answers:
             answer = self._answers[0]
+            if answer.closed and answer.played >= answer.given and len(self._answers) > 1:
+                self._settle()  # a noise of the caller's had cut one answer in two
+                answer = self._answers[0]
             answer.played += seconds
             answer.heard_to = at + seconds
             if at < answer.heard_from:  # noqa: PLR1730  # twice as fast as min()
@@ -309,10 +319,15 @@ class AnswerAudio:
         self._run_answer = None
         if not self._answers:
             return
-        if comfort >= MIN_FILLED_SECONDS - 1e-9 and comfort > silent:
-            silent += comfort
-        else:
-            self._answers[0].played += comfort  # it was quiet speech
+        if comfort:
+            first = self._answers[0]
+            quiet = min(comfort, max(0.0, self._ahead - first.skipped))
+            if quiet > RECENT_SECONDS:
+                quiet = 0.0
+            if comfort - quiet < MIN_FILLED_SECONDS - 1e-9 or comfort <= silent:
+                quiet = comfort
+            first.played += quiet
+            silent += comfort - quiet
         self._move_on(at, silent + missing)
         answer = self._answers[0]
         if answer is not began or not answer.played or answer.over:

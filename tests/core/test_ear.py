@@ -159,6 +159,32 @@ def test_silence_is_a_hole_unless_it_was_given(silent, holes, seconds):
     assert found.lost == 0
 
 
+def test_a_pause_may_be_played_in_parts_of_the_chunk_it_was_given_in():
+    """Two short silences are no holes where one chunk held as much silence as both."""
+    hints = [
+        (0.9, lambda ear: ear.audio_given(0.9, 2.0)),
+        (1.0, lambda ear: ear.audio_given(1.0, 0.6, 0.14)),
+        (1.1, lambda ear: ear.audio_given(1.1, 2.0)),
+        (1.2, lambda ear: ear.answer_complete(1.2)),
+    ]
+    agent, zeros = [(1, 5.6)], [(3.0, 3.04), (3.3, 3.4)]
+    assert heard(8, agent=agent, zeros=zeros, hints=hints).holes == 0
+
+
+def test_a_callers_noise_between_two_chunks_costs_no_later_answers_account():
+    """An answer that seems to be two for a cough as it begins has no holes, nor have the next."""
+    hints = [
+        (2.2, lambda ear: ear.audio_given(2.2, 0.2)),
+        (2.5, lambda ear: ear.audio_given(2.5, 2.8)),
+        (3.0, lambda ear: ear.answer_complete(3.0)),
+        *answers((9.9, 3.0), (15.9, 3.0)),
+    ]
+    agent = [(2.44, 5.44), (10, 13), (16, 19)]
+    found = heard(22, caller=[(2.3, 2.6), (8, 9), (14, 15)], agent=agent, hints=hints)
+    assert found.holes == 0
+    assert found.lost == 0
+
+
 def test_time_between_answers_is_no_hole():
     """Two answers with 5 s between them, the caller silent: no hole, with hints or without."""
     for hints in (answers((0.9, 2.0), (7.9, 2.0)), ()):

@@ -24,7 +24,7 @@ BY_NAME = {condition.name: condition for condition in TABLE}
 @cache
 def in_mild_conditions():
     """Judge once; no fixture, whose set-up would be traced for coverage."""
-    return judge_mild(36, SEED).row()
+    return judge_mild(180, SEED).row()
 
 
 def test_in_mild_conditions_waits_are_heard():
@@ -32,25 +32,26 @@ def test_in_mild_conditions_waits_are_heard():
     mild = in_mild_conditions()
     assert mild["latency recall"] >= 0.97
     assert mild["latency precision"] >= 0.97
-    assert mild["latency p95 error (s)"] <= 0.12
-    assert mild["unanswered recall"] >= 0.9
-    assert mild["unanswered precision"] >= 0.9
+    assert mild["latency p95 error (s)"] <= 0.06
+    assert mild["unanswered recall"] >= 0.95
+    assert mild["unanswered precision"] >= 0.95
 
 
 def test_in_mild_conditions_barge_ins_are_timed():
     """Reactions are found, and timed to a few hundredths of a second."""
     mild = in_mild_conditions()
     assert mild["reaction recall"] >= 0.85
-    assert mild["reaction precision"] >= 0.9
-    assert mild["reaction mean error (s)"] <= 0.06
+    assert mild["reaction precision"] >= 0.93
+    assert mild["reaction mean error (s)"] <= 0.05
 
 
 def test_in_mild_conditions_holes_are_found_with_hints():
     """The holes of a call are known to a few hundredths of a second, and so are first words."""
     mild = in_mild_conditions()
     assert mild["holes recall"] >= 0.9
-    assert mild["holes error (s a call)"] <= 0.08
-    assert mild["first word error (s)"] <= 0.025
+    assert mild["holes precision"] >= 0.93
+    assert mild["holes error (s a call)"] <= 0.06
+    assert mild["first word error (s)"] <= 0.02
 
 
 @pytest.mark.parametrize("noise", ["white", "hum"])
@@ -58,7 +59,19 @@ def test_in_steady_noise_of_10_db_waits_are_still_heard(noise):
     """White noise and hum at 10 dB hide few turns, and blur them little."""
     row = judge(BY_NAME[f"{noise} noise at 10 dB"], range(SEED, SEED + 8)).row()
     assert row["latency recall"] >= 0.9
-    assert row["latency p95 error (s)"] <= 0.16
+    assert row["latency p95 error (s)"] <= 0.12
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_words_end_where_they_do_however_loud_the_caller_is(gain):
+    """The same words are as long on a quiet line as on a loud one."""
+    call = generate(CLEAN, SEED)
+    expected = listen(call).latencies.exact
+    call.observations = [
+        (what, at, level * gain if what == "caller" else level, seconds)
+        for what, at, level, seconds in call.observations
+    ]
+    assert listen(call).latencies.exact == pytest.approx(expected, abs=0.021)
 
 
 @pytest.mark.parametrize("snr", [10, 5])
