@@ -19,6 +19,8 @@ from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable, get
 from ai_engine_quality.doctor.results import CheckResult, failed, ok, skipped, warning
 
 JOB = "ai-engine"
+JOBS = re.compile("ai[-_]engine")
+"""What scrape jobs of engines are called; as in the first rule of monitoring/rules."""
 RETENTION_DAYS = 30.0
 INNER = frozenset({"le", "quantile"})
 """Labels within a histogram or a summary."""
@@ -137,7 +139,7 @@ def check_targets(prometheus: Prometheus, now: datetime) -> Iterator[CheckResult
     targets = [
         target
         for target in prometheus.api("targets", state="active")["activeTargets"]
-        if target["labels"].get("job") == JOB
+        if JOBS.fullmatch(target["labels"].get("job", ""))
     ]
     if not targets:
         fix = "list the engines in monitoring/targets/engines.yml"

@@ -24,6 +24,7 @@ LIBRARY: Final[Mapping[str, frozenset[str]]] = {
     "ai_agent_calls_ended": frozenset({"provider", "outcome"}),
     "ai_agent_calls_active": frozenset(),
     "ai_agent_live_calls": frozenset({"band"}),
+    "ai_agent_calls_silent": frozenset({"longer_than"}),
     "ai_agent_call_cost": frozenset({"provider", "currency"}),
     "ai_agent_quality_hook_live": frozenset({"factor", "clock"}),
     "ai_agent_engine_info": frozenset({"version", "audio_transport"}),

@@ -91,11 +91,17 @@ class Sampling:
         reading.check(self, SAMPLING, "sampling.")
 
 
+SILENT_SECONDS: dict[str, float] = {"5m": 300.0, "1h": 3600.0}
+"""A live call of which nothing was observed for so long is counted as silent, by these names."""
+
+
 class LiveCount(NamedTuple):
-    """The calls in progress, by provisional band."""
+    """The calls in progress: by provisional band, and those of which nothing is observed."""
 
     active: int
     by_band: Mapping[str, int]
+    silent: Mapping[str, int]
+    """By how long, in the words of ``SILENT_SECONDS``; who is silent for an hour is in both."""
 
 
 def by_provider(costs: Mapping[str, CallCost]) -> dict[str, CallCost]:

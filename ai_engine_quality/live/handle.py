@@ -80,7 +80,9 @@ class CallHandle:
         "band",
         "call_id",
         "observe_turn",
+        "observed_at",
         "progress",
+        "silences",
     )
 
     def __init__(
@@ -96,6 +98,10 @@ class CallHandle:
         """Band that the call would have if it ended now; kept by the monitor."""
         self.progress: tuple[object, ...] | None = None
         """What had been observed when that band was made; kept by the monitor."""
+        self.observed_at = 0.0 if call is None else call.started
+        """Monotonic seconds of the last look at which something new was there; likewise."""
+        self.silences = 0
+        """How many of the thresholds of silence the call has passed; likewise."""
         self.observe_turn: Callable[[float], None] = _unobserved
         """Takes each turn's latency for the histogram; kept by the monitor."""
         self._counted_turns = 0

@@ -10,7 +10,7 @@ from threading import RLock
 from ai_engine_quality.core.call import CallAccumulator
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import Band
-from ai_engine_quality.live.facts import LIMITS, NOT_SCORED, LiveCount
+from ai_engine_quality.live.facts import LIMITS, NOT_SCORED, SILENT_SECONDS, LiveCount
 from ai_engine_quality.live.handle import CallHandle
 
 TOMBSTONE_SECONDS = 900.0
@@ -51,6 +51,7 @@ class LiveCalls:
         self._to_rescore: list[CallHandle] = []
         """Those whose turn it still is in this round of rescoring, the next one last."""
         self._bands = dict.fromkeys([*(band.value for band in Band), NOT_SCORED], 0)
+        self._silent = dict.fromkeys(SILENT_SECONDS, 0)
         self._ended: OrderedDict[str, float] = OrderedDict()  # call id to when; oldest first
 
     def __len__(self) -> int:
@@ -83,6 +84,7 @@ class LiveCalls:
             if call is not None:
                 self.handles.pop(handle.call_id, None)
                 self._set_band(handle, None)
+                self.set_silence(handle, 0.0)
                 self._ended[handle.call_id] = now
             return call
 
@@ -97,6 +99,7 @@ class LiveCalls:
             for handle in self.handles.values():
                 handle.close(DropReason.UNKNOWN_CALL)
                 self._set_band(handle, None)
+                self.set_silence(handle, 0.0)
             self.handles.clear()
             self._to_rescore.clear()
 
@@ -136,9 +139,16 @@ class LiveCalls:
                     return
 
     def count(self) -> LiveCount:
-        """Return how many calls are live, by provisional band."""
+        """Return how many calls are live, by provisional band and by silence."""
         with self._lock:
-            return LiveCount(len(self.handles), dict(self._bands))
+            return LiveCount(len(self.handles), dict(self._bands), dict(self._silent))
+
+    def set_silence(self, handle: CallHandle, seconds: float) -> None:
+        """Count a call by how long nothing of it was observed; 0 takes it out."""
+        with self._lock:
+            for passed, (name, least) in enumerate(SILENT_SECONDS.items()):
+                self._silent[name] += (seconds >= least) - (handle.silences > passed)
+            handle.silences = sum(seconds >= least for least in SILENT_SECONDS.values())
 
     def _set_band(self, handle: CallHandle, band: str | None) -> None:
         if handle.band is not None:

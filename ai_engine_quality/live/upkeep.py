@@ -72,8 +72,13 @@ class Upkeep:
         call = handle.accumulator
         if call is None:
             return None
-        duration = self._clock() - call.started
-        progress = (*call.progress(), bisect(self._milestones, duration))
+        now = self._clock()
+        duration = now - call.started
+        observed = call.progress()
+        if handle.progress is None or observed != handle.progress[:-1]:
+            handle.observed_at = now
+        self._live.set_silence(handle, now - handle.observed_at)
+        progress = (*observed, bisect(self._milestones, duration))
         if progress == handle.progress:
             return None
         handle.progress = progress

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from ai_engine_lab.engine import FAULTS
+from ai_engine_lab.engine import FAULTS_OF_A_CALL
 from boards import targets
 from live_stack import eventually
 from panel_moves import MOVES
@@ -25,7 +25,7 @@ HEALTHY = {"late_barge_in": "alone-deepgram"}
 
 def test_every_fault_is_shown_by_a_panel():
     """No fault of the reference engine is missing here."""
-    assert {fault for fault, *_ in MOVES} == set(FAULTS)
+    assert {fault for fault, *_ in MOVES} == set(FAULTS_OF_A_CALL)
 
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: "-".join(move[:3]))

@@ -1,7 +1,8 @@
 """24 simulated hours without a fault: of an idle engine, and of 1, 10 and 100 calls an hour.
 
 The traffic is the reference engine's, in virtual time: some hours of it, over and over. It is as
-healthy engines are, not as demos are: one turn in fifty takes 3 s.
+healthy engines are, not as demos are: one turn in fifty takes 3 s, and formats are converted on
+purpose, which the engine calls a mismatch.
 """
 
 from __future__ import annotations
@@ -33,20 +34,23 @@ class _SometimesSlow:
         return behaviour
 
 
-# Calls an hour, hours that are recorded and repeated, and the form of the engine's metrics. That of
-# October 2025 leaves a finished call's series behind: few calls there are many series.
+# Calls an hour, hours that are recorded and repeated, the form of the engine's metrics, and whether
+# formats are bridged. October 2025 leaves a finished call's series behind: few calls there are many
+# series.
 DAYS = [
-    (0, 1, "2026-08"),
-    (1, 8, "2026-08"),
-    (10, 3, "2026-08"),
-    (100, 0.5, "2026-08"),
-    (0, 1, "2025-10"),
-    (10, 1, "2025-10"),
+    (0, 1, "2026-08", False),
+    (1, 8, "2026-08", True),
+    (10, 3, "2026-08", True),
+    (100, 0.5, "2026-08", True),
+    (0, 1, "2025-10", False),
+    (10, 1, "2025-10", False),
 ]
 
 
-@pytest.mark.parametrize(("calls_per_hour", "hours", "generation"), DAYS)
-def test_nothing_rings_in_a_day_without_a_fault(calls_per_hour, hours, generation, tmp_path):
+@pytest.mark.parametrize(("calls_per_hour", "hours", "generation", "bridged"), DAYS)
+def test_nothing_rings_in_a_day_without_a_fault(
+    calls_per_hour, hours, generation, bridged, tmp_path
+):
     """No alert but the Watchdog fires in 24 hours, at any rate of calls, by either generation."""
     plan = PlannedTraffic(
         hours * HOUR,
@@ -54,6 +58,7 @@ def test_nothing_rings_in_a_day_without_a_fault(calls_per_hour, hours, generatio
         profile=_SometimesSlow(),
         generation=generation,
         names=NAMES,
+        faults={"bridged_formats": (0.0, hours * HOUR)} if bridged else {},
     )
     day = record(plan).repeated(int(24 / hours))
     assert day.steps * day.step == 24 * HOUR

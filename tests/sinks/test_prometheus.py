@@ -39,6 +39,7 @@ METRICS = {
     "ai_agent_calls_ended": ("counter", {"provider", "outcome"}),
     "ai_agent_calls_active": ("gauge", set()),
     "ai_agent_live_calls": ("gauge", {"band"}),
+    "ai_agent_calls_silent": ("gauge", {"longer_than"}),
     "ai_agent_call_cost": ("counter", {"provider", "currency"}),
     "ai_agent_quality_hook_live": ("gauge", {"factor", "clock"}),
     "ai_agent_engine_info": ("gauge", {"version", "audio_transport"}),
@@ -1176,3 +1177,47 @@ class TestMultiprocessMode:
             timeout=60,
         )
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+class TestSilentCalls:
+    def silent(self, registry):
+        samples = scrape(registry)
+        return [value(samples, "ai_agent_calls_silent", longer_than=name) for name in ("5m", "1h")]
+
+    def test_a_call_of_which_nothing_is_observed_is_counted(self, quality, registry, clock):
+        """After 5 minutes and after an hour without an observation; one that is observed isn't."""
+        quality.call_started("leaked")
+        quality.call_started("talking")
+        assert self.silent(registry) == [0, 0]
+        for minutes, silent in ((4.9, [0, 0]), (0.2, [1, 0]), (54.0, [1, 0]), (1.0, [1, 1])):
+            clock.advance(minutes * 60.0)
+            quality.turn_response("talking", 0.4)
+            assert self.silent(registry) == silent
+
+    def test_each_kind_of_observation_ends_the_silence(self, quality, registry, clock):
+        """A level, a frame count, a turn or a barge-in: whatever comes, the call isn't silent."""
+        observations = (
+            lambda: quality.audio_level("call", "transport_in", rms=8),
+            lambda: quality.frames_sent("call", 50),
+            lambda: quality.turn_response("call", 0.4),
+            lambda: quality.barge_in("call"),
+        )
+        quality.call_started("call")
+        for observe in observations:
+            scrape(registry)
+            clock.advance(600.0)
+            assert self.silent(registry) == [1, 0]
+            observe()
+            assert self.silent(registry) == [0, 0]
+
+    def test_an_end_takes_it_out(self, quality, registry, clock):
+        """Ended late, or expired, a silent call is counted no more."""
+        for call_id in ("ended", "expired"):
+            quality.call_started(call_id)
+        scrape(registry)
+        clock.advance(3_700.0)
+        assert self.silent(registry) == [2, 2]
+        quality.call_ended("ended")
+        assert self.silent(registry) == [1, 1]
+        clock.advance(4 * 3_600.0)
+        assert self.silent(registry) == [0, 0]

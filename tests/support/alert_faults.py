@@ -1,20 +1,38 @@
-"""The faults that the live alerts are proved by, and the alerts that each must raise."""
+"""The faults that the live alerts are proved by, and the one alert that is told of each."""
 
-# Engine -> its fault, the alerts that must come of it, and those that may come of it as well.
+# Engine -> its fault, the alert that is told of it, and those that may fire as well, untold. An
+# engine without an alert has no fault that callers could notice.
 FAULTS = {
-    "slow": ("slow_provider", {"HighTurnResponseLatency"}, set()),
-    "crawling": ("slow_provider", {"CriticalTurnResponseLatency"}, {"HighTurnResponseLatency"}),
-    "jittery": ("jitter", {"HighUnderflowRate", "JitterBufferUnderrun"}, set()),
-    "falling_back": ("transport_fallbacks", {"StreamingFallbacksFrequent"}, set()),
-    "misread": ("wrong_codec", {"ProviderCodecMismatch", "CallsFailing"}, {"AgentSpeechLevelOff"}),
-    "swapped": ("byte_swapped", {"ProviderCodecMismatch", "CallsFailing"}, {"AgentSpeechLevelOff"}),
-    "quiet": ("quiet_agent", {"AgentSpeechLevelOff"}, set()),
-    "dead": ("dead_provider", {"ProviderNotAnswering"}, set()),
-    "barging_in": ("late_barge_in", {"SlowBargeInReaction"}, set()),
-    "hissing": ("low_vad_confidence", {"VADConfidenceLow"}, set()),
+    "slow": ("slow_provider", "HighTurnResponseLatency", set()),
+    "crawling": (
+        "slow_provider",
+        "CriticalTurnResponseLatency",
+        {"HighTurnResponseLatency", "ProviderNotAnswering"},
+    ),
+    "jittery": ("jitter", "HighUnderflowRate", {"JitterBufferUnderrun"}),
+    "falling_back": ("transport_fallbacks", "StreamingFallbacksFrequent", set()),
+    "misread": ("wrong_codec", "ProviderCodecMismatch", {"CallsFailing", "AgentSpeechLevelOff"}),
+    "swapped": ("byte_swapped", "ProviderCodecMismatch", {"CallsFailing", "AgentSpeechLevelOff"}),
+    "quiet": ("quiet_agent", "AgentSpeechLevelOff", set()),
+    "dead": ("dead_provider", "ProviderNotAnswering", set()),
+    "lost": ("lost_provider", "ProviderNotAnswering", {"CallsFailing"}),
+    "barging_in": ("late_barge_in", "SlowBargeInReaction", set()),
+    "babbling": ("babble", "FalseInterruptions", {"SlowBargeInReaction"}),
+    "hissing": ("low_vad_confidence", "VADConfidenceLow", set()),
+    "unheard": ("unheard_callers", "CallersUnheard", set()),
+    "dropping": ("dropped_calls", "CallsEndingEarly", set()),
+    "leaking": ("leaked_calls", "CallsNeverEnding", set()),
+    "bridged": ("bridged_formats", None, set()),
     "disconnected": (
         "audiosocket_loss",
-        {"AudioSocketConnectionLoss"},
-        {"StreamingFallbacksFrequent", "ProviderNotAnswering", "CallsFailing"},
+        "AudioSocketConnectionLoss",
+        {
+            "StreamingFallbacksFrequent",
+            "ProviderNotAnswering",
+            "CallsFailing",
+            "CallersUnheard",
+            "CallsEndingEarly",
+        },
     ),
+    "restarting": ("crash_loop", "EngineRestarting", set()),
 }

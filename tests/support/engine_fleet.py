@@ -19,15 +19,25 @@ from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
 
-CONCURRENT = 3
+CONCURRENT = 2
 """Calls in progress on each engine, always."""
+
+CALLS = {"restarting": 0, "dropping": 1, "hissing": 3}
+"""Where it is another number: a crash loop needs no call, a dropped one is soon the next, and hiss
+leaves little of words."""
+
+EXPIRES_SECONDS = {"leaking": 90.0}
+"""When a call that never ended expires, where it isn't the usual time: no call is as long."""
 
 LONGEST_STEP = 0.06
 """Three frames: a busy machine makes the calls last longer, and no buffer run dry."""
 
 
 class _Crawling:
-    """A provider that takes 5.2 to 5.7 s: over the alert's 5, and within callers' patience of 6."""
+    """A provider that takes 4.8 to 5.1 s, and half a second to notice that the caller is done.
+
+    That is over the alert's 5, and within callers' patience of 6.
+    """
 
     def __init__(self):
         self.engine = None
@@ -36,17 +46,27 @@ class _Crawling:
     def behaviour(self, plan, rng):
         behaviour = HEALTHY.behaviour(plan, rng)
         if any(injected.fault.name == "slow_provider" for injected in self.engine.faults.active):
-            behaviour.latency = (3.0, 3.5)  # to which the fault adds 2.2
+            behaviour.latency = (2.6, 2.9)  # to which the fault adds 2.2
         return behaviour
 
 
 def _engine(name, loop):
     registry = CollectorRegistry()
     quality = aeq.QualityMonitor(
-        registry=registry, clock=loop.time, wall_clock=loop.wall_time, log=False
+        registry=registry,
+        clock=loop.time,
+        wall_clock=loop.wall_time,
+        log=False,
+        expire_after=EXPIRES_SECONDS.get(name, 4 * 3_600.0),
     )
     profile = _Crawling() if name == "crawling" else HEALTHY
-    engine = ReferenceEngine(quality=quality, registry=registry, port=0, profile=profile)
+    engine = ReferenceEngine(
+        quality=quality,
+        registry=registry,
+        port=0,
+        profile=profile,
+        hints=name == "babbling",  # who doesn't tell what was given can't tell what was cut
+    )
     if name == "crawling":
         profile.engine = engine
     return engine
@@ -66,6 +86,7 @@ async def _serve(names, loop):
     sys.stdout.write(json.dumps({name: engine.url for name, engine in engines.items()}) + "\n")
     sys.stdout.flush()
     async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.Event().wait())  # an engine without calls serves, too
         for name, engine in engines.items():
             # One provider: its alerts are per provider, and each would see a sixth of the turns.
             plans = (plan for plan in endless_calls() if plan.provider.name == "deepgram")
@@ -73,7 +94,9 @@ async def _serve(names, loop):
                 plans = (
                     replace(plan, scenario=SCENARIOS["barge_in"], duration=45.0) for plan in plans
                 )
-            for _ in range(CONCURRENT):
+            if name == "hissing":  # of lines that are noisy already nothing would be understood
+                plans = (replace(plan, scenario=SCENARIOS["simple_qa"]) for plan in plans)
+            for _ in range(CALLS.get(name, CONCURRENT)):
                 group.create_task(calls_in_turn(engine, plans))
                 await asyncio.sleep(3)
 

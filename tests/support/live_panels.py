@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from ai_engine_lab.engine import FAULTS
+from ai_engine_lab.engine import FAULTS_OF_A_CALL
 from boards import without_zeros
 from live_stack import Fleet, Stack, get_json
 
@@ -51,7 +51,9 @@ def specs(generation):
     alone = [f"alone-{name},{generation},1,{name},none" for name in ALONE[generation]]
     # The buffer is looked at with each scrape only: more calls, more looks.
     calls = {"jitter": 3}
-    faulty = [f"{fault},{generation},{calls.get(fault, 1)},deepgram,{fault}" for fault in FAULTS]
+    faulty = [
+        f"{fault},{generation},{calls.get(fault, 1)},deepgram,{fault}" for fault in FAULTS_OF_A_CALL
+    ]
     return [
         f"busy,{generation},2,mix,none",
         f"healthy,{generation},1,deepgram,none",

@@ -31,13 +31,16 @@ class Webhook:
 
     def __init__(self):
         self.notifications = []
+        self.failing = False
+        """Whether it refuses everything, as a receiver in trouble does."""
         webhook = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                webhook.notifications.append((time.monotonic(), body))
-                self.send_response(200)
+                if not webhook.failing:
+                    webhook.notifications.append((time.monotonic(), body))
+                self.send_response(500 if webhook.failing else 200)
                 self.end_headers()
 
             def log_message(self, *_):
@@ -61,13 +64,13 @@ class Webhook:
             if alert["status"] == status
         }
 
-    def groups(self, alertname, instance):
-        """Return the notifications about one alert of one engine that say it is firing."""
+    def counted(self, instance, since=0.0):
+        """Return the alert of each notification about one engine that said it is firing."""
         return [
-            body
-            for _, body in self.notifications
-            if body["groupLabels"].get("alertname") == alertname
-            and body["groupLabels"].get("instance") == instance
+            body["groupLabels"]["alertname"]
+            for at, body in self.notifications
+            if at >= since
+            and body["groupLabels"].get("instance", "") == instance
             and body["status"] == "firing"
         ]
 
@@ -123,11 +126,16 @@ class Fleets:
     def instance(self, name):
         return self._of[name].instance(name)
 
-    def fault(self, name, fault):
-        self._of[name].fault(name, fault)
+    def fault(self, name, fault, seconds=None):
+        self._of[name].fault(name, fault, seconds)
 
-    def recover(self, name):
-        self._of[name].recover(name)
+    def recovered(self, name):
+        """Take back an engine's faults; return whether it was there to be asked."""
+        try:
+            self._of[name].recover(name)
+        except OSError:
+            return False
+        return True
 
     def kill(self):
         for fleet in set(self._of.values()):
@@ -154,6 +162,8 @@ class Stack:
             target.write_text(sped_up((MONITORING / name).read_text(), self.factor))
         config = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
         config["global"]["evaluation_interval"] = "500ms"
+        if self.factor > 1:
+            config["global"]["scrape_interval"] = config["global"]["scrape_timeout"] = "1s"
         engines = config["scrape_configs"][0]
         if self.factor > 1:
             engines["scrape_interval"] = engines["scrape_timeout"] = scrape
@@ -208,6 +218,16 @@ class Stack:
             self._processes.append(
                 subprocess.Popen([program(name), *arguments], stdout=log, stderr=log)
             )
+
+    def raise_alert(self, **labels):
+        """Hand Alertmanager an alert of our own, as a program beside Prometheus would."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.alertmanager_port}/api/v2/alerts",
+            data=json.dumps([{"labels": labels}]).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.status == 200
 
     def log(self):
         return "\n".join(path.read_text()[-800:] for path in self.folder.glob("*.log"))

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ai_engine_lab.engine import FAULTS as FAULTS_OF_ENGINES
 from ai_engine_lab.engine import HEALTHY
 from recorded_traffic import PlannedTraffic, Recorded, record
 from rule_inputs import NAMES, always_up, ask, questions
@@ -38,15 +39,24 @@ FAULTS = (
     "low_vad_confidence",
     "audiosocket_loss",
     "engine_stop",
+    "lost_provider",
+    "babble",
+    "unheard_callers",
+    "dropped_calls",
+    "leaked_calls",
+    "bridged_formats",
+    "crash_loop",
 )
 
+NO_CALLS = ("engine_stop", "crash_loop")
+"""Faults that are seen by the scrapes alone."""
 
-ONE_PROVIDER = ("slow_provider", "dead_provider")
+ONE_PROVIDER = ("slow_provider", "dead_provider", "lost_provider", "babble")
 """Faults whose alert is about one provider: all the traffic is its own."""
 
 
 class _Crawling:
-    """A provider whose answers take 6 s, for as long as a fault lasts."""
+    """A provider whose answers take 5 s, as the caller hears 5.5, for as long as a fault lasts."""
 
     name = "crawling"
 
@@ -56,7 +66,7 @@ class _Crawling:
     def behaviour(self, plan, rng):
         behaviour = HEALTHY.behaviour(plan, rng)
         draw = behaviour.response_latency
-        behaviour.response_latency = lambda: 6.0 if self._on() else draw()
+        behaviour.response_latency = lambda: 5.0 if self._on() else draw()
         return behaviour
 
     def _on(self) -> bool:
@@ -66,7 +76,7 @@ class _Crawling:
 
 
 def _traffic(fault: str) -> Recorded:
-    if fault == "engine_stop":
+    if fault in NO_CALLS:
         return Recorded(STEP, int(ENDS / STEP), {})
     crawling = fault.startswith("crawling")
     return record(
@@ -78,12 +88,18 @@ def _traffic(fault: str) -> Recorded:
             profile=_Crawling() if crawling else HEALTHY,
             provider="deepgram" if fault in ONE_PROVIDER or crawling else None,
             faults={} if crawling else {fault: (BEGINS, LASTS)},
+            hints=fault == "babble",
         )
     )
 
 
 def _up(fault: str, recorded: Recorded) -> dict[str, str]:
     up = always_up(recorded)
+    if fault == "crash_loop":
+        down, there = (int(seconds / STEP) - 1 for seconds in FAULTS_OF_ENGINES[fault].cycle)
+        loop = f"0x{down} 1x{there} " * int(LASTS // sum(FAULTS_OF_ENGINES[fault].cycle))
+        healthy = int(BEGINS / STEP) - 1, int((ENDS - BEGINS - LASTS) / STEP) - 1
+        up["values"] = f"1x{healthy[0]} {loop}1x{healthy[1]}"
     if fault == "engine_stop":
         steps = (BEGINS, LASTS, ENDS - BEGINS - LASTS)
         parts = zip((1, 0, 1), steps, strict=True)

@@ -31,12 +31,13 @@ def main() -> None:
             time.sleep(HEALTHY_SECONDS)
             faulty = time.monotonic()
             for name in names:
-                fleet.fault(name, FAULTS[name][0])
+                fault = FAULTS[name][0]
+                fleet.fault(name, fault, FAULTY_SECONDS if fault == "crash_loop" else None)
             victim.fault("victim", "engine_stop", FAULTY_SECONDS)
             time.sleep(FAULTY_SECONDS)
             recovered = time.monotonic()
             for name in names:
-                fleet.recover(name)
+                fleet.recovered(name)
             time.sleep(MENDED_SECONDS)
         finally:
             stack.stop()

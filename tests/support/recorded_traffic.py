@@ -42,6 +42,8 @@ class PlannedTraffic:
     """Which metrics are wanted; None: all of them."""
     provider: str | None = None
     """Whose calls; None: all providers' in turn."""
+    hints: bool = False
+    """Whether the library is told what audio the providers hand over."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,12 @@ async def _live_through(
     plan: PlannedTraffic, quality: aeq.QualityMonitor, registry: CollectorRegistry
 ) -> Recorded:
     engine = ReferenceEngine(
-        quality=quality, registry=registry, port=0, profile=plan.profile, generation=plan.generation
+        quality=quality,
+        registry=registry,
+        port=0,
+        profile=plan.profile,
+        generation=plan.generation,
+        hints=plan.hints,
     )
     await engine.start()
     loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ai_engine_lab.engine.faults import FAULTS, Fault, PlannedFault
+from ai_engine_lab.engine.faults import FAULTS, FAULTS_OF_A_CALL, Fault, PlannedFault
 from ai_engine_lab.engine.plans import SCENARIOS, PlannedCall
 from ai_engine_lab.engine.provider import DEEPGRAM, LOCAL
 from ai_engine_lab.engine.reference import CallResult, ReferenceEngine
@@ -62,7 +62,7 @@ def parts() -> dict[str, str]:
         "score before",
         "score after",
     )
-    return {"faults": table(header, [_row(show(name)) for name in FAULTS])}
+    return {"faults": table(header, [*map(_row, FAULTS.values())])}
 
 
 @functools.cache
@@ -73,9 +73,11 @@ def show(name: str) -> Shown:
     return Shown(fault, before, after, before_metrics, after_metrics)
 
 
-def _row(shown: Shown) -> tuple[str, ...]:
-    fault = shown.fault
+def _row(fault: Fault) -> tuple[str, ...]:
     metrics = ", ".join(f"`{metric}`" for metric in fault.metrics)
+    if fault.name not in FAULTS_OF_A_CALL:
+        return f"`{fault.name}`", fault.title, metrics or "none", "none", "", ""
+    shown = show(fault.name)
     moved = {name: (was, now) for name, was, now in shown.penalties() if name in fault.factors}
     factors = ", ".join(f"{name} ({-was:.0f} to {-now:.0f})" for name, (was, now) in moved.items())
     return (

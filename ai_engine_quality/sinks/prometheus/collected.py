@@ -18,11 +18,13 @@ SEEN_SECONDS = 60.0
 _SCORE = "call_quality_score"
 _ACTIVE = "calls_active"
 _LIVE = "live_calls"
+_SILENT = "calls_silent"
 _RETAINED = "quality_series_retained"
 _HELP = {
     _SCORE: "Quality score of a finished call, 0 to 100; shown for 15 minutes after its end.",
     _ACTIVE: "Calls in progress, whether anybody speaks or not.",
     _LIVE: "Calls in progress by the band that they would have if they ended now.",
+    _SILENT: "Calls in progress of which nothing was observed for so long, such as leaked ones.",
     _RETAINED: "Finished calls whose sample is still shown.",
 }
 
@@ -76,7 +78,7 @@ class Collected:
 
     def describe(self) -> list[Metric]:
         """Return the families' names and types, so that duplicates are refused."""
-        labels = {_SCORE: ("call_id",), _LIVE: ("band",)}
+        labels = {_SCORE: ("call_id",), _LIVE: ("band",), _SILENT: ("longer_than",)}
         return [_family(name, labels.get(name, ()), []) for name in _HELP]
 
     def collect(self) -> Iterator[Metric]:
@@ -90,6 +92,8 @@ class Collected:
         yield _family(_ACTIVE, (), [((), live.active)])
         by_band = [((band,), count) for band, count in live.by_band.items()]
         yield _family(_LIVE, ("band",), by_band)
+        silent = [((name,), count) for name, count in live.silent.items()]
+        yield _family(_SILENT, ("longer_than",), silent)
         yield _family(_RETAINED, (), [((), len(shown))])
 
 
@@ -99,6 +103,7 @@ class LiveGauges:
     def __init__(self, registration: Registration) -> None:
         self._active = registration.live_gauge(_ACTIVE, _HELP[_ACTIVE])
         self._by_band = registration.live_gauge(_LIVE, _HELP[_LIVE], ("band",))
+        self._silent = registration.live_gauge(_SILENT, _HELP[_SILENT], ("longer_than",))
         # There, and 0: no call has a sample of its own where samples can't be withdrawn.
         registration.live_gauge(_RETAINED, _HELP[_RETAINED])
 
@@ -107,6 +112,8 @@ class LiveGauges:
         self._active.set(live.active)
         for band, count in live.by_band.items():
             self._by_band.labels(band).set(count)
+        for name, count in live.silent.items():
+            self._silent.labels(name).set(count)
 
 
 def _family(

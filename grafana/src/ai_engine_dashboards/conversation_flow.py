@@ -166,9 +166,9 @@ def sure_of_speech() -> panels.Panel:
     """How sure the detector was of speech."""
     about = About(
         shows="Of the frames that the voice detector took for speech, the share that it was sure "
-        "of (over 0.9), over the last 15 minutes at each point. VADConfidenceLow uses these "
+        "of (over 0.7), over the last 15 minutes at each point. VADConfidenceLow uses these "
         "values.",
-        good="Over 40 %.",
+        good="Over 60 %.",
         act="Lines are noisy, or the threshold doesn't fit them; turns and barge-ins are detected "
         "less well.",
         empty="No speech of a caller's in the last 15 minutes of this range",
@@ -179,7 +179,7 @@ def sure_of_speech() -> panels.Panel:
         about,
         Query(f"min by (instance) ({sure})", "{{instance}}"),
         unit="percentunit",
-        steps=colours.thresholds({0.4: colours.FINE}, palette.ORANGE),
+        steps=colours.thresholds({0.6: colours.FINE}, palette.ORANGE),
         highest=1,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grafana_foundation_sdk.models import dashboard as model
 
 from ai_engine_dashboards import colours, latency, panels, playback, quality
@@ -319,18 +321,35 @@ def google_sessions() -> panels.Panel:
     )
 
 
+FAILURES: Final = (
+    "call_failed",
+    "provider_lost",
+    "never_heard",
+    "noise",
+    "unanswered",
+    "caller_ignored",
+    "caller_unheard",
+    "cut_answers",
+    "lost_audio",
+)
+"""The rules of ceilings by which a call failed its caller."""
+
+
 def failures_by_cause() -> panels.Panel:
     """Why calls were lost."""
     about = About(
         shows="Calls of this time range to which a ceiling of a failed call applied, by provider "
-        "and rule: call_failed (the engine reports it), never_heard, noise, unanswered (a turn "
-        "went without a reply), caller_ignored (the caller spoke and no turn was measured).",
+        "and rule: call_failed (the engine reports it), provider_lost (in mid-call), never_heard, "
+        "noise, unanswered (a turn went without a reply), caller_ignored (the caller spoke and no "
+        "turn was measured), caller_unheard (digital silence on the caller's track), cut_answers "
+        "(most of them), lost_audio (given and never played).",
         good="None.",
-        act="unanswered, caller_ignored, never_heard: the provider is dead or its key is refused. "
-        "noise: Codec alignment on Audio Quality.",
+        act="provider_lost, unanswered, caller_ignored, never_heard: the provider is dead or its "
+        "key is refused. noise: Codec alignment on Audio Quality. caller_unheard: the line from "
+        "the caller. cut_answers: Barge-in events on Conversation Flow.",
         empty="No call of this range failed",
     )
-    rules = "call_failed|never_heard|noise|unanswered|caller_ignored"
+    rules = "|".join(FAILURES)
     causes = f'increase(ai_agent_call_ceilings_total{{{PROVIDERS}, rule=~"{rules}"}}[$__range])'
     return bars(
         "Failures by cause",

@@ -394,8 +394,10 @@ def unscored() -> panels.Panel:
     """Calls without a score."""
     about = About(
         shows="Calls that ended without a score, per minute, by reason.",
-        good="Some that were abandoned are usual; too_little_evidence is not.",
-        act="too_little_evidence: see Observations. ScorerBlind fires at half of all calls.",
+        good="Some that were abandoned are usual; too_little_evidence and expired are not.",
+        act="abandoned, no_conversation: CallsEndingEarly fires where they are nearly all. "
+        "too_little_evidence: see Observations; ScorerBlind fires at half of all calls. expired: "
+        "calls whose end never came.",
         empty="No engine answers: see Health",
     )
     per_second = rate("ai_agent_calls_unscored_total", "reason")

@@ -239,9 +239,9 @@ class _Validation:
         from ai_engine_lab.validation.placed import fault_calls  # noqa: PLC0415
 
         seed = reference.DEFAULT_SEED if self._options.seed is None else self._options.seed
-        with progress(self._out, "injecting faults", len(reference.FAULTS)) as advance:
+        with progress(self._out, "injecting faults", len(reference.FAULTS_OF_A_CALL)) as advance:
             without = fault_calls(None, seed)
-            for fault in reference.FAULTS.values():
+            for fault in reference.FAULTS_OF_A_CALL.values():
                 told = (fault.name, fault.title, fault.factors)
                 yield find(told, fault_calls(fault, seed), without, self._matrix)
                 advance()

@@ -32,6 +32,7 @@ from ai_engine_lab.engine.detection import BargeInSettings, TurnSettings
 from ai_engine_lab.engine.events import SegmentEnded
 from ai_engine_lab.engine.faults import (
     FAULTS,
+    FAULTS_OF_A_CALL,
     Conditions,
     Fault,
     FaultBoard,
@@ -67,6 +68,7 @@ from ai_engine_quality.toolkit import parse_duration
 __all__ = [
     "DEFAULT_SEED",
     "FAULTS",
+    "FAULTS_OF_A_CALL",
     "GENERATIONS",
     "HEALTHY",
     "MEASURED",

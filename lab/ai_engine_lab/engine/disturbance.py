@@ -14,6 +14,11 @@ from ai_engine_lab.engine.faults import Conditions
 from ai_engine_lab.engine.transport import Transport, TransportError
 
 _HISS_FRAMES: Final = 500
+_BABBLE_FRAMES: Final = 55
+_INTO_AN_ANSWER: Final = 50
+_ONCE: Final = 1_000_000
+_ANSWER_IS_OVER: Final = 15
+"""Frames without the agent's voice, after which what it says is another answer."""
 
 
 class DisturbedTransport:
@@ -49,6 +54,12 @@ class DisturbedLine:
     def __init__(self, conditions: Callable[[], Conditions]) -> None:
         self._conditions = conditions
         self._at = 0
+        self._said = 0
+        """Frames of what the agent is saying."""
+        self._quiet = 0
+        """Frames for which it has said nothing."""
+        self._babble = 0
+        """Frames that the voices beside the caller have still to say."""
 
     @property
     def connected(self) -> bool:
@@ -57,15 +68,29 @@ class DisturbedLine:
 
     def from_caller(self, frame: bytes) -> bytes:
         """A linear frame of the caller's, as it arrives."""
-        level = self._conditions().hiss_rms
+        conditions = self._conditions()
+        if conditions.muted:
+            return bytes(len(frame))
+        level = max(conditions.hiss_rms, conditions.babble_rms if self._babbles() else 0.0)
         if not level or len(frame) != FRAME_BYTES:
             return frame
         self._at = (self._at + 1) % _HISS_FRAMES
         noisy = samples_of(frame) + _hiss()[self._at] * np.float32(level)
         return bytes(np.clip(noisy, -32_768, 32_767).astype("<i2"))
 
+    def _babbles(self) -> bool:
+        """Whether the voices beside the caller speak now: once in each answer."""
+        self._quiet += 1
+        if self._quiet > _ANSWER_IS_OVER:
+            self._said = 0
+        elif self._said >= _INTO_AN_ANSWER:
+            self._said, self._babble = -_ONCE, _BABBLE_FRAMES
+        self._babble -= self._babble > 0
+        return self._babble > 0
+
     def to_caller(self, frame: bytes) -> bytes:
         """A linear frame of the agent's, as it is put on the wire."""
+        self._said, self._quiet = self._said + 1, 0
         return swapped(frame) if self._conditions().swapped else frame
 
 

@@ -111,6 +111,16 @@ class BargedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerGiven:
+    """The provider has handed over all of what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLost:
+    """The provider's session closed in mid-call."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """The call is over; `duration` in seconds on the engine's monotonic clock."""
 
@@ -254,6 +264,8 @@ CallEvent = (
     | BargedIn
     | FellBack
     | CodecChecked
+    | AnswerGiven
+    | ProviderLost
     | StateChanged
     | ConnectionChanged
     | WireRateChanged

@@ -40,6 +40,18 @@ class Conditions:
     """White noise on the caller's line, 16-bit RMS."""
     answering: bool = True
     """Whether the engine answers at all: HTTP, and new calls."""
+    muted: bool = False
+    """Nothing of the caller arrives: every frame is digital silence."""
+    babble_rms: float = 0.0
+    """Voices beside the caller, 16-bit RMS, that break into each answer for a second."""
+    dropped_after_seconds: float = 0.0
+    """A call of this age loses its connection and ends; 0: none does."""
+    ends_told: bool = True
+    """Whether the library is told that a call has ended."""
+    provider_lost: bool = False
+    """The provider's session closes in mid-call, and nobody opens another one."""
+    bridged: bool = False
+    """Formats are converted on purpose: the check fails, and nothing is heard of it."""
 
 
 CLEAR: Final = Conditions()
@@ -63,6 +75,10 @@ class Fault:
     """When it begins in the call that shows it."""
     needs_duration: bool = False
     """Whether it can't be taken back over HTTP."""
+    cycle: tuple[float, float] | None = None
+    """Of a fault that comes and goes: for how many seconds it is there, and for how many not."""
+    of_a_call: bool = True
+    """Whether one call shows it by its score, so that tables and the validation have it."""
 
 
 FAULTS: Final[Mapping[str, Fault]] = {
@@ -153,8 +169,70 @@ FAULTS: Final[Mapping[str, Fault]] = {
             at_seconds=12.0,
             needs_duration=True,
         ),
+        Fault(
+            "crash_loop",
+            "The engine is gone for 25 s of every 60",
+            {"answering": False},
+            ("audiosocket_active_connections",),
+            (),
+            needs_duration=True,
+            cycle=(25.0, 35.0),
+            of_a_call=False,
+        ),
+        Fault(
+            "dropped_calls",
+            "Every call drops after 2 s, in the greeting",
+            {"dropped_after_seconds": 2.0},
+            ("stream_end_reason_total",),
+            (),
+            of_a_call=False,
+        ),
+        Fault(
+            "unheard_callers",
+            "Nothing of any caller arrives: digital silence on their track",
+            {"muted": True},
+            ("vad_frames_total", "no_input_events_total"),
+            (),
+            of_a_call=False,
+        ),
+        Fault(
+            "babble",
+            "Voices beside the caller break into each answer, and cut it off",
+            {"babble_rms": 2500.0},
+            ("barge_in_events_total", "stream_end_reason_total"),
+            (),
+            of_a_call=False,
+        ),
+        Fault(
+            "lost_provider",
+            "The provider's session closes in mid-call, and nothing more comes of it",
+            {"provider_lost": True, "silent": True},
+            ("stream_started_total",),
+            (),
+            at_seconds=12.0,
+            of_a_call=False,
+        ),
+        Fault(
+            "leaked_calls",
+            "Calls end, and nobody tells the library",
+            {"ends_told": False},
+            (),
+            (),
+            of_a_call=False,
+        ),
+        Fault(
+            "bridged_formats",
+            "No fault: formats are converted on purpose, the check fails, nothing is heard",
+            {"bridged": True},
+            ("codec_alignment",),
+            (),
+            of_a_call=False,
+        ),
     )
 }
+
+
+FAULTS_OF_A_CALL: Final = {name: fault for name, fault in FAULTS.items() if fault.of_a_call}
 
 
 class FaultError(ValueError):
@@ -186,6 +264,9 @@ class FaultBoard:
         self._on_change = on_change
         self._injected: dict[str, InjectedFault] = {}
         self._scheduled: set[asyncio.TimerHandle] = set()
+        self._cycles: dict[str, asyncio.TimerHandle] = {}
+        self._away: set[str] = set()
+        """Of the faults that come and go, those that are away at present."""
 
     @property
     def active(self) -> tuple[InjectedFault, ...]:
@@ -204,6 +285,25 @@ class FaultBoard:
         timer = None if seconds is None else loop.call_later(seconds, self.clear, fault.name)
         ends_at = None if seconds is None else loop.time() + seconds
         self._injected[fault.name] = InjectedFault(fault, ends_at, timer)
+        self._come(fault)
+        self._changed()
+
+    def _come(self, fault: Fault) -> None:
+        """Let a fault that comes and goes be there for its time, then go for its time."""
+        self._away.discard(fault.name)
+        if fault.cycle is not None:
+            loop = asyncio.get_running_loop()
+            self._cycles[fault.name] = loop.call_later(fault.cycle[0], self._go, fault, loop.time())
+
+    def _go(self, fault: Fault, came: float) -> None:
+        there, away = fault.cycle or (0.0, 0.0)
+        self._away.add(fault.name)
+        self._changed()
+        loop = asyncio.get_running_loop()
+        self._cycles[fault.name] = loop.call_at(came + there + away, self._come_again, fault)
+
+    def _come_again(self, fault: Fault) -> None:
+        self._come(fault)
         self._changed()
 
     def clear(self, name: str) -> bool:
@@ -234,6 +334,9 @@ class FaultBoard:
 
     def _drop(self, name: str) -> bool:
         injected = self._injected.pop(name, None)
+        if (cycle := self._cycles.pop(name, None)) is not None:
+            cycle.cancel()
+        self._away.discard(name)
         if injected is not None and injected.timer is not None:
             injected.timer.cancel()
         return injected is not None
@@ -241,7 +344,8 @@ class FaultBoard:
     def _changed(self) -> None:
         changes = {
             field: value
-            for injected in self._injected.values()
+            for name, injected in self._injected.items()
+            if name not in self._away
             for field, value in injected.fault.changes.items()
         }
         conditions = replace(CLEAR, **changes)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ai_engine_lab.engine.events import (
+    AnswerGiven,
     AudioHeard,
     BargedIn,
     CallEnded,
@@ -12,6 +14,7 @@ from ai_engine_lab.engine.events import (
     CallStarted,
     CodecChecked,
     FellBack,
+    ProviderLost,
     SegmentEnded,
     TurnAnswered,
     TurnUnanswered,
@@ -25,15 +28,26 @@ if TYPE_CHECKING:
 class QualityReports:
     """An observer that reports one call; afterwards `score` is what the library made of it."""
 
-    def __init__(self, quality: aeq.QualityMonitor, plan: PlannedCall) -> None:
+    def __init__(
+        self,
+        quality: aeq.QualityMonitor,
+        plan: PlannedCall,
+        ends_told: Callable[[], bool] = lambda: True,
+        *,
+        hints: bool = False,
+    ) -> None:
         self._quality = quality
         self._plan = plan
+        self._ends_told = ends_told
+        self._hints = hints
         self.score: aeq.CallScore | None = None
 
     def __call__(self, event: CallEvent) -> None:
         """Report one fact. Frames come first, because there are fifty of them a second."""
         match event:
             case AudioHeard(stage, frame, kind):
+                if self._hints and stage == "provider_out":
+                    self._call.audio_given(len(frame) / kind.bytes_per_second)
                 self._call.audio(stage, frame, encoding=kind.encoding, sample_rate=kind.sample_rate)
             case SegmentEnded():
                 self._call.frames_sent(event.frames_sent)
@@ -48,12 +62,22 @@ class QualityReports:
                 self._call.fallback(reason=reason)
             case CodecChecked(aligned, detail):
                 self._call.codec_alignment(aligned=aligned, detail=detail)
+            case _:
+                self._once(event)
+
+    def _once(self, event: CallEvent) -> None:
+        """Report what happens once in a call; what is left moves the engine's own metrics only."""
+        match event:
             case CallStarted():
                 self._begin()
+            case AnswerGiven() if self._hints:
+                self._call.answer_complete()
+            case ProviderLost():
+                self._call.provider_lost()
             case CallEnded():
                 self._end(event)
             case _:
-                pass  # what is left moves the engine's own metrics only
+                pass
 
     def _begin(self) -> None:
         plan = self._plan
@@ -63,6 +87,8 @@ class QualityReports:
         self._call = self._quality.call(plan.call_id)  # without the id: the fast path
 
     def _end(self, end: CallEnded) -> None:
+        if not self._ends_told():
+            return
         plan = self._plan
         self.score = self._quality.call_ended(
             plan.call_id,

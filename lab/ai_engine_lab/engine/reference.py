@@ -61,7 +61,8 @@ class ReferenceEngine:
 
     The engine's own metrics go to `registry`, which `/metrics` serves; hand the same registry to
     the monitor. `profile` says how its providers do; `seed` makes calls reproducible; `generation`
-    is the form of its metrics. Faults come and go on `faults`. Times are the loop's: see
+    is the form of its metrics; with `hints` the monitor is told what audio the providers hand over,
+    as by an adapter that sees it. Faults come and go on `faults`. Times are the loop's: see
     `EngineLoop`.
     """
 
@@ -77,11 +78,13 @@ class ReferenceEngine:
         host: str = DEFAULT_HOST,
         port: int = DEFAULT_PORT,
         generation: Generation = NEWEST,
+        hints: bool = False,
     ) -> None:
         self.profile = profile
         self.seed = seed
         self.speech = speech or load_speech()
         self._quality = quality
+        self._hints = hints
         self._settings = settings or EngineSettings()
         self.faults = FaultBoard(self._changed)
         self._metrics = EngineMetrics(registry, generation, self._settings)
@@ -246,7 +249,10 @@ class ReferenceEngine:
         """
         if plan.call_id in self._sessions:
             raise ValueError(f"call {plan.call_id} is in progress already")
-        tally, reports = TallyKeeper(), QualityReports(self._quality, plan)
+        tally = TallyKeeper()
+        reports = QualityReports(
+            self._quality, plan, lambda: self._conditions().ends_told, hints=self._hints
+        )
         session = CallSession(
             plan=plan,
             provider=self._provider(plan),

@@ -15,6 +15,7 @@ from ai_engine_lab.basics.chance import chance
 from ai_engine_lab.engine.detection import BargeInDetector, TurnDetector, TurnEvent
 from ai_engine_lab.engine.disturbance import DisturbedLine, DisturbedTransport
 from ai_engine_lab.engine.events import (
+    AnswerGiven,
     AudioHeard,
     BargedIn,
     CallEnded,
@@ -29,6 +30,7 @@ from ai_engine_lab.engine.events import (
     Observer,
     Outcome,
     ProviderFed,
+    ProviderLost,
     SegmentEnded,
     SegmentHeard,
     SegmentKind,
@@ -56,6 +58,8 @@ _log = logging.getLogger(__name__)
 
 _CHECK_IN_SECONDS: Final = 1.5
 """The length of the question to a silent caller."""
+_MID_CALL_SECONDS: Final = 5.0
+"""The age of a call whose provider can be lost."""
 _ACKNOWLEDGED_AFTER: Final = (0.04, 0.18)
 """Seconds until a provider has taken its settings."""
 
@@ -84,9 +88,11 @@ class CallSession:
         self._rng = rng
         self._conditions = conditions
         self._line = DisturbedLine(conditions)
+        self._began = 0.0
+        self._provider_lost = False
         self._connected = False
         self._fed_bytes = 2 * round(provider.model.input_rate * FRAME_SECONDS)
-        self._codec_checked: tuple[AudioFormat, AudioFormat] | None = None
+        self._codec_checked: tuple[AudioFormat, AudioFormat, bool] | None = None
         self._voice = VoiceDetector(settings.voice)
         self._tools = ToolDesk(chance(plan.call_id, "tools"))
         self._watchdog = SilenceWatchdog(
@@ -114,7 +120,7 @@ class CallSession:
     async def run(self) -> CallEnded:
         """Be in the call until someone hangs up or it fails."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = self._began = loop.time()
         self._emit(CallStarted())
         self._mind_connection()
         self._enter("greeting")
@@ -144,6 +150,7 @@ class CallSession:
     def hear(self, frame: bytes) -> None:
         """A linear 20 ms frame of the caller's arrived."""
         self._mind_connection()
+        self._mind_age()
         if self._ended.done() or not self._connected:
             return
         frame = self._line.from_caller(frame)
@@ -289,6 +296,7 @@ class CallSession:
                     segment = self._playback.open(kind)
                 segment.feed(linear, loop.time())
         if segment is not None:
+            self._emit(AnswerGiven())
             segment.close()
             await self._playback.finished()
 
@@ -326,6 +334,15 @@ class CallSession:
             self._quiet.set()
             self._watchdog.callers_turn()
 
+    def _mind_age(self) -> None:
+        """Lose the call, or its provider, where calls of its age lose them."""
+        conditions, age = self._conditions(), asyncio.get_running_loop().time() - self._began
+        if conditions.dropped_after_seconds and age >= conditions.dropped_after_seconds:
+            self.hang_up("connection_lost")
+        if conditions.provider_lost and not self._provider_lost and age >= _MID_CALL_SECONDS:
+            self._provider_lost = True
+            self._emit(ProviderLost())
+
     async def _open_provider(self) -> None:
         """Open the provider's session, and wait for it to take the settings."""
         model = self._provider.model
@@ -343,10 +360,15 @@ class CallSession:
 
     def _check_codec(self) -> None:
         """Check the formats, once at the start and again whenever they are others."""
-        declared, expected = formats = self._provider.declared, self._provider.believed
+        declared, expected = self._provider.declared, self._provider.believed
+        bridged = self._conditions().bridged
+        formats = declared, expected, bridged
         if formats == self._codec_checked:
             return
         self._codec_checked = formats
+        if bridged:
+            self._emit(CodecChecked(aligned=False, detail=f"{declared}>{LINEAR}"))
+            return
         detail = f"{declared} declared, {expected} expected"
         self._emit(CodecChecked(declared == expected, detail))
 

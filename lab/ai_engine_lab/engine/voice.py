@@ -1,8 +1,9 @@
 """The voice detector: is a frame of the caller's speech, and how sure is that?
 
-Two things speak for speech: that a frame is louder than the line, and that it is tonal, as voices
-are and hiss is not. What counts as loud follows the noise of the line. The engine shows all of this
-in its metrics; turns and barge-ins have detectors of their own (`listening`).
+Two detectors speak for speech: one for frames louder than the line, one for tonal ones, as voices
+are and hiss is not. What counts as loud follows the noise of the line: words that sink into it are
+heard by the second alone, and the confidence falls. The engine shows all of this in its metrics;
+turns and barge-ins have detectors of their own (`listening`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy as np
 from ai_engine_lab.basics.audio_formats import samples_of
 from ai_engine_lab.engine.events import VoiceJudged
 
-_LOUDNESS_WEIGHT: Final = 0.45
-_TONALITY_WEIGHT: Final = 0.35
+_LOUDNESS_WEIGHT: Final = 0.4
+_TONALITY_WEIGHT: Final = 0.4
 _AGREEMENT_WEIGHT: Final = 0.2
+"""The engine's formula: a frame that both take for speech has 0.73 or more."""
 _TONAL_CROSSINGS: Final = 0.15
 """Sign changes per sample up to which a frame is wholly tonal: voices have some 0.05 to 0.2."""
 _NOISY_CROSSINGS: Final = 0.35
@@ -29,7 +31,7 @@ class VoiceSettings:
     """When a frame counts as loud; levels are 16-bit RMS."""
 
     loud_rms: float = 500.0
-    over_noise: float = 4.0
+    over_noise: float = 6.0
     """How many times the noise of the line a frame must have to be loud."""
     adaptation: float = 0.05
     """The weight of one quiet frame in the noise of the line."""
@@ -55,13 +57,15 @@ class VoiceDetector:
         loud, tonality = level >= threshold, _tonality(frame)
         if not loud:
             self._noise += (level - self._noise) * self._settings.adaptation
-        loudness = min(1.0, level / threshold / self._settings.surely_loud) if loud else 0.0
-        heard = tonality if loud else 0.0  # a tonal hum under the threshold is no voice
-        agreed = loud == (heard > 0.5) or not loud
+        loudness = min(1.0, level / threshold / self._settings.surely_loud)
+        # A tonal hum far under the threshold is no voice; words that sink into noise still are.
+        voiced = tonality > 0.5 and level >= threshold / self._settings.surely_loud
         confidence = (
-            _LOUDNESS_WEIGHT * loudness + _TONALITY_WEIGHT * heard + _AGREEMENT_WEIGHT * agreed
+            _LOUDNESS_WEIGHT * loudness
+            + _TONALITY_WEIGHT * voiced
+            + _AGREEMENT_WEIGHT * (loud == voiced)
         )
-        return VoiceJudged(loud and heard > 0, min(1.0, confidence), threshold)
+        return VoiceJudged(voiced or (loud and tonality > 0), min(1.0, confidence), threshold)
 
 
 def _tonality(frame: bytes) -> float:

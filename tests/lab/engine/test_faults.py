@@ -7,7 +7,14 @@ import urllib.error
 import urllib.request
 
 import pytest
-from ai_engine_lab.engine import FAULTS, FaultBoard, FaultError, PlannedFault, parse_duration
+from ai_engine_lab.engine import (
+    FAULTS,
+    FAULTS_OF_A_CALL,
+    FaultBoard,
+    FaultError,
+    PlannedFault,
+    parse_duration,
+)
 from ai_engine_lab.engine.faults import CLEAR
 from handbook.faults_page import show as shown
 from prometheus_client import CollectorRegistry
@@ -27,6 +34,16 @@ ELEVEN = (
     "audiosocket_loss",
     "engine_stop",
 )
+OF_AN_ENGINE = (
+    "crash_loop",
+    "dropped_calls",
+    "unheard_callers",
+    "babble",
+    "lost_provider",
+    "leaked_calls",
+    "bridged_formats",
+)
+"""Faults that alerts are proved by, and no call's score by itself."""
 
 NOISE_POINTS = 2.5
 """A fault changes who speaks when: so many points of the other factors are noise."""
@@ -60,9 +77,11 @@ def moved(fault_shown, metric):
 
 
 def test_all_the_faults_are_there():
-    """The eleven faults of the plan can be injected, each with what it does in words."""
-    assert tuple(FAULTS) == ELEVEN
-    assert all(fault.title and fault.metrics for fault in FAULTS.values())
+    """The plan's eleven faults and those of alerts can be injected, with what they do in words."""
+    assert tuple(FAULTS_OF_A_CALL) == ELEVEN
+    assert tuple(FAULTS) == (*ELEVEN, *OF_AN_ENGINE)
+    assert all(fault.title for fault in FAULTS.values())
+    assert all(fault.metrics for fault in FAULTS_OF_A_CALL.values())
 
 
 @pytest.mark.parametrize("name", ELEVEN)
@@ -91,6 +110,77 @@ def test_a_fault_moves_no_other_counter_of_quality(name):
     assert [metric for metric in others if moved(shown(name), metric)] == []
 
 
+def one_call(bench, fault, *, seconds=60.0, **more):
+    """Place a call with a fault; return its result and what the library counted."""
+    registry = CollectorRegistry()
+
+    async def run():
+        clock = asyncio.get_running_loop().time
+        quality = aeq.QualityMonitor(registry=registry, clock=clock, log=False)
+        engine = bench.engine(registry=registry, quality=quality, **more)
+        engine.faults.schedule([PlannedFault(fault, 600)])
+        result = await engine.place(bench.plan(duration=seconds))
+        engine.faults.clear_all()
+        active = registry.get_sample_value("ai_agent_calls_active")
+        quality.close()
+        return result, active
+
+    return bench.run(run)
+
+
+def rules(result):
+    """Return the ceilings that applied to a call."""
+    return {ceiling.rule for ceiling in result.score.ceilings}
+
+
+def test_dropped_calls_end_in_the_greeting(bench):
+    """A call lasts 2 s, and ends without a conversation."""
+    result, _ = one_call(bench, "dropped_calls")
+    assert result.tally.outcome == "connection_lost"
+    assert result.tally.frames_sent < 120
+    assert result.score.unscored_reason in ("abandoned", "no_conversation")
+    assert result.score.summary.duration == pytest.approx(2.0, abs=0.1)
+
+
+def test_unheard_callers_are_digital_silence(bench):
+    """The caller's track is measured, and nothing is on it; so no turn is ever there."""
+    result, _ = one_call(bench, "unheard_callers")
+    heard = result.score.summary.audio["transport_in"]
+    assert (heard.frames > 500, heard.active) == (True, 0)
+    assert result.tally.turn_latencies == ()
+    assert "caller_unheard" in rules(result)
+
+
+def test_babble_cuts_answers_off(bench):
+    """Most answers are cut although the caller waits for their end; without it none is."""
+    without, _ = one_call(bench, "bridged_formats", hints=True)
+    cut, _ = one_call(bench, "babble", hints=True)
+    assert without.tally.barge_in_reactions == ()
+    assert len(cut.tally.barge_in_reactions) >= 4
+    assert "cut_answers" in rules(cut) - rules(without)
+
+
+def test_a_lost_provider_fails_the_call(bench):
+    """The provider goes in mid-call and nothing comes of it any more: the call failed."""
+    result, _ = one_call(bench, "lost_provider")
+    assert (result.score.score, "provider_lost" in rules(result)) == (0, True)
+
+
+def test_a_leaked_call_stays_live(bench):
+    """The engine's call ends; the library's is in progress for ever."""
+    result, active = one_call(bench, "leaked_calls", seconds=20.0)
+    assert (result.score, active) == (None, 1)
+
+
+def test_bridged_formats_are_heard_by_nobody(bench):
+    """The check fails, and the call is the same otherwise as one without."""
+    result, _ = one_call(bench, "bridged_formats")
+    assert not result.tally.codec_aligned
+    assert result.score.summary.codec_details
+    assert rules(result) == set()
+    assert result.score.factor("codec").penalty == 0
+
+
 def test_swapped_bytes_are_heard_by_the_library_alone():
     """No counter of the engine tells of byte-swapped audio; the score does: 20 at most."""
     swapped = shown("byte_swapped")
@@ -99,7 +189,7 @@ def test_swapped_bytes_are_heard_by_the_library_alone():
     assert "noise" in swapped.after.score.explain()
 
 
-@pytest.mark.parametrize("name", ELEVEN)
+@pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_taken_back(bench, name):
     """A call after the fault was cleared is, to the last digit, one on an engine that had none."""
     fault = FAULTS[name]
@@ -154,6 +244,24 @@ class TestTheBoard:
             await asyncio.sleep(1_000)
             assert board.clear("quiet_agent")
             assert not board.clear("quiet_agent")
+            assert board.conditions == CLEAR
+
+        bench.run(run)
+
+    def test_a_crash_loop_comes_and_goes(self, bench):
+        """Away for 25 s of every 60, for as long as it lasts, and then no more."""
+
+        async def run():
+            board, seen = FaultBoard(), []
+            board.inject("crash_loop", 130)
+            for _ in range(20):
+                seen.append(board.conditions.answering)
+                await asyncio.sleep(10)
+            down = [10 * n for n, answers in enumerate(seen) if not answers]
+            assert down == [0, 10, 20, 60, 70, 80, 120]
+            board.inject("crash_loop", 130)
+            board.clear_all()
+            await asyncio.sleep(100)
             assert board.conditions == CLEAR
 
         bench.run(run)
@@ -272,7 +380,7 @@ class TestOverHttp:
         async def conversation(engine, ask):
             status, answer = await ask("/faults")
             assert status == 200
-            assert [fault["name"] for fault in answer["faults"]] == list(ELEVEN)
+            assert [fault["name"] for fault in answer["faults"]] == [*ELEVEN, *OF_AN_ENGINE]
             assert not any(fault["active"] for fault in answer["faults"])
             status, answer = await ask("/faults", "POST", {"name": "jitter", "for": 180})
             assert status == 200

@@ -6,7 +6,7 @@ import functools
 
 import pytest
 from ai_engine_lab.basics.matrix import load_matrix
-from ai_engine_lab.engine import FAULTS, PROFILES
+from ai_engine_lab.engine import FAULTS_OF_A_CALL, PROFILES
 from ai_engine_lab.validation.calls import JudgedCall, ToldBy
 from ai_engine_lab.validation.placed import fault_calls, place_matrix
 
@@ -28,7 +28,7 @@ def placed():
 @pytest.fixture(scope="session")
 def with_fault():
     """Return a function from a fault's name, or None, to one call of each row with it."""
-    return functools.cache(lambda name: fault_calls(FAULTS[name] if name else None))
+    return functools.cache(lambda name: fault_calls(FAULTS_OF_A_CALL[name] if name else None))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ai_engine_lab.engine import DEFAULT_SEED, FAULTS
+from ai_engine_lab.engine import DEFAULT_SEED, FAULTS_OF_A_CALL
 from click.testing import CliRunner
 
 from ai_engine_quality.cli import cli
@@ -15,7 +15,7 @@ COMMITTED = Path(__file__).parents[3] / "docs" / "Validation-Report.md"
 @pytest.fixture
 def remade(placed, with_fault, monkeypatch, tmp_path):
     """Run the command as ``make validate`` does, with the calls that other tests placed too."""
-    for name in (None, *FAULTS):
+    for name in (None, *FAULTS_OF_A_CALL):
         with_fault(name)  # while these still are placed by the real functions
 
     def place_matrix(*, profile, seed, faults, on_progress):

@@ -1,7 +1,7 @@
 """Each injected fault makes the right rows miss, for the right reason."""
 
 import pytest
-from ai_engine_lab.engine import FAULTS
+from ai_engine_lab.engine import FAULTS_OF_A_CALL
 from ai_engine_lab.validation.fault_findings import find
 
 SIX = {
@@ -37,7 +37,7 @@ def finding(with_fault, matrix):
     """Return a function from a fault's name to what it did."""
 
     def of(name):
-        fault = FAULTS[name]
+        fault = FAULTS_OF_A_CALL[name]
         told = (fault.name, fault.title, fault.factors)
         return find(told, with_fault(name), with_fault(None), matrix)
 
@@ -46,7 +46,7 @@ def finding(with_fault, matrix):
 
 def test_every_fault_has_its_right_answer():
     """No fault of the reference engine is left out here."""
-    assert RIGHT.keys() == FAULTS.keys()
+    assert RIGHT.keys() == FAULTS_OF_A_CALL.keys()
 
 
 @pytest.mark.parametrize("name", RIGHT)
