@@ -1180,6 +1180,11 @@ class TestMultiprocessMode:
 
 
 class TestSilentCalls:
+    @pytest.fixture(autouse=True)
+    def patient(self, monkeypatch):
+        """Let a scrape look at every call, however slow the machine is."""
+        monkeypatch.setattr(live_calls, "RESCORE_SECONDS", 60.0)
+
     def silent(self, registry):
         samples = scrape(registry)
         return [value(samples, "ai_agent_calls_silent", longer_than=name) for name in ("5m", "1h")]
