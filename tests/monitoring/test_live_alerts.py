@@ -127,7 +127,9 @@ class TestAlertsOnARealStack:
             (alert, names_of) for names_of, (_, a, more) in FAULTS.items() for alert in (a, *more)
         }
         fired = {(name, names[at]) for name, at in stack.firing() if at in names}
-        busy = {names.get(instance) for _, instance in missed(stack)} - {AT_THE_RULES_SPEED}
+        busy = {names.get(instance) for _, instance in missed(stack)}
+        if not any(name == "HealthEndpointDown" for name, _ in missed(stack)):
+            busy.discard(AT_THE_RULES_SPEED)  # whose restarts are its fault, on an idle machine
         assert {(name, engine) for name, engine in fired - allowed if engine not in busy} == set()
         assert {e: found for e, found in told().items() if e not in busy} == {
             e: found for e, found in wanted.items() if e not in busy
