@@ -13,7 +13,7 @@ import os
 import time
 
 import pytest
-from alert_faults import FAULTS
+from alert_faults import ESCALATED, FAULTS
 from live_stack import Fleet, Fleets, Stack, Webhook
 from services import eventually
 
@@ -86,6 +86,16 @@ def missed(stack):
     return {(one["alertname"], one["instance"]) for one in fired if one["instance"] in gone}
 
 
+def causes(told):
+    """Return what an engine's notifications name, without the warnings that became critical.
+
+    The events of a slow provider reach the warning's 15 minutes before they are enough for the
+    critical alert's 5, where calls are few: then the fault is told twice, and grew in between.
+    """
+    grown = {ESCALATED.get(later) for later in told}
+    return [name for at, name in enumerate(told) if not (name in grown and told[at + 1 :])]
+
+
 class TestAlertsOnARealStack:
     """In this order: healthy, faulty, recovered, killed, untold."""
 
@@ -105,7 +115,8 @@ class TestAlertsOnARealStack:
     def test_every_fault_is_told_at_the_webhook_once(self, stack, fleet, webhook):
         """Each engine's fault makes exactly one notification, by its own alert; health makes none.
 
-        What follows from a fault may fire too, such as a budget that burns: nobody is told.
+        A warning may become critical, which is told anew. What follows from a fault may fire too,
+        such as a budget that burns: nobody is told.
         """
         names = {fleet.instance(engine): engine for engine in FAULTS}
         for engine, (fault, _, _) in FAULTS.items():
@@ -119,7 +130,11 @@ class TestAlertsOnARealStack:
             }
 
         wanted = {engine: [alert] for engine, (_, alert, _) in FAULTS.items() if alert}
-        eventually(lambda: wanted.keys() <= told().keys(), PATIENCE, lambda: (wanted, told()))
+        eventually(
+            lambda: all(set(alert) <= set(told().get(e, ())) for e, alert in wanted.items()),
+            PATIENCE,
+            lambda: (wanted, told()),
+        )
         fleet.recovered("leaking")  # its alert looks back for longest, and fires on
         # What follows takes its time: a budget that burns has the longest of the windows.
         time.sleep(AFTERMATH)
@@ -131,7 +146,7 @@ class TestAlertsOnARealStack:
         if not any(name == "HealthEndpointDown" for name, _ in missed(stack)):
             busy.discard(AT_THE_RULES_SPEED)  # whose restarts are its fault, on an idle machine
         assert {(name, engine) for name, engine in fired - allowed if engine not in busy} == set()
-        assert {e: found for e, found in told().items() if e not in busy} == {
+        assert {e: causes(found) for e, found in told().items() if e not in busy} == {
             e: found for e, found in wanted.items() if e not in busy
         }
         assert webhook.counted("") == ["Watchdog"]

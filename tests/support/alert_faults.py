@@ -11,8 +11,8 @@ FAULTS = {
     ),
     "jittery": ("jitter", "HighUnderflowRate", {"JitterBufferUnderrun"}),
     "falling_back": ("transport_fallbacks", "StreamingFallbacksFrequent", set()),
-    "misread": ("wrong_codec", "ProviderCodecMismatch", {"CallsFailing", "AgentSpeechLevelOff"}),
-    "swapped": ("byte_swapped", "ProviderCodecMismatch", {"CallsFailing", "AgentSpeechLevelOff"}),
+    "misread": ("wrong_codec", "ProviderCodecMismatch", {"CallsFailing"}),
+    "swapped": ("byte_swapped", "ProviderCodecMismatch", {"CallsFailing"}),
     "quiet": ("quiet_agent", "AgentSpeechLevelOff", set()),
     "dead": ("dead_provider", "ProviderNotAnswering", set()),
     "lost": ("lost_provider", "ProviderNotAnswering", {"CallsFailing"}),
@@ -36,3 +36,6 @@ FAULTS = {
     ),
     "restarting": ("crash_loop", "EngineRestarting", set()),
 }
+
+ESCALATED = {"CriticalTurnResponseLatency": "HighTurnResponseLatency"}
+"""Critical alerts, each with the warning of the same cause that may be told before it fires."""
