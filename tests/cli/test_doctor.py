@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import json
-import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
+from dripping import Dripping
 from live_stack import Fleet, Stack, Webhook
 from services import eventually, free_port
 
@@ -271,34 +270,6 @@ class TestAnIllPrometheus:
         """Who doesn't answer as Prometheus does is told of, not raised."""
         fake.answers[f"/api/v1/{path}"] = answer
         assert self.diagnose(fake, check)[0] == "failed"
-
-
-class Dripping:
-    """A server that never comes to an end: whatever is asked, it sends a byte now and then."""
-
-    def __init__(self, first=b"HTTP/1.1 200 OK\r\n\r\n"):
-        self._first = first
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._ended = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(
-                    target=self._drip, args=(self._socket.accept()[0],), daemon=True
-                ).start()
-
-    def _drip(self, connection):
-        with connection, contextlib.suppress(OSError):
-            connection.sendall(self._first)
-            while not self._ended.wait(0.05):
-                connection.sendall(b"x")
-
-    def close(self):
-        self._ended.set()
-        self._socket.close()
 
 
 class TestServersThatDrip:
