@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import sys
+import weakref
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -69,6 +71,26 @@ def test_the_report_is_exported_and_logged_once(
     (event,) = [entry for entry in logged if entry["event"] == "quality_attached"]
     assert list(event["missing"]) == ["underflow"]
     assert event["log_level"] == "warning"
+
+
+def test_an_engine_that_is_gone_is_gone(
+    generation: ModuleType, quality: aeq.QualityMonitor
+) -> None:
+    """Nothing of ours keeps an engine that nobody needs, and it leaves nothing in its module."""
+    histograms = (generation._BARGE_REACTION_SECONDS, generation._TURN_RESPONSE_SECONDS)
+    before = [dict(vars(each)) for each in histograms]
+
+    async def one_call() -> weakref.ref[Any]:
+        engine = generation.Engine()
+        aeq.attach(engine, quality)
+        await engine._save_session(engine.session_class("1.1", "1.1"), new=True)
+        await engine._cleanup_call("1.1")
+        return weakref.ref(engine)
+
+    gone = asyncio.run(one_call())
+    gc.collect()
+    assert gone() is None
+    assert [vars(each).keys() for each in histograms] == [each.keys() for each in before]
 
 
 @pytest.mark.parametrize(

@@ -347,17 +347,23 @@ def test_one_task_polls_all_calls_and_ends_with_the_last(
             await double.call(call_id)
         assert [task.get_name() for task in _ours()] == ["ai-engine-quality-timer"]
         double.engine.session_store.sessions["2.2"].audio_diagnostics["provider_out"] = {"rms": 900}
-        await asyncio.sleep(0.05)
+        await _until(lambda: "provider_out" in double.so_far("2.2").audio)
         assert double.so_far("2.2").audio["provider_out"].frames == 1
         for call_id in ("1.1", "2.2", "3.3"):
             await double.hang_up(call_id)
-        await asyncio.sleep(0.05)
-        assert not timer.running
+        await _until(lambda: not timer.running)
         assert _ours() == []
         await double.call("4.4")
         assert timer.running
 
     asyncio.run(main())
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait for a state, however long a busy machine takes over it."""
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.005)
 
 
 def _ours() -> list[asyncio.Task[Any]]:
@@ -376,8 +382,7 @@ def test_the_timer_survives_what_a_poll_raises(
         whole = await double.call("2.2")
         broken.turn_latencies_ms.append({})
         whole.turn_latencies_ms.append(800.0)
-        await asyncio.sleep(0.05)
-        assert double.so_far("2.2").turn_latencies == (0.8,)
+        await _until(lambda: double.so_far("2.2").turn_latencies == (0.8,))
         assert double.observer.timer.running
 
     asyncio.run(main())
