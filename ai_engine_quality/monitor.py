@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from ai_engine_quality._version import __version__
@@ -24,11 +25,13 @@ from ai_engine_quality.live.baseline import Baseline
 from ai_engine_quality.live.by_id import ObservationsById
 from ai_engine_quality.live.facts import CallCost, Retention, Sampling
 from ai_engine_quality.live.handle import CallHandle
-from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT
+from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT, hook_name
 from ai_engine_quality.live.live_calls import LiveCalls
 from ai_engine_quality.live.reporting import Reporter
+from ai_engine_quality.live.sections import SECTIONS
 from ai_engine_quality.live.upkeep import Upkeep
 from ai_engine_quality.settings import Settings
+from ai_engine_quality.sinks.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import PrometheusSink
 from ai_engine_quality.sinks.records import RecordFile
@@ -119,28 +122,44 @@ class QualityMonitor(ObservationsById):
             version=__version__,
             policy_version=policy.version,
         )
-        warnings = Warnings(clock, logger)
+        self._writer = BackgroundWriter()
+        warnings = Warnings(clock, self._writer, self._warning_lost, logger)
         if self._prometheus.multiprocess and per_call_series:
             fix = "several processes can't withdraw series; pass per_call_series=False"
             warnings.warn("quality_per_call_series_off", "PROMETHEUS_MULTIPROC_DIR", fix=fix)
         self._reporter = Reporter(self._prometheus, warnings)
         self._hooks = HookRunner(self._reporter.hook_failed)
         if self._records is not None:
-            self._records.adopt(policy, self._reporter.record_lost)
-        self._own_hooks = self._outputs(LogSink(logger) if log else None)
+            self._records.adopt(policy, self._reporter.record_lost, self._writer)
+        self._log = LogSink(self._writer, self._log_lost, logger) if log else None
+        self._own_hooks = self._outputs()
 
     @classmethod
     def from_settings(cls, settings: Settings, **overrides: Any) -> Self:
         """Return a monitor by a settings file and the environment; see ``settings``."""
         return cls(**{**settings.monitor_arguments(), **overrides})
 
-    def _outputs(self, log: LogSink | None) -> HookRunner:
+    def _outputs(self) -> HookRunner:
         """Return the library's own outputs, which are never given up, however slow."""
         outputs = HookRunner(self._reporter.hook_failed, max_slow_runs=math.inf)
-        for output in (self._prometheus, log, self._records):
+        for output in (self._prometheus, self._records, self._log):
             if output is not None:
                 outputs.add(output)
         return outputs
+
+    def _log_lost(self, error: BaseException | None) -> None:
+        self._reporter.log_lost(hook_name(self._log), error)
+
+    def _warning_lost(self, _: BaseException | None) -> None:
+        self._prometheus.dropped(DropReason.LOG_NOT_WRITTEN)
+
+    def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
+        """Wait until what ended calls left to be logged and recorded is written.
+
+        Returns:
+            Whether ``timeout`` seconds sufficed.
+        """
+        return self._writer.flush(timeout)
 
     def close(self) -> None:
         """Unregister the metrics and write the records that wait. Live calls are forgotten."""
@@ -148,6 +167,8 @@ class QualityMonitor(ObservationsById):
         self._prometheus.close()
         if self._records is not None:
             self._records.close()
+        self.flush()
+        self._writer.close()
 
     # Hooks.
 
@@ -178,6 +199,9 @@ class QualityMonitor(ObservationsById):
         self, call_id: str, provider: str | None = None, pipeline: str | None = None
     ) -> None:
         """Begin to listen to a call. A call that is live, or ended lately, is not begun again."""
+        if SECTIONS.inside:
+            SECTIONS.afterwards(partial(self.call_started, call_id, provider, pipeline))
+            return
         try:
             self._start(observations.call_id(call_id), provider, pipeline)
         except Rejected as rejected:
@@ -199,6 +223,7 @@ class QualityMonitor(ObservationsById):
         self._prometheus.call_started(call.provider, call.pipeline)
         handle.observe_turn = self._prometheus.turn_observer(call.provider, call.pipeline)
         self._publish_live()
+        self._writer.start()
 
     def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline, where they are given; for the handle."""
@@ -236,8 +261,14 @@ class QualityMonitor(ObservationsById):
 
         Returns:
             Its score, with ``score=None`` and a reason where it is not scored; None for a call
-            that is unknown or has ended already.
+            that is unknown or has ended already, and where this interrupts the library itself, as
+            a finalizer or a signal handler may: the call then ends in a moment.
         """
+        if SECTIONS.inside:
+            named = {"provider": provider, "pipeline": pipeline, "outcome": outcome}
+            more = {"failed": failed, "duration": duration}
+            SECTIONS.afterwards(partial(self.call_ended, call_id, **named, **more))  # type: ignore[arg-type]  # as they came
+            return None
         try:
             handle = self._find(call_id)
             if not handle.live:
@@ -335,7 +366,10 @@ class QualityMonitor(ObservationsById):
 
     def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
         """Count what was not taken, and warn once a minute. Never raises."""
-        self._reporter.drop(reason, error)
+        if SECTIONS.inside:
+            SECTIONS.afterwards(partial(self._reporter.drop, reason, error))
+        else:
+            self._reporter.drop(reason, error)
 
 
 def _call_seconds(value: object) -> float:

@@ -68,6 +68,7 @@ class DropReason(StrEnum):
     EXPIRED_CALL = "expired_call"
     SAMPLE_EVICTED = "sample_evicted"
     RECORD_NOT_WRITTEN = "record_not_written"
+    LOG_NOT_WRITTEN = "log_not_written"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -64,6 +64,15 @@ class Reporter:
         event = "quality_hook_slow" if error is None else "quality_hook_failed"
         self._warner.warn(event, hook, error)
 
+    def log_lost(self, output: str, error: BaseException | None) -> None:
+        """Tell of a call that was not logged; no exception: too many waited.
+
+        By a counter alone in that case: a warning would wait as well.
+        """
+        self._counts.dropped(DropReason.LOG_NOT_WRITTEN)
+        if error is not None:
+            self.hook_failed(output, error)
+
     def record_lost(self, lost: int, error: BaseException | None) -> None:
         """Tell of records that could not be written."""
         self._counts.dropped(DropReason.RECORD_NOT_WRITTEN, lost)

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from structlog.testing import CapturingLogger
+from written import PatientLogger
 
 import ai_engine_quality as aeq
 
@@ -79,7 +79,7 @@ class MonitorStates(RuleBasedStateMachine):
         """Make a monitor with bounds that are soon reached, and an empty account."""
         self.now = 0.0
         self.registry = CollectorRegistry()
-        self.logger = CapturingLogger()
+        self.logger = PatientLogger()
         self.quality = aeq.QualityMonitor(
             registry=self.registry,
             clock=lambda: self.now,
