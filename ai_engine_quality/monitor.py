@@ -29,6 +29,7 @@ from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT, hook_na
 from ai_engine_quality.live.live_calls import LiveCalls
 from ai_engine_quality.live.reporting import Reporter
 from ai_engine_quality.live.sections import SECTIONS
+from ai_engine_quality.live.stopping import forget_monitor, watch_monitor
 from ai_engine_quality.live.upkeep import Upkeep
 from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.background import FLUSH_SECONDS, BackgroundWriter
@@ -40,6 +41,16 @@ if TYPE_CHECKING:
     import os
 
     from prometheus_client import CollectorRegistry
+
+
+END_SECONDS = 4.0
+"""How long the end of live calls may take when the process stops or the monitor is closed."""
+
+HOOK_SECONDS = 2.0
+"""How much of that hooks get; calls that end later end without them."""
+
+ENDS_TO_FLUSH = 500
+"""Ends of calls after which what they left to be written is waited for: it has to fit."""
 
 
 class QualityMonitor(ObservationsById):
@@ -133,6 +144,9 @@ class QualityMonitor(ObservationsById):
             self._records.adopt(policy, self._reporter.record_lost, self._writer)
         self._log = LogSink(self._writer, self._log_lost, logger) if log else None
         self._own_hooks = self._outputs()
+        self._inherited: frozenset[CallHandle] = frozenset()
+        """Calls of the process that this one was forked from."""
+        watch_monitor(self)
 
     @classmethod
     def from_settings(cls, settings: Settings, **overrides: Any) -> Self:
@@ -162,13 +176,46 @@ class QualityMonitor(ObservationsById):
         return self._writer.flush(timeout)
 
     def close(self) -> None:
-        """Unregister the metrics and write the records that wait. Live calls are forgotten."""
+        """End the live calls, write what waits, and unregister the metrics.
+
+        Live calls end as ``interrupted``: counted, recorded and told to hooks like others. All of
+        it is bounded in time.
+        """
+        self.stop()
+        forget_monitor(self)
         self._live.clear()
         self._prometheus.close()
         if self._records is not None:
             self._records.close()
         self.flush()
         self._writer.close()
+
+    def stop(self) -> None:
+        """End the live calls as ``interrupted``: the process stops, or the monitor is closed."""
+        began = time.monotonic()
+        until = began + END_SECONDS
+        own = [handle for handle in self._live.all() if handle not in self._inherited]
+        for number, handle in enumerate(own, start=1):
+            now = time.monotonic()
+            if now >= until:
+                self._reporter.calls_lost(len(own) - number + 1)
+                return
+            self._interrupt(handle, hooks=now < began + HOOK_SECONDS)
+            if number % ENDS_TO_FLUSH == 0:
+                self._writer.flush(until - now)
+
+    def _interrupt(self, handle: CallHandle, *, hooks: bool) -> None:
+        try:
+            self._finish(handle, outcome=INTERRUPTED, failed=False, duration=None, hooks=hooks)
+        except Exception as error:
+            self.drop(DropReason.INTERNAL_ERROR, error)
+
+    def begin_anew(self) -> None:
+        """Leave the live calls to the parent, unless they are ended here: in a forked child."""
+        self._inherited = frozenset(self._handles.values())
+        for part in (self._live, self._baseline, self._prometheus, self._log):
+            if part is not None:
+                part.begin_anew()
 
     # Hooks.
 
@@ -294,6 +341,7 @@ class QualityMonitor(ObservationsById):
         failed: bool,
         duration: float | None,
         known: bool = True,
+        hooks: bool = True,
     ) -> CallScore | None:
         """Take a live call out, score it and run the hooks, once however often it is asked.
 
@@ -303,6 +351,7 @@ class QualityMonitor(ObservationsById):
             failed: Whether it failed.
             duration: Seconds; None is the time since it started.
             known: Whether the end is known; else the call has no duration.
+            hooks: Whether hooks are run; the library's own outputs are.
         """
         now = self._clock()
         self._measure_frames()
@@ -316,7 +365,8 @@ class QualityMonitor(ObservationsById):
         if call.dropped:
             result = replace(result, dropped=dict(call.dropped))
         self._own_hooks.run(result)
-        self._hooks.run(result)
+        if hooks:
+            self._hooks.run(result)
         self._publish_live()
         return result
 
@@ -370,6 +420,10 @@ class QualityMonitor(ObservationsById):
             SECTIONS.afterwards(partial(self._reporter.drop, reason, error))
         else:
             self._reporter.drop(reason, error)
+
+
+INTERRUPTED = "interrupted"
+"""The outcome of calls that were live when the engine stopped."""
 
 
 def _call_seconds(value: object) -> float:

@@ -73,6 +73,11 @@ class Reporter:
         if error is not None:
             self.hook_failed(output, error)
 
+    def calls_lost(self, lost: int) -> None:
+        """Tell of live calls that could not be ended in time when the engine stopped."""
+        self._counts.dropped(DropReason.NOT_ENDED_IN_TIME, lost)
+        self._warner.warn("quality_calls_lost", "interrupted", calls=lost)
+
     def record_lost(self, lost: int, error: BaseException | None) -> None:
         """Tell of records that could not be written."""
         self._counts.dropped(DropReason.RECORD_NOT_WRITTEN, lost)

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from functools import cache, partial
 from types import FrameType
 from typing import Any, Protocol
@@ -48,18 +49,22 @@ def watch_monitor(monitor: Stopped) -> None:
     _monitors.add(monitor)
     _watch()
     if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, _on_signal)
+        _handle(signal.SIG_DFL, _on_signal)
 
 
 def forget_monitor(monitor: Stopped) -> None:
     """Tell a closed monitor nothing more; after the last one, signals are as they were."""
     _monitors.discard(monitor)
     if not _monitors and threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            if signal.getsignal(number) is _on_signal:
-                signal.signal(number, signal.SIG_DFL)
+        _handle(_on_signal, signal.SIG_DFL)
+
+
+def _handle(former: object, then: Any) -> None:
+    """Set what handles the signals that are handled by ``former`` so far."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is former:
+            with suppress(ValueError):  # a subinterpreter handles none
+                signal.signal(number, then)
 
 
 def stop_all() -> None:

@@ -37,7 +37,8 @@ COMMON = """
     def report(expected):
         quality.flush(60)
         stored = sum(isinstance(r, aeq.CallScore) for r in aeq.read_records(sys.argv[1]))
-        ended, lost = counted("ai_agent_calls_ended_total"), counted("ai_agent_quality_dropped_total")
+        ended = counted("ai_agent_calls_ended_total")
+        lost = counted("ai_agent_quality_dropped_total")
         live, latest = counted("ai_agent_calls_active"), max(told.values())
         bands = counted("ai_agent_live_calls")
         quality.close()
@@ -50,7 +51,8 @@ COLLECTED = """
             self.call_id, self.me = f"1761532874.{number}", self
             quality.call_started(self.call_id, provider=f"provider{number % 40}")
             quality.turn_response(self.call_id, 0.5)
-            weakref.finalize(self, quality.call_ended, self.call_id, outcome=f"end-{'abc'[number % 3]}")
+            outcome = f"end-{'abc'[number % 3]}"
+            weakref.finalize(self, quality.call_ended, self.call_id, outcome=outcome)
 
     gc.set_threshold(40, 5, 5)
     for number in range(int(sys.argv[2])):

@@ -1102,8 +1102,10 @@ MULTIPROCESS = """
     assert os.waitpid(child, 0)[1] == 0
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
+    quality.flush()
     print("EXPOSITION")
     print(generate_latest(registry).decode())
+    print("END")
 """
 
 
@@ -1112,7 +1114,10 @@ def multiprocess(tmp_path_factory):
     """Run an engine of two processes; return its log lines and what their aggregate shows."""
     folder = tmp_path_factory.mktemp("multiprocess")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(MULTIPROCESS)],
+        [
+            *(sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning"),
+            *("-c", textwrap.dedent(MULTIPROCESS)),
+        ],
         env={"PROMETHEUS_MULTIPROC_DIR": str(folder)},
         capture_output=True,
         text=True,
@@ -1120,7 +1125,7 @@ def multiprocess(tmp_path_factory):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    log, _, text = done.stdout.partition("EXPOSITION\n")
+    log, _, text = done.stdout.partition("END\n")[0].partition("EXPOSITION\n")
     samples = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in parse_text(text)

@@ -29,6 +29,7 @@ OUTCOMES = (
     "completed",
     "failed",
     "expired",
+    "interrupted",
     "agent_hangup",
     "caller_hangup",
     "no_input_timeout",
