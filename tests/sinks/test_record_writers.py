@@ -80,7 +80,7 @@ def write_from_two_processes(path, many, files):
 class TestTwoProcesses:
     @pytest.mark.slow
     def test_rotation_loses_nothing(self, tmp_path):
-        """Of 2,000 records each that two processes write to one file that rotates, all are there."""
+        """Of 2,000 records each that two processes write to a file that rotates, all are there."""
         path = tmp_path / "calls.jsonl"
         write_from_two_processes(path, 2_000, 1_000)
         found = ids(path)
@@ -167,7 +167,7 @@ class TestAfterClose:
 
 class TestDisks:
     def test_a_close_that_fails_ends_no_writer(self, tmp_path, monkeypatch):
-        """EIO from ``close`` costs nothing: flushing ends in time, and later records are written."""
+        """EIO from ``close`` costs nothing: flushing ends, and later records are written."""
         real, refused = os.close, []
 
         def close(handle):

@@ -731,11 +731,11 @@ class TestTheWriter:
         )
 
     def test_nothing_is_opened_before_the_first_record(self, recording, path):
-        """A monitor that has had no call yet has made neither file nor folder nor thread."""
-        before = threading.active_count()
+        """A monitor makes its thread with its first call, and file and folder with its record."""
+        assert recording._writer._thread is None
         recording.call_started("live")
+        assert recording._writer._thread.daemon
         assert not path.parent.exists()
-        assert threading.active_count() == before
 
     def test_what_waits_is_written_at_exit(self, path):
         """A process that ends without ``close()`` has written its records."""
