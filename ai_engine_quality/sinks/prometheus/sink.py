@@ -114,7 +114,8 @@ class PrometheusSink:
         """Count a call."""
         with SECTIONS, self._lock:
             self._series.provider(provider).started.inc()
-            self._series.group(provider, pipeline)
+            if self._series.group(provider, pipeline).is_other:
+                self.dropped(DropReason.COUNTED_AS_OTHER)
 
     def begin_series(self, provider: str | None, pipeline: str | None) -> None:
         """Let every series of a call begin at zero, so that its end shows in a rate."""
@@ -132,11 +133,12 @@ class PrometheusSink:
         """Count a call that has ended, and keep its sample for a while."""
         summary = score.summary
         with SECTIONS, self._lock:
-            self._count_end(self._series.provider(summary.provider), summary)
+            provider = self._series.provider(summary.provider)
+            self._count_end(provider, summary)
             group = self._series.group(summary.provider, summary.pipeline)
-            group.coverage.observe(score.coverage)
+            provider.coverage.observe(score.coverage)
             if (clipped := summary.agent_clipped) is not None:
-                group.clipped.observe(clipped)
+                provider.clipped.observe(clipped)
             underflow = score.factor("underflow")
             if underflow.value is not None:
                 group.underflow.observe(underflow.value)
@@ -148,7 +150,7 @@ class PrometheusSink:
                 if factor.penalty:
                     group.penalties[factor.name].inc(factor.penalty)
             for ceiling in score.ceilings:
-                group.ceilings[ceiling.rule].inc()
+                provider.ceilings[ceiling.rule].inc()
 
     def _count_score(self, group: Group, call_id: str, score: int, band: Band) -> None:
         group.by_band[band].inc()
