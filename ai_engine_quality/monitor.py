@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 
+MAX_OUTCOMES_TOLD = 64
+"""Outcomes that are known or have been told."""
+
 END_SECONDS = 4.0
 """How long the end of live calls may take when the process stops or the monitor is closed."""
 
@@ -111,6 +114,8 @@ class QualityMonitor(ObservationsById):
         _check_policy(policy)
         _check_clock("clock", clock)
         _check_clock("wall_clock", wall_clock)
+        _check_flag("per_call_series", per_call_series)
+        _check_flag("log", log)
         self.policy = policy
         self._clock = clock
         self._wall_clock = wall_clock
@@ -120,6 +125,11 @@ class QualityMonitor(ObservationsById):
             LiveCalls(max_live_calls=max_live_calls, expire_after=expire_after),
             FrameBatch(sampling, clock=clock),
         )
+        self._known_outcomes = {
+            *observations.OUTCOMES,
+            *policy.not_scored.voicemail,
+            *policy.not_scored.expired,
+        }
         self._upkeep = Upkeep(self, self._live, clock)
         self._baseline = Baseline()
         self._prometheus = PrometheusSink(
@@ -323,15 +333,24 @@ class QualityMonitor(ObservationsById):
                 return None
             handle.call_updated(provider, pipeline)
             checked = self._reporter.checked
+            ending = checked(observations.outcome, outcome)
+            if ending is not None and ending not in self._known_outcomes:
+                self._tell_outcome(ending)
             return self._finish(
                 handle,
-                outcome=checked(observations.outcome, outcome),
+                outcome=ending,
                 failed=checked(observations.flag, failed) or False,
                 duration=checked(_call_seconds, duration),
             )
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
             return None
+
+    def _tell_outcome(self, outcome: str) -> None:
+        """Say once that an outcome is not a usual one: a wrong word would count as a fine call."""
+        if len(self._known_outcomes) < MAX_OUTCOMES_TOLD:
+            self._known_outcomes.add(outcome)
+            self._reporter.outcome_unknown(outcome)
 
     def _finish(
         self,
@@ -402,7 +421,10 @@ class QualityMonitor(ObservationsById):
 
     def engine_info(self, *, version: str, audio_transport: str) -> None:
         """Tell dashboards which engine this is: its version, and ``audiosocket`` or ``rtp``."""
-        self._prometheus.engine_info(version, audio_transport)
+        try:
+            self._prometheus.engine_info(version, audio_transport)
+        except Exception as error:
+            self.drop(DropReason.INTERNAL_ERROR, error)
 
     def hook_live(self, factor: str, live: bool, clock: str = TOLD) -> None:
         """Tell dashboards whether the engine delivers a factor's observations.
@@ -412,7 +434,10 @@ class QualityMonitor(ObservationsById):
             live: Whether they are delivered.
             clock: ``heard`` at the engine's edge, or ``told`` by the engine.
         """
-        self._prometheus.hook_live(factor, live, clock)
+        try:
+            self._prometheus.hook_live(factor, live, clock)
+        except Exception:  # what is no truth value
+            self.drop(DropReason.WRONG_TYPE)
 
     def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
         """Count what was not taken, and warn once a minute. Never raises."""
@@ -433,6 +458,11 @@ def _call_seconds(value: object) -> float:
 def _check_policy(policy: object) -> None:
     if not isinstance(policy, Policy):
         raise TypeError(f"policy must be a Policy, such as Policy.load('v3'), not {policy!r}")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def _check_clock(name: str, clock: object) -> None:

@@ -30,7 +30,12 @@ from ai_engine_quality.sinks.records import SIZES, RecordFile
 
 ENVIRONMENT_PREFIX = "AI_ENGINE_QUALITY_"
 CONFIG_VARIABLE = "AI_ENGINE_QUALITY_CONFIG"
-MAX_FILE_BYTES = 1_000_000
+MAX_FILE_BYTES = 100_000
+MAX_DOTS = 50
+"""In one line: the time that a parser of TOML takes for a key grows with the square of its parts."""
+
+MAX_VARIABLE_LENGTH = 100
+"""Characters of a number, true or false."""
 
 
 class SettingsError(ValueError):
@@ -126,6 +131,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
     if len(content) > MAX_FILE_BYTES:
         raise SettingsError(
             f"{path}: longer than {MAX_FILE_BYTES} bytes; this isn't a settings file"
+        )
+    if any(line.count(b".") > MAX_DOTS for line in content.splitlines()):
+        raise SettingsError(
+            f"{path}: a line with more than {MAX_DOTS} dots; no setting has so many"
         )
     try:
         return tomllib.loads(content.decode())
@@ -242,6 +251,8 @@ _GONE_VARIABLES = {_variable(("retention", key)) for key in _GONE}
 
 def _value(text: str) -> object:
     """Return what TOML would read: a number, true or false; any other text as it is."""
+    if len(text) > MAX_VARIABLE_LENGTH:
+        return text
     try:
         read = tomllib.loads(f"value = {text.strip().lower()}")
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ai_engine_quality.core.observations import DropReason, Rejected
+from ai_engine_quality.core.observations import OUTCOMES, DropReason, Rejected
 
 
 class Counts(Protocol):
@@ -72,6 +72,12 @@ class Reporter:
         self._counts.dropped(DropReason.LOG_NOT_WRITTEN)
         if error is not None:
             self.hook_failed(output, error)
+
+    def outcome_unknown(self, outcome: str) -> None:
+        """Tell of an outcome that is taken as it is, but isn't one of the usual words."""
+        usual = ", ".join(OUTCOMES)
+        fix = f"counted as it is, as a call that did not fail; usual are {usual}; pass failed=True"
+        self._warner.warn("quality_outcome_unknown", outcome, fix=fix)
 
     def calls_lost(self, lost: int) -> None:
         """Tell of live calls that could not be ended in time when the engine stopped."""

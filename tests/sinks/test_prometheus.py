@@ -817,6 +817,33 @@ class TestLabelBounds:
         assert later_series == series
         assert later_objects < objects + 100
 
+    def test_hooks_that_an_engine_tells_are_bounded(self, quality, registry):
+        """20,000 names of hooks, told to be live, are 51 series; another clock is ``other``."""
+        for number in range(20_000):
+            quality.hook_live(f"factor-{number}", live=True, clock=f"clock-{number}")
+        found = distinct(scrape(registry), "ai_agent_quality_hook_live", "factor")
+        assert found == {"other", *(f"factor-{number}" for number in range(50))}
+        clocks = distinct(scrape(registry), "ai_agent_quality_hook_live", "clock")
+        assert clocks == {"other"}
+
+    def test_what_cannot_be_text_is_unknown(self, quality, registry, dropped):
+        """Neither ``engine_info`` nor ``hook_live`` raises on what has no text or no truth."""
+
+        class Treacherous:
+            def __str__(self):
+                raise RuntimeError("no text")
+
+            __repr__ = __format__ = __bool__ = __hash__ = __eq__ = __str__
+
+        wrong = Treacherous()
+        quality.engine_info(version=wrong, audio_transport=wrong)
+        quality.hook_live(wrong, live=True, clock=wrong)
+        quality.hook_live("latency", live=wrong)
+        after = scrape(registry)
+        assert distinct(after, "ai_agent_engine_info", "version") == {"unknown"}
+        assert distinct(after, "ai_agent_quality_hook_live", "factor") >= {"unknown"}
+        assert dropped("wrong_type") == 1
+
     def test_an_engine_that_changes_has_one_info(self, quality, registry):
         """The engine's info tells the last thing that was told, in one series."""
         for version in ("1", "2", "3"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 from prometheus_client import Counter, Histogram, Summary
 
+from ai_engine_quality.core.observations import OTHER, OUTCOMES, plain
 from ai_engine_quality.core.policy import FACTORS, Band, CeilingRules
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.live.facts import CallCost
@@ -25,28 +26,23 @@ MAX_LABEL_LENGTH = 200
 """Characters of a label that the engine or a hook's name gives; the rest is cut off."""
 
 UNKNOWN = "unknown"
-OTHER = "other"
-
 CEILINGS = tuple(field.name for field in fields(CeilingRules))
 """The policy's rules, so that each provider's counts begin at zero."""
 
-OUTCOMES = (
-    UNKNOWN,
-    "completed",
-    "failed",
-    "expired",
-    "interrupted",
-    "agent_hangup",
-    "caller_hangup",
-    "no_input_timeout",
-    "transferred",
-)
+FIRST_OUTCOMES = (UNKNOWN, *OUTCOMES)
 """Outcomes that start at zero for each provider, so that their first call counts in a rate."""
 
 
 def label_text(value: object) -> str:
-    """Return what the engine calls itself as a label: one lone surrogate would end every scrape."""
-    return printable(str(value)[:MAX_LABEL_LENGTH])
+    """Return what the engine calls itself as a label: one lone surrogate would end every scrape.
+
+    What can't be text is ``unknown``.
+    """
+    try:
+        text = plain(value) if isinstance(value, str) else str(value)
+        return printable(text[:MAX_LABEL_LENGTH])
+    except Exception:  # a foreign __str__ can raise anything
+        return UNKNOWN
 
 
 class LabelValues:
@@ -154,7 +150,8 @@ class Series:
             label=label,
             started=made.started.labels(label),
             ended={
-                outcome: made.ended.labels(label, self._outcomes(outcome)) for outcome in OUTCOMES
+                outcome: made.ended.labels(label, self._outcomes(outcome))
+                for outcome in FIRST_OUTCOMES
             },
             ceilings={rule: made.ceilings.labels(label, rule) for rule in CEILINGS},
             coverage=made.coverage.labels(label),

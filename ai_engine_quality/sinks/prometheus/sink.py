@@ -8,9 +8,9 @@ from threading import RLock
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from ai_engine_quality.core.observations import DropReason
+from ai_engine_quality.core.observations import OTHER, DropReason
 from ai_engine_quality.core.policy import Band
-from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.result import HEARD, TOLD, CallScore
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.facts import CallCost, LiveCount, Retention, by_provider
 from ai_engine_quality.live.sections import SECTIONS
@@ -28,6 +28,9 @@ MAX_EXEMPLAR_CALL_ID = 100
 """An exemplar's labels may have 128 characters in all."""
 
 UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence", "voicemail", "expired")
+
+
+_CLOCKS = {HEARD: HEARD, TOLD: TOLD}
 
 
 class PrometheusSink:
@@ -72,6 +75,9 @@ class PrometheusSink:
         self.per_call_series = per_call_series and not self.multiprocess
         self._lock = RLock()
         self._hooks = LabelValues()
+        self._live_factors = LabelValues()
+        self._versions = LabelValues()
+        self._transports = LabelValues()
         self._retained = RetainedScores(kept, lambda: self.dropped(DropReason.SAMPLE_EVICTED))
         self.collected = Collected(
             self._retained, clock=clock, live_calls=live_calls, before_collect=before_collect
@@ -179,15 +185,18 @@ class PrometheusSink:
 
     def hook_live(self, factor: str, live: bool, clock: str) -> None:
         """Tell whether the engine delivers a factor's observations, and by which clock."""
-        labels = label_text(factor), label_text(clock)
-        with SECTIONS:
+        with SECTIONS, self._lock:
+            told_by = label_text(clock)
+            labels = self._live_factors(label_text(factor)), _CLOCKS.get(told_by, OTHER)
             self._metrics.hook_live.labels(*labels).set(1 if live else 0)
 
     def engine_info(self, version: str, audio_transport: str) -> None:
         """Tell which engine this is, instead of what was told before."""
         labels = label_text(version), label_text(audio_transport)
-        with SECTIONS:
-            if not self.multiprocess:
+        with SECTIONS, self._lock:
+            if self.multiprocess:  # where nothing can be taken back
+                labels = self._versions(labels[0]), self._transports(labels[1])
+            else:
                 self._metrics.engine_info.clear()
             self._metrics.engine_info.labels(*labels).set(1)
 
