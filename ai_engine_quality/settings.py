@@ -30,9 +30,10 @@ from ai_engine_quality.sinks.records import SIZES, RecordFile
 
 ENVIRONMENT_PREFIX = "AI_ENGINE_QUALITY_"
 CONFIG_VARIABLE = "AI_ENGINE_QUALITY_CONFIG"
-MAX_FILE_BYTES = 100_000
-MAX_DOTS = 50
-"""In one line: the time that a parser of TOML takes for a key grows with the square of its parts."""
+MAX_FILE_BYTES = 1_000_000
+MAX_DOTS_IN_LINE = 50
+MAX_DOTS = 5_000
+"""Comments aside: the time that a parser takes for a key grows with the square of its parts."""
 
 MAX_VARIABLE_LENGTH = 100
 """Characters of a number, true or false."""
@@ -132,9 +133,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(
             f"{path}: longer than {MAX_FILE_BYTES} bytes; this isn't a settings file"
         )
-    if any(line.count(b".") > MAX_DOTS for line in content.splitlines()):
+    lines = (line for line in content.splitlines() if not line.lstrip().startswith(b"#"))
+    dots = [line.count(b".") for line in lines]
+    if max(dots, default=0) > MAX_DOTS_IN_LINE or sum(dots) > MAX_DOTS:
         raise SettingsError(
-            f"{path}: a line with more than {MAX_DOTS} dots; no setting has so many"
+            f"{path}: more than {MAX_DOTS_IN_LINE} dots in a line, or {MAX_DOTS} in all; this isn't "
+            "a settings file"
         )
     try:
         return tomllib.loads(content.decode())
