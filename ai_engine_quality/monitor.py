@@ -333,6 +333,7 @@ class QualityMonitor(ObservationsById):
                 return None
             handle.call_updated(provider, pipeline)
             checked = self._reporter.checked
+            self._ask_about_length(handle, duration)
             ending = checked(observations.outcome, outcome)
             if ending is not None and ending not in self._known_outcomes:
                 self._tell_outcome(ending)
@@ -345,6 +346,17 @@ class QualityMonitor(ObservationsById):
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
             return None
+
+    def _ask_about_length(self, handle: CallHandle, duration: object) -> None:
+        """Ask about a duration that is a thousand times what the clock says."""
+        call = handle.accumulator
+        if call is None or type(duration) not in (int, float):
+            return
+        passed = self._clock() - call.started
+        if passed >= 1.0 and duration > 300 * passed:  # type: ignore[operator]  # a number
+            words = f"call_ended(duration={duration:.6g}) of call {call.call_id}: it began"
+            words += f" {passed:.0f} s ago; are these milliseconds?"
+            self.ask("duration", words)
 
     def _tell_outcome(self, outcome: str) -> None:
         """Say once that an outcome is not a usual one: a wrong word would count as a fine call."""
@@ -439,12 +451,16 @@ class QualityMonitor(ObservationsById):
         except Exception:  # what is no truth value
             self.drop(DropReason.WRONG_TYPE)
 
-    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+    def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
         """Count what was not taken, and warn once a minute. Never raises."""
         if SECTIONS.inside:
-            SECTIONS.afterwards(partial(self._reporter.drop, reason, error))
+            SECTIONS.afterwards(partial(self._reporter.drop, reason, error, words))
         else:
-            self._reporter.drop(reason, error)
+            self._reporter.drop(reason, error, words)
+
+    def ask(self, what: str, words: str) -> None:
+        """Ask once a minute about a number that was taken and may be of another unit."""
+        self._reporter.ask(what, words)
 
 
 INTERRUPTED = "interrupted"

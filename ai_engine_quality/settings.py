@@ -137,8 +137,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
     dots = [line.count(b".") for line in lines]
     if max(dots, default=0) > MAX_DOTS_IN_LINE or sum(dots) > MAX_DOTS:
         raise SettingsError(
-            f"{path}: more than {MAX_DOTS_IN_LINE} dots in a line, or {MAX_DOTS} in all; this isn't "
-            "a settings file"
+            f"{path}: more than {MAX_DOTS_IN_LINE} dots in a line, or {MAX_DOTS} in all; "
+            "this isn't a settings file"
         )
     try:
         return tomllib.loads(content.decode())

@@ -34,14 +34,19 @@ class Reporter:
         self._counts = counts
         self._warner = warner
 
-    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+    def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
         """Count what was not taken, and warn once a minute. Never raises."""
+        more = {"warning": words} if words else {}
         try:
             self._counts.dropped(reason)
-            self._warner.warn("quality_observation_dropped", reason.value, error)
+            self._warner.warn("quality_observation_dropped", reason.value, error, **more)
         except Exception:
             # Nothing is left to tell it with, and the engine must not notice.
             return
+
+    def ask(self, what: str, words: str) -> None:
+        """Ask about what was taken, and may be of another unit."""
+        self._warner.warn("quality_unit_unusual", what, warning=words)
 
     def checked(self, check: Callable[[object], Any], value: object) -> Any:
         """Return a checked value, or None for one that is dropped: the call goes on all the same.

@@ -25,7 +25,7 @@ class Owner(Protocol):
     def expire(self, handle: CallHandle) -> None:
         """End a call that never ended."""
 
-    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+    def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
         """Count what went wrong."""
 
 
