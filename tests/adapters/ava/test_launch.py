@@ -148,7 +148,7 @@ def test_a_setting_that_cannot_be_used_does_not_stop_the_engine(engine_folder: P
     environ = {"AI_ENGINE_QUALITY_EXPIRE_AFTER": "soon"}
     done = run(sys.executable, "main.py", cwd=engine_folder, environ=environ)
     assert done.returncode == 0
-    assert done.stdout.splitlines() == ["[]", "None"]
+    assert done.stdout.split() == ["[]", "None"]
     assert done.stderr.startswith("ai-engine-quality: not attached: AI_ENGINE_QUALITY_EXPIRE_AFTER")
 
 
