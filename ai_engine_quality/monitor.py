@@ -392,21 +392,21 @@ class QualityMonitor(ObservationsById):
         length = max(0.0, now - call.started) if duration is None and known else duration
         summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed)
         handle.count_last_turns(call, summary)
-        result = self._placed(score(summary, self.policy))
-        if call.dropped:
-            result = replace(result, dropped=dict(call.dropped))
+        result = self._placed(score(summary, self.policy), call.dropped or {})
         self._own_hooks.run(result)
         if hooks:
             self._hooks.run(result)
         self._publish_live()
         return result
 
-    def _placed(self, result: CallScore) -> CallScore:
-        """Return a score with where it stands among its provider's earlier calls."""
-        if result.score is None:
-            return result
-        standing = self._baseline.place(result.summary.provider, result.score)
-        return replace(result, standing=standing) if standing else result
+    def _placed(self, result: CallScore, dropped: Mapping[str, int]) -> CallScore:
+        """Return a score with where it stands among earlier calls, and with what was dropped."""
+        standing = None
+        if result.score is not None:
+            standing = self._baseline.place(result.summary.provider, result.score)
+        if standing or dropped:
+            return replace(result, standing=standing, dropped=dict(dropped))
+        return result
 
     def _measure_frames(self) -> None:
         """Measure the frames that wait; one that can't be measured must not stop a call's end."""
