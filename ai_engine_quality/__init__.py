@@ -12,6 +12,7 @@ An import registers and starts nothing. It reads the default policy, a file of t
 
 from ai_engine_quality._version import __version__
 from ai_engine_quality.adapters import Attachment, FactorReport, attach
+from ai_engine_quality.core.agent_sound import AgentSound
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy, PolicyError
 from ai_engine_quality.core.reading import SummaryError
@@ -35,6 +36,7 @@ from ai_engine_quality.sinks.records import RecordFile
 
 __all__ = [
     "DEFAULT_POLICY",
+    "AgentSound",
     "Attachment",
     "Band",
     "CallCost",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
+from ai_engine_quality.core.agent_sound import DEAD_RMS, FrameCheck, SoundAccumulator
 from ai_engine_quality.core.distribution import BoundedValues, Distribution
 from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import (
@@ -67,6 +68,8 @@ class StageAccumulator:
 
     agent: bool
     """Whether the agent's own audio passes here."""
+    started: float = 0.0
+    """Monotonic seconds at the start of the call."""
     encoding: object = None
     """As given with the last raw frame that was found valid; so are its rate and length."""
     sample_rate: object = None
@@ -82,6 +85,13 @@ class StageAccumulator:
     frames: int = 0
     active: int = 0
     active_seconds: float = 0.0
+    last: bytes = b""
+    """The last raw frame, where each of them is seen: what comes next is compared with it."""
+    sound: SoundAccumulator | None = None
+    """What the agent sounds like; made with its first raw frame."""
+    check_stands_for: float = FRAME_SECONDS
+    """Seconds of audio for which one check of a frame counts."""
+    _played: float = 0.0
     _energy: float = 0.0
     _group_energy: float = 0.0
     _group_n: int = 0
@@ -91,6 +101,7 @@ class StageAccumulator:
     _clipped: float = 0.0
     _dc: float = 0.0
     _flatness: BoundedValues | None = None
+    _last_sample: float = 0.0
 
     def add_level(self, rms: float, seconds: float, at: float | None = None) -> None:
         """Take a measured frame.
@@ -115,15 +126,52 @@ class StageAccumulator:
             self._groups.add(math.sqrt(self._group_energy / GROUP_FRAMES))
             self._group_energy, self._group_n = 0.0, 0
 
-    def add_noise_check(self, rms: float, flatness: float, clipped: float, dc: float) -> None:
-        """Take an active frame's spectral flatness, share of clipped samples, and DC offset."""
+    def hear_edges(self, rms: float, seconds: float, first: float, last: float) -> None:
+        """Take how an agent's frame, of which each is seen, begins and ends.
+
+        Args:
+            rms: Its level, which ``add_level`` has taken.
+            seconds: How long it is.
+            first: The size of its first sample.
+            last: The size of its last one.
+        """
+        sound = self.sound
+        if sound is None:
+            return
+        self._played += seconds
+        sound.level(rms)
+        if rms <= DEAD_RMS:
+            sound.silence(self._last_sample, self.level_so_far)
+        elif sound.run:
+            sound.sounds_again(first, self.level_so_far)
+        self._last_sample = last
+
+    @property
+    def level_so_far(self) -> float:
+        """Energy-mean RMS of the active frames; 0 where there are none."""
+        return math.sqrt(self._energy / self.active) if self.active else 0.0
+
+    def add_check(self, rms: float, found: FrameCheck, at: float | None = None) -> None:
+        """Take what is wrong with an active frame.
+
+        Args:
+            rms: Its level.
+            found: What was measured.
+            at: Its time in seconds from the start of the call; None: unknown.
+        """
         if self._flatness is None:
             self._flatness = BoundedValues(NOISE_VALUES)
-        self._flatness.add(flatness)
+        self._flatness.add(found.flatness)
         self._noise_n += 1
         self._noise_energy += rms * rms
-        self._clipped += clipped
-        self._dc += dc
+        self._clipped += found.clipped
+        self._dc += found.dc
+        if self.agent:
+            if self.sound is None:
+                self.sound = SoundAccumulator()
+            # Frames that are handed over faster than they sound are heard one after the other.
+            moment = max(0.0 if at is None else at, self._played)
+            self.sound.check(found, rms, self.level_so_far, moment, self.check_stands_for)
 
     def freeze(self) -> StageLevels:
         """Return what was measured so far, without digits that say nothing."""
@@ -138,6 +186,9 @@ class StageAccumulator:
             flatness=_rounded(self._median_flatness(), 6),
             active_seconds=round(self.active_seconds, 6),
             noise_rms=_rounded(math.sqrt(self._noise_energy / n) if n else None, 3),
+            sound=None
+            if self.sound is None
+            else self.sound.freeze(self.level_so_far, self.check_stands_for),
         )
 
     def _spread(self) -> float | None:
@@ -273,7 +324,9 @@ class CallAccumulator:
         if found is None:
             if len(self.stages) >= MAX_STAGES:
                 raise Rejected(DropReason.TOO_MANY_STAGES)
-            found = self.stages[name] = StageAccumulator(agent=is_agent_stage(name))
+            found = self.stages[name] = StageAccumulator(
+                agent=is_agent_stage(name), started=self.started
+            )
             self._listen_at(name, found)
         return found
 

@@ -277,6 +277,9 @@ def _not_measured(summary: CallSummary) -> Iterator[str]:
         yield "speed (no text)"
     if all(is_agent_stage(name) for name in stages):
         yield "caller's side (no audio of it)"
+    sounds = [s.sound for name, s in stages.items() if is_agent_stage(name) and s.sound]
+    if not any(sound.noise is not None for sound in sounds):
+        yield "clicks, held samples, repeated frames (too few of the agent's raw frames)"
     yield "lost beginnings and ends of sentences, low-rate codecs, mild aliasing"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple, Self
 
 from ai_engine_quality.core import reading
+from ai_engine_quality.core.agent_sound import AgentSound
 from ai_engine_quality.core.distribution import MAX_BIN, Bins, Distribution, coarser
 from ai_engine_quality.core.ear import Heard
 from ai_engine_quality.core.observations import FRAME_SECONDS, is_agent_stage
@@ -39,6 +40,8 @@ class StageLevels:
     """Seconds of speech that the sample stands for; None: 20 ms for each active frame."""
     noise_rms: float | None = None
     """Energy-mean RMS of the frames of the noise check; None: use ``rms``."""
+    sound: AgentSound | None = None
+    """What is wrong with the samples, at a stage of the agent's; None where none were seen."""
 
     @property
     def speech_seconds(self) -> float:
@@ -346,7 +349,16 @@ def _short(value: Any) -> Any:
 
 
 def _levels_to_dict(levels: StageLevels) -> dict[str, Any]:
-    return {f.name: getattr(levels, f.name) for f in fields(levels)}
+    out = {f.name: getattr(levels, f.name) for f in fields(levels)}
+    sound = out.pop("sound")
+    if sound is not None:  # what is as it should be is left out: most of it, of most calls
+        usual = AgentSound()
+        out["sound"] = {
+            f.name: value
+            for f in fields(sound)
+            if (value := getattr(sound, f.name)) != getattr(usual, f.name)
+        }
+    return out
 
 
 def _bins(name: str, value: object) -> Bins:
@@ -364,6 +376,12 @@ def _levels(name: str, value: object) -> StageLevels:
     if isinstance(value, StageLevels):
         return value
     return StageLevels(**reading.fields(name, value, _LEVEL_READERS, optional=True))
+
+
+def _sound(name: str, value: object) -> AgentSound:
+    if isinstance(value, AgentSound):
+        return value
+    return AgentSound(**reading.fields(name, value, _SOUND_READERS, optional=True))
 
 
 def _silence(name: str, value: object) -> HeardSilence:
@@ -391,6 +409,17 @@ def _binned(name: str, value: object) -> dict[str, Bins]:
     return {} if value is None else reading.fields(name, value, readers, optional=True)
 
 
+_SOUND_READERS: dict[str, reading.Reader] = {
+    **dict.fromkeys(("checked", "repeated", "silent", "holes"), reading.count),
+    **dict.fromkeys(
+        ("noise", "held", "clicks", "edges", "above", "upper"), reading.optional(reading.share)
+    ),
+    "noisy_seconds": reading.not_negative,
+    "noisy_from": reading.optional(reading.not_negative),
+    "speed": reading.optional(reading.real),
+    "wavers": reading.optional(reading.not_negative),
+}
+
 _LEVEL_READERS: dict[str, reading.Reader] = {
     "frames": reading.or_default(reading.count, 0),
     "active": reading.or_default(reading.count, 0),
@@ -401,6 +430,7 @@ _LEVEL_READERS: dict[str, reading.Reader] = {
     "flatness": reading.optional(reading.share),
     "active_seconds": reading.optional(reading.not_negative),
     "noise_rms": reading.optional(reading.not_negative),
+    "sound": reading.optional(_sound),
 }
 
 _SILENCE_READERS: dict[str, reading.Reader] = {

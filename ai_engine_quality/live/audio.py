@@ -16,9 +16,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine_quality.core.agent_sound import FrameCheck, SoundAccumulator
 from ai_engine_quality.core.call import FrameFormat, StageAccumulator
 from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
+from ai_engine_quality.live import frame_checks
 from ai_engine_quality.live.facts import Sampling
+from ai_engine_quality.live.frame_checks import EDGE_SAMPLES, MIN_SPECTRUM_SECONDS
 
 Samples = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -28,13 +31,6 @@ SAMPLE_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 4
 
 MAX_FRAME_SECONDS = 0.2
 """Longer than this isn't a frame but a recording."""
-
-MIN_SPECTRUM_SECONDS = 0.01
-"""Shorter frames have too few bins between 200 and 3,800 Hz for a flatness."""
-
-SPEECH_BAND_HZ = (200.0, 3_800.0)
-CLIPPED_AT = 32_100.0
-"""Full scale: u-law's largest value is 32,124, A-law's 32,256, linear's 32,767."""
 
 BATCH_FRAMES = 256
 """Frames that are measured at once."""
@@ -138,25 +134,6 @@ def frame_rms(samples: Samples) -> Values:
     return levels
 
 
-def flatness(samples: Samples, sample_rate: int) -> Values:
-    """Return the spectral flatness, 0 to 1, of each row of a (frames, samples) array.
-
-    Geometric over arithmetic mean of the power spectrum: Hann window, bins of 200 to 3,800 Hz.
-    """
-    window, band = _spectrum_of(samples.shape[-1], sample_rate)
-    power = np.abs(np.fft.rfft(samples * window, axis=-1)[:, band]) ** 2 + 1e-9
-    return np.asarray(np.exp(np.log(power).mean(axis=-1)) / power.mean(axis=-1), dtype=np.float64)
-
-
-@lru_cache(maxsize=32)  # as above
-def _spectrum_of(samples: int, sample_rate: int) -> tuple[Samples, slice]:
-    frequencies = np.fft.rfftfreq(samples, 1 / sample_rate)
-    low, high = SPEECH_BAND_HZ
-    first = np.searchsorted(frequencies, low, side="left")
-    last = np.searchsorted(frequencies, high, side="right")
-    return np.hanning(samples).astype(np.float32), slice(int(first), int(last))
-
-
 class _Step(NamedTuple):
     """One measured frame in the sampler's pattern."""
 
@@ -190,7 +167,10 @@ def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
 class _Group:
     """Frames of one format that wait to be measured."""
 
-    __slots__ = ("frames", "levels", "of", "stands_for", "to_check")
+    __slots__ = (
+        "before", "checks", "firsts", "frames", "lasts", "levels", "of", "repeats", "stands_for",
+        "to_check",
+    )  # fmt: skip
 
     def __init__(self, stands_for: float) -> None:
         self.frames: list[bytes] = []
@@ -200,8 +180,17 @@ class _Group:
         """Seconds of audio for which each level counts."""
         self.to_check: list[int] = []
         """Places of the frames that are checked for noise."""
+        self.before: list[bytes] = []
+        """The end of the frame before each of those; empty where it is not known."""
+        self.repeats: list[int] = []
+        """Places of the frames that are the one before again."""
         self.levels: list[float] = []
         """Each frame's RMS, once they are measured."""
+        self.checks: dict[int, FrameCheck] = {}
+        """What was found in the checked frames, by place."""
+        self.firsts: list[float] = []
+        """The size of each frame's first sample, likewise; and of its last one."""
+        self.lasts: list[float] = []
 
 
 _Hint = tuple[Callable[[float], object], float]
@@ -235,7 +224,7 @@ class FrameBatch:
         if not isinstance(chosen, Sampling):
             raise TypeError(f"sampling must be a Sampling(...), not {sampling!r}")
         self.clock = clock
-        self._level_every = chosen.level_every
+        self._level_every, self._noise_every = chosen.level_every, chosen.noise_every
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
@@ -256,6 +245,9 @@ class FrameBatch:
         form = stage.format
         if form is None:
             return
+        if stage.agent and stage.sound is None:
+            stage.sound = SoundAccumulator()
+            stage.check_stands_for = form.seconds * self._noise_every
         step = self._patterns[stage.agent][stage.step]
         stage.step, stage.skip = step.next, step.skip
         group = self._groups.get(form)
@@ -263,8 +255,14 @@ class FrameBatch:
             group = self._groups[form] = _Group(form.seconds * self._level_every)
         frames = group.frames
         place = len(frames)
-        if step.noise_check:
-            group.to_check.append(place)
+        if stage.agent:
+            before = stage.last if self._level_every == 1 else b""
+            if step.noise_check:
+                group.to_check.append(place)
+                group.before.append(before[-_TAIL_BYTES:])
+            if frame == before:
+                group.repeats.append(place)
+            stage.last = frame
         frames.append(frame)
         group.of.append(stage)
         if step.level:
@@ -319,15 +317,53 @@ class FrameBatch:
                 hint(at)
             else:
                 stage, group, place, at = one
-                stage.add_level(group.levels[place], group.stands_for, at)
+                level = group.levels[place]
+                stage.add_level(level, group.stands_for, at)
+                if stage.agent and group.lasts:
+                    self._hear_sound(stage, group, place, level, at)
+
+    def _hear_sound(
+        self, stage: StageAccumulator, group: _Group, place: int, level: float, at: float
+    ) -> None:
+        """Hand what the samples of an agent's frame tell to its stage."""
+        if self._level_every == 1:
+            stage.hear_edges(level, group.stands_for, group.firsts[place], group.lasts[place])
+        found = group.checks.pop(place, None)
+        if found is not None:
+            stage.add_check(level, found, at - stage.started)
+
+
+_TAIL_BYTES = 2 * EDGE_SAMPLES
 
 
 def _measure(form: FrameFormat, group: _Group) -> None:
-    """Measure a group's levels, and look for noise in those of its frames that are checked."""
+    """Measure a group's levels, and look for faults in those of its frames that are checked."""
     samples = decode(b"".join(group.frames), form.encoding)
     samples = samples.reshape(len(group.frames), form.samples)
     levels = group.levels = frame_rms(samples).tolist()
-    check_noise(form, samples, levels, {row: group.of[row] for row in group.to_check})
+    if not any(stage.agent for stage in group.of):
+        return
+    group.firsts = np.abs(samples[:, 0]).tolist()
+    group.lasts = np.abs(samples[:, -1]).tolist()
+    for row in group.repeats:
+        sound = group.of[row].sound
+        if levels[row] >= ACTIVE_RMS and sound is not None:
+            sound.repeats(frame_checks.seam(samples[row]))
+    rows = [n for n, row in enumerate(group.to_check) if levels[row] >= ACTIVE_RMS]
+    if rows and form.seconds >= MIN_SPECTRUM_SECONDS:
+        places = [group.to_check[n] for n in rows]
+        before = _tails([group.before[n] for n in rows], form.encoding)
+        checks = frame_checks.check(samples[places], form.sample_rate, before)
+        group.checks = dict(zip(places, checks, strict=True))
+
+
+def _tails(tails: list[bytes], encoding: str) -> list[tuple[float, ...] | None]:
+    """Return the last samples before each frame; None where they are not known."""
+    size = EDGE_SAMPLES * (2 if encoding == "slin16" else 1)
+    return [
+        tuple(decode(tail[-size:], encoding).tolist()) if len(tail) >= size else None
+        for tail in tails
+    ]
 
 
 def check_noise(
@@ -336,7 +372,7 @@ def check_noise(
     levels: list[float],
     stages: Mapping[int, StageAccumulator],
 ) -> None:
-    """Measure what tells noise from speech, and hand it to each frame's stage.
+    """Look for faults in single frames, and hand what is found to each frame's stage.
 
     Quiet frames, and those that are too short for a spectrum, are passed over.
 
@@ -349,13 +385,6 @@ def check_noise(
     rows = [row for row in stages if levels[row] >= ACTIVE_RMS]
     if not rows or form.seconds < MIN_SPECTRUM_SECONDS:
         return
-    chosen = samples[rows]
-    found = zip(
-        rows,
-        flatness(chosen, form.sample_rate).tolist(),
-        (np.abs(chosen) >= CLIPPED_AT).mean(axis=-1).tolist(),
-        chosen.mean(axis=-1).tolist(),
-        strict=True,
-    )
-    for row, flat, clipped, dc in found:
-        stages[row].add_noise_check(levels[row], flat, clipped, dc)
+    checks = frame_checks.check(samples[rows], form.sample_rate, [None] * len(rows))
+    for row, found in zip(rows, checks, strict=True):
+        stages[row].add_check(levels[row], found)

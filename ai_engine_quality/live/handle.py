@@ -274,7 +274,8 @@ class CallHandle:
         moment = None if at is None else observations.instant(at)
         found = call.stage(observations.stage(stage))
         found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
-        found.format = form
+        if found.format != form:
+            found.format, found.last = form, b""  # frames of two formats don't meet
         self._stages = call.stages or _NO_STAGES
         if found.skip:
             found.skip -= 1
