@@ -33,7 +33,9 @@ HELD_RMS = 400.0
 """Quieter samples are too coarse in G.711: equal neighbours are no fault there."""
 
 HELD_SHARE = 0.35
-"""Share of equal neighbours from which a frame's samples were held: in clean speech 0.09."""
+NOT_HELD_SHARE = 0.95
+"""Shares of equal neighbours between which a frame's samples were held: in clean speech 0.09, and
+in a frame that has but one value, 1."""
 
 JUMP = 3.0
 """A step between two frames that is so many times as sharp as those within them is an edge."""
@@ -213,7 +215,7 @@ class SoundAccumulator:
         """
         if rms >= HELD_RMS:
             self._held_of += 1
-            self._held += found.held > HELD_SHARE
+            self._held += HELD_SHARE < found.held < NOT_HELD_SHARE
         self._low += found.low
         self._power += found.power
         self._octaves += found.octaves

@@ -6,7 +6,7 @@ Each rule says its fault in the words of the explanation: what is heard, how oft
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +21,10 @@ from ai_engine_quality.core.policy import Policy
 from ai_engine_quality.core.result import Ceiling
 from ai_engine_quality.core.summary import CallSummary, StageLevels
 from ai_engine_quality.core.wording import percent, plural
+
+
+TEST_SIGNAL = 0.8
+"""Share of frames that are the one before, over which a track is no speech: a tone, a test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class HeardTrack:
     def share_of_frames(self, frames: float) -> float:
         """Return a number of frames as a share of those with speech."""
         return min(1.0, frames / self.levels.active) if self.levels.active else 0.0
+
+    @property
+    def is_test_signal(self) -> bool:
+        """Whether nearly all of it is one frame again and again: no speech, and not judged."""
+        return self.share_of_frames(self.sound.repeated) > TEST_SIGNAL
 
     @property
     def cut(self) -> float:
@@ -70,7 +79,7 @@ def heard_track(summary: CallSummary) -> HeardTrack | None:
         ]
         best = max(tracks, key=lambda track: track.sound.checked, default=None)
         if best is not None and best.sound.noise is not None:
-            return best
+            return None if best.is_test_signal else best
     return None
 
 
@@ -200,6 +209,24 @@ SOUND_RULES = (*(rule.kind for rule in _RULES), "wrong_speed", "seems_wrong_spee
 """The policy's rules for what an agent sounds like."""
 
 
+def corrupt_seconds(summary: CallSummary, rules: Iterable[str]) -> Mapping[str, float]:
+    """Return how many seconds of the agent's audio have each fault that holds a call.
+
+    Args:
+        summary: The call.
+        rules: The rules of the ceilings that apply to it; others than the sound's are passed over.
+    """
+    track = heard_track(summary)
+    if track is None:
+        return {}
+    parts = {
+        "noisy_seconds": track.sound.noisy_seconds,
+        "repeated": track.sound.repeated * FRAME_SECONDS,
+        "cut_speech": track.sound.silent * FRAME_SECONDS,
+    }
+    return {rule: parts.get(rule, track.speech) for rule in rules if rule in SOUND_RULES}
+
+
 def pace(summary: CallSummary) -> float | None:
     """Return the characters of the agent's words for each second of its voice; None: unknown."""
     seconds_heard = _voice(summary)
@@ -223,6 +250,7 @@ def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> It
     if known and told is not None and rules.wrong_speed is not None:
         slow = told < rule.slow and (seems is None or seems < rule.not_slow)
         fast = told > rule.fast and (seems is None or seems > -rule.not_fast)
+        fast = fast and not _text_was_cut(summary)
         if slow or fast:
             words = f"agent at {_how_fast(told, rule.usual)}: {told:.0f} characters a second"
             yield Fault("wrong_speed", rules.wrong_speed, words, "codec")
@@ -233,6 +261,13 @@ def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> It
         which = "slow" if seems < 0 else "quick"
         words = f"speech that seems far too {which}: its spectrum and rhythm"
         yield Fault("seems_wrong_speed", rules.seems_wrong_speed, words, "codec")
+
+
+def _text_was_cut(summary: CallSummary) -> bool:
+    """Return whether not all of the told text was heard: interruptions, and audio that was lost."""
+    heard = summary.heard
+    cut = heard is not None and bool(heard.answers_cut or heard.lost or heard.thrown_away)
+    return cut or bool(summary.barge_ins)
 
 
 def _seeming_speed(track: HeardTrack, policy: Policy) -> float | None:

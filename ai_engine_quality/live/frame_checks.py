@@ -51,7 +51,9 @@ EDGE_SAMPLES = 3
 """Samples before a frame that are needed to tell whether its first one jumps."""
 
 _LEAST_CORNER = 8.0
-"""Corners within are never taken for sharper than this: quiet samples are coarse."""
+_LEAST_CORNER_SHARE = 0.02
+"""Corners within count as this sharp at least, and as this share of the level: quiet samples are
+coarse, and a frame without any corner is a test signal."""
 
 
 class _Spectrum(NamedTuple):
@@ -186,7 +188,9 @@ def _edges(
     first, second = samples[:, 0], samples[:, 1]
     ahead = np.abs(first - (2 * tails[:, 2] - tails[:, 1]))
     back = np.abs(tails[:, 2] - (2 * first - second))
-    found = np.minimum(ahead, back) / np.maximum(sharp, _LEAST_CORNER)
+    level = np.sqrt(np.vecdot(samples, samples) / samples.shape[-1])
+    least = np.maximum(_LEAST_CORNER, _LEAST_CORNER_SHARE * level)
+    found = np.minimum(ahead, back) / np.maximum(sharp, least)
     return [
         None if tail is None else value for tail, value in zip(before, found.tolist(), strict=True)
     ]

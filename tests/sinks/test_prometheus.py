@@ -10,6 +10,7 @@ from importlib import metadata
 from threading import Event, Thread
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -33,6 +34,8 @@ METRICS = {
     "ai_agent_call_ceilings": ("counter", {"provider", "rule"}),
     "ai_agent_call_coverage_ratio": ("summary", {"provider"}),
     "ai_agent_call_clipped_ratio": ("summary", {"provider"}),
+    "ai_agent_call_corrupt_audio_seconds": ("counter", {"provider", "kind"}),
+    "ai_agent_call_pace_characters_per_second": ("histogram", {"provider"}),
     "ai_agent_call_turn_response_seconds": ("histogram", {"provider", "pipeline"}),
     "ai_agent_call_underflow_ratio": ("histogram", {"provider", "pipeline"}),
     "ai_agent_calls_started": ("counter", {"provider"}),
@@ -583,6 +586,31 @@ class TestCounting:
         after = scrape(registry)
         assert value(after, "ai_agent_call_clipped_ratio_count", provider="p") == 1
         assert value(after, "ai_agent_call_clipped_ratio_sum", provider="p") == pytest.approx(1.0)
+
+    def test_corrupt_seconds_are_counted_by_kind_and_pace_where_text_was_told(
+        self, quality, registry
+    ):
+        """All of a held track's speech is corrupt; and its characters are told by the second."""
+        tone = 4_000 * np.sin(2 * np.pi * 431 * np.arange(80 * 500) / 8_000)
+        held = np.repeat(tone, 2).astype("<i2").tobytes()
+        quality.call_started("held", provider="p", pipeline="q")
+        for at in range(0, len(held), 320):
+            quality.audio(
+                "held", "transport_out", held[at : at + 320], encoding="slin16", sample_rate=8_000
+            )
+        quality.frames_sent("held", 500)
+        quality.turn_response("held", 0.4)
+        quality.words_spoken("held", characters=160)
+        score = quality.call_ended("held", duration=60.0)
+        after = scrape(registry)
+        corrupt = value(
+            after, "ai_agent_call_corrupt_audio_seconds_total", provider="p", kind="held_samples"
+        )
+        assert corrupt == pytest.approx(10, abs=0.2)
+        assert "held_samples" in {ceiling.rule for ceiling in score.ceilings}
+        name = "ai_agent_call_pace_characters_per_second"
+        assert value(after, f"{name}_count", provider="p") == 1
+        assert value(after, f"{name}_sum", provider="p") == pytest.approx(16, abs=0.5)
 
     def test_underflow_is_observed_where_it_was_reported(self, quality, registry):
         """The underflow histogram has each call's effective ratio, and no call that had none."""

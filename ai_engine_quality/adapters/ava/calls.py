@@ -33,6 +33,7 @@ class ObservedCall:
         "handle",
         "hang_up",
         "levels",
+        "messages_seen",
         "names",
         "provider",
         "session",
@@ -52,6 +53,8 @@ class ObservedCall:
         self.turns = CallTurns(now)
         self.levels = CallLevels()
         self.provider = CallProvider()
+        self.messages_seen = 0
+        """Messages of the session's history whose characters were counted."""
         self.hang_up: HangUp | None = None
         self.transferred_at: float | None = None
         """Monotonic seconds at which the caller was seen to have been handed to a person."""

@@ -18,6 +18,9 @@ TURN_BUCKETS = (0.2, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0)
 UNDERFLOW_BUCKETS = (0.0, 0.0025, 0.005, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
 """Effective ratio: the policy's ceilings, and what lies around them."""
 
+PACE_BUCKETS = (4.0, 8.0, 10.0, 12.5, 14.0, 16.0, 18.0, 20.0, 22.0, 26.0, 32.0)
+"""Characters a second of the agent's voice: the policy's limits, and what lies around them."""
+
 PREFIX = "ai_agent_"
 _GROUP = ("provider", "pipeline")
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
@@ -47,6 +50,8 @@ class Metrics:
     ceilings: Counter
     coverage: Summary
     clipped: Summary
+    corrupt: Counter
+    pace: Histogram
     started: Counter
     ended: Counter
     cost: Counter
@@ -108,6 +113,19 @@ _TABLE = {
         "call_clipped_ratio",
         "Share of the agent's samples that are at full scale.",
         ("provider",),
+    ),
+    "corrupt": _Metric(
+        Counter,
+        "call_corrupt_audio_seconds_total",
+        "Seconds of the agent's audio with a fault that held its call, by kind.",
+        ("provider", "kind"),
+    ),
+    "pace": _Metric(
+        Histogram,
+        "call_pace_characters_per_second",
+        "Characters of the agent's words for each second of its voice, of finished calls.",
+        ("provider",),
+        {"buckets": PACE_BUCKETS},
     ),
     "started": _Metric(Counter, "calls_started_total", "Calls started.", ("provider",)),
     "ended": _Metric(Counter, "calls_ended_total", "Calls ended.", ("provider", "outcome")),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from prometheus_client import Counter, Histogram, Summary
 
 from ai_engine_quality.core.policy import FACTORS, Band, CeilingRules
+from ai_engine_quality.core.sound_ceilings import SOUND_RULES
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.live.facts import CallCost
 from ai_engine_quality.sinks.prometheus.metrics import Metrics
@@ -71,6 +72,9 @@ class Group:
     ceilings: dict[str, Counter]
     coverage: Summary
     clipped: Summary
+    corrupt: dict[str, Counter]
+    """By kind of fault."""
+    pace: Histogram
     turns: Histogram
 
 
@@ -153,5 +157,7 @@ class Series:
             ceilings={rule: made.ceilings.labels(labels[0], rule) for rule in CEILINGS},
             coverage=made.coverage.labels(labels[0]),
             clipped=made.clipped.labels(labels[0]),
+            corrupt={kind: made.corrupt.labels(labels[0], kind) for kind in SOUND_RULES},
+            pace=made.pace.labels(labels[0]),
             turns=made.turns.labels(*labels),
         )

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.sound_ceilings import corrupt_seconds, pace
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.facts import CallCost, LiveCount, Retention, by_provider
 from ai_engine_quality.sinks.prometheus.collected import Collected, LiveGauges, RetainedScores
@@ -130,6 +131,7 @@ class PrometheusSink:
             group.coverage.observe(score.coverage)
             if (clipped := summary.agent_clipped) is not None:
                 group.clipped.observe(clipped)
+            self._count_sound(group, score)
             underflow = score.factor("underflow")
             if underflow.value is not None:
                 group.underflow.observe(underflow.value)
@@ -150,6 +152,14 @@ class PrometheusSink:
             self._retained.add(call_id, score, self._clock())
             exemplar = {"call_id": call_id} if len(call_id) <= MAX_EXEMPLAR_CALL_ID else None
         group.scores.observe(score, exemplar)
+
+    def _count_sound(self, group: Group, score: CallScore) -> None:
+        spoken = pace(score.summary)
+        if spoken is not None:
+            group.pace.observe(spoken)
+        rules = [ceiling.rule for ceiling in score.ceilings]
+        for kind, seconds in corrupt_seconds(score.summary, rules).items():
+            group.corrupt[kind].inc(seconds)
 
     def _count_end(self, provider: Provider, summary: CallSummary) -> None:
         self._series.ended(provider, summary.outcome).inc()
