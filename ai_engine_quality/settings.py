@@ -76,7 +76,7 @@ class Settings:
     max_live_calls: int = 20_000
     expire_after: float = 4 * 3600.0
     level_every: int = 1
-    noise_every: int = 5
+    noise_every: int = 10
 
     def __post_init__(self) -> None:
         with reading.reported_as(SettingsError):

@@ -46,10 +46,10 @@ FLAT = 0.08
 WINDOW_SECONDS = 1.0
 """A passage is judged in windows of this length."""
 
-LOUD_IN_WINDOW = 0.55
+LOUD_IN_WINDOW = 0.6
 """Seconds of loud frames below which a window says nothing: hissing sounds are shorter."""
 
-FLAT_IN_WINDOW = 0.8
+FLAT_IN_WINDOW = 0.9
 """Share of a window's loud frames that are flat where it is noise."""
 
 DEAD_RMS = 9.0
@@ -130,6 +130,8 @@ class AgentSound:
     speed: float | None = None
     """How quick the speech seems to be by its spectrum and its changes of level: 0 is usual, in
     octaves, with an error of about half of one."""
+    lively: float | None = None
+    """How much the level changes from frame to frame, as a power of ten: speech 0.08 to 0.3."""
     above: float | None = None
     """Share of its power that lies over 3,400 Hz."""
     upper: float | None = None
@@ -158,6 +160,7 @@ class SoundAccumulator:
     _e3: float = 0.0
     _changes: float = 0.0
     _changes_of: int = 0
+    _energy: float = 0.0
     _low: float = 0.0
     _power: float = 0.0
     _octaves: float = 0.0
@@ -216,6 +219,7 @@ class SoundAccumulator:
         if rms >= HELD_RMS:
             self._held_of += 1
             self._held += HELD_SHARE < found.held < NOT_HELD_SHARE
+        self._energy += rms * rms
         self._low += found.low
         self._power += found.power
         self._octaves += found.octaves
@@ -275,13 +279,16 @@ class SoundAccumulator:
             noisy_seconds=round(self.noisy_seconds + last, 3),
             noisy_from=None if began is None else round(began, 3),
             speed=self._speed(),
+            lively=self._lively(),
             above=self._part(self._above) if enough else None,
             upper=self._part(self._upper) if enough else None,
         )
 
     def _part(self, power: float) -> float | None:
         """Return the share of the power that a part of the spectrum has."""
-        return float(f"{min(1.0, power / self._power):.3g}") if self._power else None
+        if self._power <= LEAST_IN_BAND * self._energy:
+            return None
+        return float(f"{min(1.0, power / self._power):.3g}")
 
     def _noise(self, level: float) -> float:
         valley = self._valleys.freeze().percentile(VALLEY_PERCENTILE)
@@ -291,6 +298,9 @@ class SoundAccumulator:
         valleys = self._valleys.freeze()
         low, middle = (valleys.percentile(percent) for percent in STEADY_PERCENTILES)
         return round(min(1e6, middle / max(low, 1e-9)), 2)
+
+    def _lively(self) -> float | None:
+        return round(self._changes / self._changes_of / 4, 4) if self._changes_of else None
 
     def _speed(self) -> float | None:
         """Return how quick the speech seems, in octaves from the usual.
@@ -306,6 +316,9 @@ class SoundAccumulator:
             return None
         return round(changes + 0.5 * middle - low - USUAL_SPEED, 3)
 
+
+LEAST_IN_BAND = 0.05
+"""Share of the energy within 125 to 4,000 Hz: with less it is an offset, and no speech."""
 
 LEAST_LOW = 0.004
 """Share of the power at 125 to 375 Hz: less has been filtered away, and seems quick."""

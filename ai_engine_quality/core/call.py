@@ -151,14 +151,27 @@ class StageAccumulator:
         """Energy-mean RMS of the active frames; 0 where there are none."""
         return math.sqrt(self._energy / self.active) if self.active else 0.0
 
-    def add_check(self, rms: float, found: FrameCheck, at: float | None = None) -> None:
+    def add_check(
+        self, rms: float, found: FrameCheck, at: float | None = None, *, for_noise: bool = True
+    ) -> None:
         """Take what is wrong with an active frame.
 
         Args:
             rms: Its level.
             found: What was measured.
             at: Its time in seconds from the start of the call; None: unknown.
+            for_noise: Whether it is one of those by which a whole track is told from noise.
         """
+        if for_noise:
+            self._add_noise_check(rms, found)
+        if self.agent:
+            if self.sound is None:
+                self.sound = SoundAccumulator()
+            # Frames that are handed over faster than they sound are heard one after the other.
+            moment = max(0.0 if at is None else at, self._played)
+            self.sound.check(found, rms, self.level_so_far, moment, self.check_stands_for)
+
+    def _add_noise_check(self, rms: float, found: FrameCheck) -> None:
         if self._flatness is None:
             self._flatness = BoundedValues(NOISE_VALUES)
         self._flatness.add(found.flatness)
@@ -166,12 +179,6 @@ class StageAccumulator:
         self._noise_energy += rms * rms
         self._clipped += found.clipped
         self._dc += found.dc
-        if self.agent:
-            if self.sound is None:
-                self.sound = SoundAccumulator()
-            # Frames that are handed over faster than they sound are heard one after the other.
-            moment = max(0.0 if at is None else at, self._played)
-            self.sound.check(found, rms, self.level_so_far, moment, self.check_stands_for)
 
     def freeze(self) -> StageLevels:
         """Return what was measured so far, without digits that say nothing."""

@@ -174,7 +174,9 @@ class Sound:
     """Noise is steady: so much, as a ratio of powers, its level may differ between frames."""
     loud_noise: float = 0.045
     """Share of the speech's level from which noise is noise however it wavers."""
-    least_noisy_seconds: float = 1.0
+    lively: float = 0.04
+    """How much levels change from frame to frame, as a power of ten, where it is speech."""
+    least_noisy_seconds: float = 0.8
     usual: float = 16.0
     """Characters a second of the agent's voice; and the wide zone in which nothing is wrong."""
     slow: float = 12.5

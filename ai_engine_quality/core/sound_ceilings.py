@@ -22,7 +22,6 @@ from ai_engine_quality.core.result import Ceiling
 from ai_engine_quality.core.summary import CallSummary, StageLevels
 from ai_engine_quality.core.wording import percent, plural
 
-
 TEST_SIGNAL = 0.8
 """Share of frames that are the one before, over which a track is no speech: a tone, a test."""
 
@@ -121,6 +120,11 @@ class _Rule(NamedTuple):
     words: Callable[[HeardTrack], str]
 
 
+def _lively(track: HeardTrack, policy: Policy) -> bool:
+    """Return whether levels change as those of speech do: a tone has no pace and no width."""
+    return (track.sound.lively or 0.0) >= policy.sound.lively
+
+
 def _noise_level(track: HeardTrack, policy: Policy) -> float | None:
     rule, sound = policy.sound, track.sound
     steady = (sound.wavers or 0.0) <= rule.steady
@@ -198,7 +202,7 @@ _RULES = (
     _Rule(
         "narrow",
         "codec",
-        lambda track, _: track.dullness,
+        lambda track, policy: track.dullness if _lively(track, policy) else None,
         lambda track: (
             f"nothing over 2.3 kHz in the agent's speech ({-(track.dullness or 0):.0f} dB)"
         ),
@@ -281,6 +285,7 @@ def _seeming_speed(track: HeardTrack, policy: Policy) -> float | None:
         and (sound.clicks or 0.0) <= rule.clear_clicks
         and track.levels.active_share <= rule.clear_activity
         and sound.noisy_seconds < rule.least_noisy_seconds
+        and _lively(track, policy)
     )
     return sound.speed if clear else None
 

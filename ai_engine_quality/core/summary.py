@@ -417,7 +417,7 @@ _SOUND_READERS: dict[str, reading.Reader] = {
     "noisy_seconds": reading.not_negative,
     "noisy_from": reading.optional(reading.not_negative),
     "speed": reading.optional(reading.real),
-    "wavers": reading.optional(reading.not_negative),
+    **dict.fromkeys(("wavers", "lively"), reading.optional(reading.not_negative)),
 }
 
 _LEVEL_READERS: dict[str, reading.Reader] = {

@@ -138,24 +138,35 @@ class _Step(NamedTuple):
     """One measured frame in the sampler's pattern."""
 
     level: bool
+    check: bool
+    """Whether it is looked into."""
     noise_check: bool
+    """Whether it is one of those by which a whole track is told from noise."""
     skip: int
     """Frames that pass before the next one."""
     next: int
 
 
+def _check_every(sampling: Sampling) -> int:
+    """Return of how many frames one is looked into: twice as often as for noise alone."""
+    return max(1, sampling.noise_every // 2)
+
+
 def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
     """Return which frames of a stage are measured, until it begins anew."""
     level_every, noise_every = sampling.level_every, sampling.noise_every
-    length = math.lcm(level_every, noise_every) if agent else level_every
+    check_every = _check_every(sampling)
+    length = math.lcm(level_every, noise_every, check_every) if agent else level_every
     taken = [
         number
         for number in range(length)
-        if number % level_every == 0 or (agent and number % noise_every == 0)
+        if number % level_every == 0
+        or (agent and (number % noise_every == 0 or number % check_every == 0))
     ]
     return tuple(
         _Step(
             level=number % level_every == 0,
+            check=agent and (number % check_every == 0 or number % noise_every == 0),
             noise_check=agent and number % noise_every == 0,
             skip=following - number - 1,
             next=(place + 1) % len(taken),
@@ -168,8 +179,8 @@ class _Group:
     """Frames of one format that wait to be measured."""
 
     __slots__ = (
-        "before", "checks", "firsts", "frames", "lasts", "levels", "of", "repeats", "stands_for",
-        "to_check",
+        "before", "checks", "firsts", "for_noise", "frames", "lasts", "levels", "of", "repeats",
+        "stands_for", "to_check",
     )  # fmt: skip
 
     def __init__(self, stands_for: float) -> None:
@@ -179,7 +190,9 @@ class _Group:
         self.stands_for = stands_for
         """Seconds of audio for which each level counts."""
         self.to_check: list[int] = []
-        """Places of the frames that are checked for noise."""
+        """Places of the frames that are looked into."""
+        self.for_noise: set[int] = set()
+        """Those of them by which a whole track is told from noise."""
         self.before: list[bytes] = []
         """The end of the frame before each of those; empty where it is not known."""
         self.repeats: list[int] = []
@@ -224,7 +237,7 @@ class FrameBatch:
         if not isinstance(chosen, Sampling):
             raise TypeError(f"sampling must be a Sampling(...), not {sampling!r}")
         self.clock = clock
-        self._level_every, self._noise_every = chosen.level_every, chosen.noise_every
+        self._level_every, self._check_every = chosen.level_every, _check_every(chosen)
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
@@ -247,7 +260,7 @@ class FrameBatch:
             return
         if stage.agent and stage.sound is None:
             stage.sound = SoundAccumulator()
-            stage.check_stands_for = form.seconds * self._noise_every
+            stage.check_stands_for = form.seconds * self._check_every
         step = self._patterns[stage.agent][stage.step]
         stage.step, stage.skip = step.next, step.skip
         group = self._groups.get(form)
@@ -257,9 +270,11 @@ class FrameBatch:
         place = len(frames)
         if stage.agent:
             before = stage.last if self._level_every == 1 else b""
-            if step.noise_check:
+            if step.check:
                 group.to_check.append(place)
                 group.before.append(before[-_TAIL_BYTES:])
+                if step.noise_check:
+                    group.for_noise.add(place)
             if frame == before:
                 group.repeats.append(place)
             stage.last = frame
@@ -330,7 +345,8 @@ class FrameBatch:
             stage.hear_edges(level, group.stands_for, group.firsts[place], group.lasts[place])
         found = group.checks.pop(place, None)
         if found is not None:
-            stage.add_check(level, found, at - stage.started)
+            noise = place in group.for_noise
+            stage.add_check(level, found, at - stage.started, for_noise=noise)
 
 
 _TAIL_BYTES = 2 * EDGE_SAMPLES

@@ -85,7 +85,7 @@ class Sampling:
     """
 
     level_every: int = 1
-    noise_every: int = 5
+    noise_every: int = 10
 
     def __post_init__(self) -> None:
         reading.check(self, SAMPLING, "sampling.")

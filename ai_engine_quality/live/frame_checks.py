@@ -36,7 +36,7 @@ CLIPPED = 0.03
 share of the samples is clipped."""
 
 HISS = 0.3
-"""A frame as flat is noise, and corners are no clicks in it."""
+"""A frame as flat is noise, in which nothing wraps around."""
 
 STRAIGHT = 1.0
 """Corners no sharper than this come from rounding: the samples lie on a line."""
@@ -148,7 +148,7 @@ def check(
         samples.mean(axis=-1).tolist(),
         (quietest * (how.scale * bins)).tolist(),
         _held(samples, steps, corners, sample_rate).tolist(),
-        ((wraps | _clicks(corners, sharp)) & (flat < HISS)).tolist(),
+        ((wraps & (flat < HISS)) | _clicks(corners, sharp)).tolist(),
         _edges(samples, sharp, before),
         (whole[:, how.low].sum(axis=-1) * how.scale).tolist(),
         (whole.sum(axis=-1) * how.scale).tolist(),

@@ -217,10 +217,14 @@ class TestSampling:
         assert measured.rms == pytest.approx(3_000)
         assert measured.active_seconds == pytest.approx(0.8)
 
-    def test_every_fifth_frame_is_checked_by_default(self):
-        """Only what lies in each fifth frame is in the DC offset and the clipping."""
-        frames = [sine(2_000, offset=900 if number % 5 == 0 else 0) for number in range(400)]
+    def test_every_tenth_frame_is_taken_for_the_noise_check_by_default(self):
+        """Only what lies in each tenth frame is in the DC offset and the clipping."""
+        frames = [sine(2_000, offset=900 if number % 10 == 0 else 0) for number in range(400)]
         assert levels(frames, sampling=None).dc == pytest.approx(900, abs=1)
+
+    def test_every_fifth_frame_is_looked_into_by_default(self):
+        """Of 400 frames 80 are checked for what the agent sounds like."""
+        assert levels([sine(2_000)] * 400, sampling=None).sound.checked == 80
 
     @pytest.mark.parametrize("frames", [1, 3, 4, 5, 39, 41, 1_000])
     def test_a_sample_of_any_number_of_frames_is_a_quarter(self, frames):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from ai_engine_lab.evidence.distortions import KINDS, Kind, Sent, sent
 from ai_engine_lab.evidence.observing import QUICK_TURNS, STAGE
-from ai_engine_lab.evidence.opinions import Opinions
+from ai_engine_lab.evidence.opinions import Opinions, read_opinions
 from ai_engine_lab.evidence.talkers import FITTED, TALKERS, Talker, speech
 from ai_engine_quality import CallScore, CallSummary, Policy, QualityMonitor, score
 
@@ -58,6 +59,10 @@ class HeardSample:
     def heard_as(self) -> float:
         """Mean of what both witnesses with the original say."""
         return (self.opinions.pesq + self.opinions.visqol) / 2
+
+    def without_text(self) -> HeardSample:
+        """Return the same sample, had nobody told how much text it holds."""
+        return replace(self, summary=replace(self.summary, agent_characters=None))
 
     def scored(self, policy: Policy) -> CallScore:
         """Return the score of a call that sounds so, and in which nothing else is wrong."""
@@ -129,7 +134,7 @@ def write_heard(path: Path, samples: Iterable[HeardSample]) -> None:
 def _shortened(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _shortened(each) for key, each in value.items() if each is not None}
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def read_heard(path: Path) -> list[HeardSample]:
@@ -172,3 +177,7 @@ def _sample(row: dict[str, str]) -> HeardSample:
         Opinions(float(row["pesq"]), float(row["visqol"]), third),
         summary,
     )
+
+
+if __name__ == "__main__":
+    write_heard(Path(sys.argv[2]), heard(TALKERS, read_opinions(Path(sys.argv[1]))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from ai_engine_lab.basics.audio_formats import Samples
 from ai_engine_lab.evidence.distortions import sent
 from ai_engine_lab.evidence.measures import compare
-from ai_engine_lab.evidence.talkers import Signal, Talker, resampled, speech
+from ai_engine_lab.evidence.talkers import TALKERS, Signal, Talker, resampled, speech
 
 _COLUMNS: Final = ("sample", "pesq", "visqol", "dnsmos")
 MODEL_RATE: Final = 16_000
@@ -105,3 +106,7 @@ def read_opinions(path: Path) -> Mapping[str, Opinions]:
             )
             for row in rows
         }
+
+
+if __name__ == "__main__":
+    write_opinions(Path(sys.argv[1]), measured(TALKERS))

@@ -90,8 +90,6 @@ TALKERS: Final = (
     Talker("English, female", "en", "f", FITTED, "espeak-ng", "en-us+f3"),
     Talker("German, male", "de", "m", FITTED, "espeak-ng", "de+m3"),
     Talker("Portuguese, female", "pt", "f", JUDGED, "espeak-ng", "pt-br+f2"),
-    Talker("Polish, male", "pl", "m", JUDGED, "espeak-ng", "pl"),
-    Talker("Dutch, female", "nl", "f", FITTED, "espeak-ng", "nl+f4"),
 )
 
 SENTENCES: Final = {
@@ -149,24 +147,6 @@ SENTENCES: Final = {
         "Mandamos a fatura para o seu endereço na semana passada.",
         "Gostaria de falar com um dos meus colegas?",
         "No fim de semana estamos fechados e abrimos de novo na segunda.",
-    ),
-    "pl": (
-        "Dzień dobry, w czym mogę dzisiaj pomóc?",
-        "Pani wizyta jest w czwartek rano, kwadrans po dziewiątej.",
-        "Niestety nie ma tego numeru w naszej bazie.",
-        "Proszę podać nazwisko i dzień, który pani odpowiada.",
-        "Fakturę wysłaliśmy w zeszłym tygodniu na podany adres.",
-        "Czy chce pani rozmawiać z moim kolegą?",
-        "W weekend biuro jest zamknięte, otwieramy w poniedziałek.",
-    ),
-    "nl": (
-        "Goedemorgen, waarmee kan ik u vandaag helpen?",
-        "Uw afspraak is donderdagochtend om kwart over negen.",
-        "Dit nummer staat helaas niet in onze gegevens.",
-        "Wilt u mij de naam van de boeking geven en de dag die u wenst?",
-        "Wij hebben de rekening vorige week naar uw adres gestuurd.",
-        "Wilt u met een van mijn collega's spreken?",
-        "In het weekend zijn wij gesloten, maandag zijn wij er weer.",
     ),
 }
 """What synthetic voices say, by language."""
