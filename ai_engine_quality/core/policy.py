@@ -183,7 +183,7 @@ class Sound:
     fast: float = 22.0
     text_missing: float = 3.0
     """Fewer characters a second than this: not all of the text was told."""
-    pace_seconds: float = 5.0
+    pace_seconds: float = 3.0
     """Voice from which on there is a pace."""
     not_slow: float = 0.25
     """So many octaves over the usual, by spectrum and rhythm, speech can't be too slow; and so many

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine_quality.core.agent_sound import FrameCheck, SoundAccumulator
+from ai_engine_quality.core.agent_sound import SoundAccumulator
 from ai_engine_quality.core.call import FrameFormat, StageAccumulator
 from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
 from ai_engine_quality.live import frame_checks
@@ -34,6 +34,9 @@ MAX_FRAME_SECONDS = 0.2
 
 BATCH_FRAMES = 256
 """Frames that are measured at once."""
+
+CHECK_FRAMES = 128
+"""Frames that are looked into at once: numpy's cost for each call is then shared."""
 
 _ALIASES = {
     "ulaw": ("ulaw", "mulaw", "mu-law", "pcmu", "g711_ulaw", "g711ulaw"),
@@ -179,8 +182,7 @@ class _Group:
     """Frames of one format that wait to be measured."""
 
     __slots__ = (
-        "before", "checks", "firsts", "for_noise", "frames", "lasts", "levels", "of", "repeats",
-        "stands_for", "to_check",
+        "firsts", "frames", "lasts", "levels", "of", "repeats", "stands_for", "to_check",
     )  # fmt: skip
 
     def __init__(self, stands_for: float) -> None:
@@ -189,18 +191,13 @@ class _Group:
         """Each frame's stage."""
         self.stands_for = stands_for
         """Seconds of audio for which each level counts."""
-        self.to_check: list[int] = []
-        """Places of the frames that are looked into."""
-        self.for_noise: set[int] = set()
-        """Those of them by which a whole track is told from noise."""
-        self.before: list[bytes] = []
-        """The end of the frame before each of those; empty where it is not known."""
+        self.to_check: list[tuple[int, bytes, bool, float]] = []
+        """Of each frame that is looked into: its place, the end of the frame before it (empty where
+        that is not known), whether it tells a whole track from noise, and when it came."""
         self.repeats: list[int] = []
         """Places of the frames that are the one before again."""
         self.levels: list[float] = []
         """Each frame's RMS, once they are measured."""
-        self.checks: dict[int, FrameCheck] = {}
-        """What was found in the checked frames, by place."""
         self.firsts: list[float] = []
         """The size of each frame's first sample, likewise; and of its last one."""
         self.lasts: list[float] = []
@@ -241,6 +238,8 @@ class FrameBatch:
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
+        self._chosen: dict[FrameFormat, list[_Chosen]] = {}
+        """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
         self._levels: dict[float, _Group] = {}
         """Levels that were measured elsewhere and wait with the frames, by how long each lasts."""
         self._waiting: list[tuple[StageAccumulator, _Group, int, float] | _Hint] = []
@@ -271,10 +270,9 @@ class FrameBatch:
         if stage.agent:
             before = stage.last if self._level_every == 1 else b""
             if step.check:
-                group.to_check.append(place)
-                group.before.append(before[-_TAIL_BYTES:])
-                if step.noise_check:
-                    group.for_noise.add(place)
+                moment = self.clock() if at is None else at
+                tail = before[-_TAIL_BYTES:]
+                group.to_check.append((place, tail, step.noise_check, moment))
             if frame == before:
                 group.repeats.append(place)
             stage.last = frame
@@ -283,7 +281,7 @@ class FrameBatch:
         if step.level:
             self._waiting.append((stage, group, place, self.clock() if at is None else at))
         if place + 1 >= self._capacity or len(self._waiting) >= self._capacity:
-            self.measure()
+            self._measure_levels()
 
     def take_level(self, stage: StageAccumulator, rms: float, seconds: float, at: float) -> None:
         """Take a level of a call that has raw frames too: it must not overtake those that wait.
@@ -300,7 +298,7 @@ class FrameBatch:
         self._waiting.append((stage, group, len(group.levels), at))
         group.levels.append(rms)
         if len(self._waiting) >= self._capacity:
-            self.measure()
+            self._measure_levels()
 
     def take_hint(self, hint: Callable[[float], object], at: float) -> None:
         """Take what happened between frames: it must not overtake those that wait either.
@@ -317,10 +315,17 @@ class FrameBatch:
     @property
     def waiting_bytes(self) -> int:
         """How many bytes of audio wait to be measured: bounded, however many calls there are."""
-        return sum(len(frame) for group in self._groups.values() for frame in group.frames)
+        waiting = sum(len(frame) for group in self._groups.values() for frame in group.frames)
+        chosen = sum(len(one.frame) for each in self._chosen.values() for one in each)
+        return waiting + chosen
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
+        self._measure_levels()
+        self._look()
+
+    def _measure_levels(self) -> None:
+        """Measure the levels of all frames that wait, and choose those that are looked into."""
         groups, self._groups = self._groups, {}
         self._levels = {}
         waiting, self._waiting = self._waiting, []
@@ -334,26 +339,54 @@ class FrameBatch:
                 stage, group, place, at = one
                 level = group.levels[place]
                 stage.add_level(level, group.stands_for, at)
-                if stage.agent and group.lasts:
-                    self._hear_sound(stage, group, place, level, at)
+                if self._level_every == 1 and stage.agent and group.lasts:
+                    first, last = group.firsts[place], group.lasts[place]
+                    stage.hear_edges(level, group.stands_for, first, last)
+        for form, group in groups.items():
+            if group.to_check and form.seconds >= MIN_SPECTRUM_SECONDS:
+                self._choose(form, group)
 
-    def _hear_sound(
-        self, stage: StageAccumulator, group: _Group, place: int, level: float, at: float
-    ) -> None:
-        """Hand what the samples of an agent's frame tell to its stage."""
-        if self._level_every == 1:
-            stage.hear_edges(level, group.stands_for, group.firsts[place], group.lasts[place])
-        found = group.checks.pop(place, None)
-        if found is not None:
-            noise = place in group.for_noise
-            stage.add_check(level, found, at - stage.started, for_noise=noise)
+    def _choose(self, form: FrameFormat, group: _Group) -> None:
+        """Let frames with sound wait to be looked into, until there are enough of them."""
+        for place, tail, for_noise, at in group.to_check:
+            level = group.levels[place]
+            if level >= ACTIVE_RMS:
+                stage, frame = group.of[place], group.frames[place]
+                one = _Chosen(stage, frame, tail, level, at, for_noise)
+                self._chosen.setdefault(form, []).append(one)
+        if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
+            self._look()
+
+    def _look(self) -> None:
+        """Look into every frame that was chosen."""
+        formats, self._chosen = self._chosen, {}
+        for form, chosen in formats.items():
+            samples = decode(b"".join(one.frame for one in chosen), form.encoding)
+            samples = samples.reshape(len(chosen), form.samples)
+            before = _tails([one.tail for one in chosen], form.encoding)
+            checks = frame_checks.check(samples, form.sample_rate, before)
+            for one, found in zip(chosen, checks, strict=True):
+                stage = one.stage
+                moment = one.at - stage.started
+                stage.add_check(one.level, found, moment, for_noise=one.for_noise)
+
+
+class _Chosen(NamedTuple):
+    """A frame that is looked into."""
+
+    stage: StageAccumulator
+    frame: bytes
+    tail: bytes
+    level: float
+    at: float
+    for_noise: bool
 
 
 _TAIL_BYTES = 2 * EDGE_SAMPLES
 
 
 def _measure(form: FrameFormat, group: _Group) -> None:
-    """Measure a group's levels, and look for faults in those of its frames that are checked."""
+    """Measure a group's levels, and of agents' frames what their bytes and edges tell."""
     samples = decode(b"".join(group.frames), form.encoding)
     samples = samples.reshape(len(group.frames), form.samples)
     levels = group.levels = frame_rms(samples).tolist()
@@ -365,12 +398,6 @@ def _measure(form: FrameFormat, group: _Group) -> None:
         sound = group.of[row].sound
         if levels[row] >= ACTIVE_RMS and sound is not None:
             sound.repeats(frame_checks.seam(samples[row]))
-    rows = [n for n, row in enumerate(group.to_check) if levels[row] >= ACTIVE_RMS]
-    if rows and form.seconds >= MIN_SPECTRUM_SECONDS:
-        places = [group.to_check[n] for n in rows]
-        before = _tails([group.before[n] for n in rows], form.encoding)
-        checks = frame_checks.check(samples[places], form.sample_rate, before)
-        group.checks = dict(zip(places, checks, strict=True))
 
 
 def _tails(tails: list[bytes], encoding: str) -> list[tuple[float, ...] | None]:

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Final
 
 from ai_engine_lab.basics.ranks import spearman
-from ai_engine_lab.evidence.correlation import correlation
+from ai_engine_lab.evidence.correlation import Correlation, correlation
 from ai_engine_lab.evidence.distortions import KINDS
 from ai_engine_lab.evidence.hearing import HeardSample, read_heard
 from ai_engine_lab.evidence.talkers import TALKERS
@@ -87,6 +87,13 @@ def harsh(samples: Sequence[HeardSample], policy: Policy) -> tuple[int, int]:
     return sum(s.points(policy) < POOR for s in good), len(good)
 
 
+def _with_interval(found: Correlation) -> str:
+    """Return a correlation in words; none where every score is the same."""
+    if math.isnan(found.value):
+        return "none"
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
 def _of(found: tuple[int, int]) -> str:
     return f"{found[0]} of {found[1]}" if found[1] else "-"
 
@@ -105,7 +112,7 @@ def _correlations(samples: Sequence[HeardSample], before: Policy, now: Policy) -
                 (
                     f"{title}, {policy.version}",
                     len(chosen),
-                    *(f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for one in found),
+                    *map(_with_interval, found),
                     f"{bound(chosen):.2f}",
                     _of(lies(chosen, policy)),
                     _of(harsh(chosen, policy)),
