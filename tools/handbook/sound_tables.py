@@ -10,7 +10,7 @@ from statistics import median
 from typing import Final
 
 from ai_engine_lab.basics.ranks import spearman
-from ai_engine_lab.evidence.correlation import Correlation, correlation
+from ai_engine_lab.evidence.correlation import correlation
 from ai_engine_lab.evidence.distortions import KINDS
 from ai_engine_lab.evidence.hearing import HeardSample, read_heard
 from ai_engine_lab.evidence.talkers import TALKERS
@@ -87,10 +87,13 @@ def harsh(samples: Sequence[HeardSample], policy: Policy) -> tuple[int, int]:
     return sum(s.points(policy) < POOR for s in good), len(good)
 
 
-def _with_interval(found: Correlation) -> str:
+def _with_interval(
+    points: Sequence[float], opinions: Sequence[float], passages: Sequence[str]
+) -> str:
     """Return a correlation in words; none where every score is the same."""
-    if math.isnan(found.value):
+    if len(set(points)) == 1:
         return "none"
+    found = correlation(points, opinions, passages)
     return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
@@ -105,14 +108,14 @@ def _correlations(samples: Sequence[HeardSample], before: Policy, now: Policy) -
         for policy in (before, now):
             points = [float(s.points(policy)) for s in chosen]
             found = [
-                correlation(points, [getattr(s.opinions, name) for s in chosen], names)
+                _with_interval(points, [getattr(s.opinions, name) for s in chosen], names)
                 for name in ("pesq", "visqol")
             ]
             rows.append(
                 (
                     f"{title}, {policy.version}",
                     len(chosen),
-                    *map(_with_interval, found),
+                    *found,
                     f"{bound(chosen):.2f}",
                     _of(lies(chosen, policy)),
                     _of(harsh(chosen, policy)),
