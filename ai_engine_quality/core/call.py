@@ -91,7 +91,8 @@ class StageAccumulator:
     """What the agent sounds like; made with its first raw frame."""
     check_stands_for: float = FRAME_SECONDS
     """Seconds of audio for which one check of a frame counts."""
-    _played: float = 0.0
+    played: float = 0.0
+    """Seconds of the agent's raw frames so far."""
     _energy: float = 0.0
     _group_energy: float = 0.0
     _group_n: int = 0
@@ -126,19 +127,17 @@ class StageAccumulator:
             self._groups.add(math.sqrt(self._group_energy / GROUP_FRAMES))
             self._group_energy, self._group_n = 0.0, 0
 
-    def hear_edges(self, rms: float, seconds: float, first: float, last: float) -> None:
+    def hear_edges(self, rms: float, first: float, last: float) -> None:
         """Take how an agent's frame, of which each is seen, begins and ends.
 
         Args:
             rms: Its level, which ``add_level`` has taken.
-            seconds: How long it is.
             first: The size of its first sample.
             last: The size of its last one.
         """
         sound = self.sound
         if sound is None:
             return
-        self._played += seconds
         sound.level(rms)
         if rms <= DEAD_RMS:
             sound.silence(self._last_sample, self.level_so_far)
@@ -167,8 +166,7 @@ class StageAccumulator:
         if self.agent:
             if self.sound is None:
                 self.sound = SoundAccumulator()
-            # Frames that are handed over faster than they sound are heard one after the other.
-            moment = max(0.0 if at is None else at, self._played)
+            moment = self.played if at is None else at
             self.sound.check(found, rms, self.level_so_far, moment, self.check_stands_for)
 
     def _add_noise_check(self, rms: float, found: FrameCheck) -> None:

@@ -193,7 +193,7 @@ class _Group:
         """Seconds of audio for which each level counts."""
         self.to_check: list[tuple[int, bytes, bool, float]] = []
         """Of each frame that is looked into: its place, the end of the frame before it (empty where
-        that is not known), whether it tells a whole track from noise, and when it came."""
+        that is not known), whether it tells a whole track from noise, and when it is heard."""
         self.repeats: list[int] = []
         """Places of the frames that are the one before again."""
         self.levels: list[float] = []
@@ -268,9 +268,12 @@ class FrameBatch:
         frames = group.frames
         place = len(frames)
         if stage.agent:
+            stage.played += group.stands_for
             before = stage.last if self._level_every == 1 else b""
             if step.check:
-                moment = self.clock() if at is None else at
+                moment = (self.clock() if at is None else at) - stage.started
+                # Frames that are handed over faster than they sound are heard one after the other.
+                moment = max(moment, stage.played)
                 tail = before[-_TAIL_BYTES:]
                 group.to_check.append((place, tail, step.noise_check, moment))
             if frame == before:
@@ -341,7 +344,7 @@ class FrameBatch:
                 stage.add_level(level, group.stands_for, at)
                 if self._level_every == 1 and stage.agent and group.lasts:
                     first, last = group.firsts[place], group.lasts[place]
-                    stage.hear_edges(level, group.stands_for, first, last)
+                    stage.hear_edges(level, first, last)
         for form, group in groups.items():
             if group.to_check and form.seconds >= MIN_SPECTRUM_SECONDS:
                 self._choose(form, group)
@@ -366,9 +369,7 @@ class FrameBatch:
             before = _tails([one.tail for one in chosen], form.encoding)
             checks = frame_checks.check(samples, form.sample_rate, before)
             for one, found in zip(chosen, checks, strict=True):
-                stage = one.stage
-                moment = one.at - stage.started
-                stage.add_check(one.level, found, moment, for_noise=one.for_noise)
+                one.stage.add_check(one.level, found, one.at, for_noise=one.for_noise)
 
 
 class _Chosen(NamedTuple):
@@ -379,6 +380,7 @@ class _Chosen(NamedTuple):
     tail: bytes
     level: float
     at: float
+    """Seconds from the start of the call."""
     for_noise: bool
 
 
