@@ -34,7 +34,8 @@ def get(url: str) -> str:
         raise Unreachable(f"{url} answers {error.code}: {detail}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise Unreachable(f"{url} can't be reached: {reason}") from error
+        said = getattr(reason, "strerror", None) or reason
+        raise Unreachable(f"{url.partition('?')[0]} can't be reached: {said}") from error
 
 
 def get_json(url: str, **parameters: str) -> Any:

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
-from live_stack import Fleet, Stack, Webhook
-from services import eventually, free_port
+from services import free_port
 
 from ai_engine_quality.cli.doctor import doctor
-from ai_engine_quality.doctor.checks import check_metrics
 from ai_engine_quality.doctor.dashboards import askable, queries
+from ai_engine_quality.doctor.engine import check_shown, read_engine, read_metrics
+from ai_engine_quality.stack.files import rule_files, rule_names
 
 
 def run(*arguments):
@@ -40,13 +40,7 @@ class FakePrometheus:
             "/api/v1/targets": {"activeTargets": [self.target(now)]},
             "/api/v1/rules": {
                 "groups": [
-                    {
-                        "name": "ai-engine-x",
-                        "rules": [
-                            {"name": name, "type": "alerting", "health": "ok", "state": "inactive"}
-                            for name in ("HealthEndpointDown", "Watchdog")
-                        ],
-                    }
+                    {"name": "ai-engine-x", "interval": 15, "rules": list(self.rules())},
                 ]
             },
             "/api/v1/status/flags": {"storage.tsdb.retention.time": "30d"},
@@ -75,6 +69,13 @@ class FakePrometheus:
         threading.Thread(target=serve, daemon=True).start()
 
     @staticmethod
+    def rules():
+        kinds = {"record": "recording", "alert": "alerting"}
+        for text in rule_files().values():
+            for kind, name in rule_names(text):
+                yield {"name": name, "type": kinds[kind], "health": "ok", "state": "inactive"}
+
+    @staticmethod
     def target(now, **changes):
         return {
             "labels": {"job": "ai-engine", "instance": "a"},
@@ -95,53 +96,6 @@ def fake():
     yield prometheus
     prometheus.server.shutdown()
     prometheus.server.server_close()
-
-
-@pytest.mark.system("prometheus", "prometheus-alertmanager")
-def test_a_stack_that_is_well(tmp_path):
-    """With a real engine, Prometheus and Alertmanager every check is well, and the code is 0."""
-    dashboards = tmp_path / "dashboards"
-    dashboards.mkdir()
-    (dashboards / "calls.json").write_text(
-        json.dumps(
-            {"panels": [{"title": "Active", "targets": [{"expr": "ai_agent_calls_active"}]}]}
-        )
-    )
-    webhook, fleet = Webhook(), Fleet(20, "any")
-    (tmp_path / "stack").mkdir()
-    stack = Stack(tmp_path / "stack", 20, webhook)
-    stack.watch(fleet.instance("any"))
-    try:
-        stack.start()
-        eventually(lambda: stack.query("ai_agent_calls_scored_total > 0"), what=stack.log)
-        code, found = run(
-            "--engine", fleet.urls["any"], "--prometheus", stack.url, "--dashboards", dashboards
-        )
-        verdicts = {check: verdict for check, (verdict, _, _) in found.items()}
-        # A busy machine scrapes late: what doctor warns of then is no fault of the stack.
-        assert verdicts.pop("target") in {"ok", "warning"}
-        assert verdicts == dict.fromkeys(
-            (
-                "engine",
-                "metrics",
-                "engine metrics",
-                "prometheus",
-                "rules",
-                "retention",
-                "alertmanager",
-                "dashboard calls",
-            ),
-            "ok",
-        )
-        assert code == 0
-        table = CliRunner().invoke(
-            doctor, ["--engine", fleet.urls["any"], "--prometheus", stack.url]
-        )
-        assert "all healthy" in table.stdout
-    finally:
-        stack.stop()
-        fleet.kill()
-        webhook.close()
 
 
 def test_nobody_answers(tmp_path):
@@ -196,23 +150,66 @@ class TestAnIllPrometheus:
         fake.answers["/api/v1/targets"] = {"activeTargets": [target]}
         assert self.diagnose(fake, "target")[0] == "warning"
 
-    def test_rules_that_are_not_loaded(self, fake):
-        """Without the project's alerts the check fails."""
-        fake.answers["/api/v1/rules"] = {"groups": []}
-        assert self.diagnose(fake, "rules")[0] == "failed"
+    @pytest.mark.parametrize(
+        ("interval", "verdict"),
+        [("1s", "ok"), ("15s", "ok"), ("30s", "warning"), ("75s", "warning"), ("2m", "failed")],
+    )
+    def test_the_scrape_interval(self, fake, interval, verdict):
+        """Over 15 s alerts are late, and over 75 s none of a dead engine can fire."""
+        target = fake.target(datetime.now(UTC), scrapeInterval=interval)
+        fake.answers["/api/v1/targets"] = {"activeTargets": [target]}
+        found = self.diagnose(fake, "interval")
+        assert found[0] == verdict
+        assert ("scrape_interval" in found[2]) == (verdict != "ok")
+
+    def test_the_job_that_the_rules_look_for_is_read_from_them(self, fake):
+        """Rules that were exported for another job find that job's engines, and no other's."""
+        rules = fake.answers["/api/v1/rules"]["groups"][0]["rules"]
+        (first,) = [rule for rule in rules if rule["name"] == "job_instance:ai_engine:target"]
+        first["query"] = 'max by (job, instance) (up{job=~"voice\\\\.prod"} >= bool 0)'
+        assert "voice\\.prod" in self.diagnose(fake, "target")[1]
+        labels = {"job": "voice.prod", "instance": "a"}
+        target = fake.target(datetime.now(UTC), labels=labels)
+        fake.answers["/api/v1/targets"] = {"activeTargets": [target]}
+        verdict, found, _ = self.diagnose(fake, "target")
+        assert (verdict, "job voice.prod" in found) == ("ok", True)
+
+    def test_each_rule_that_is_not_loaded_is_named(self, fake):
+        """One rule of a name that occurs four times is missed, and its file is named."""
+        rules = fake.answers["/api/v1/rules"]["groups"][0]["rules"]
+        every = len(rules)
+        rules.remove(next(rule for rule in rules if rule["name"] == "ScorerBlind"))
+        verdict, found, fix = self.diagnose(fake, "rules")
+        assert (verdict, f"1 of {every} rules" in found) == ("failed", True)
+        assert "alerts/ai-engine.yml" in fix
+        assert "rules/ai-engine.yml" not in fix
 
     def test_a_rule_that_can_not_be_evaluated(self, fake):
         """A rule in error is named with its error."""
         rule = fake.answers["/api/v1/rules"]["groups"][0]["rules"][0]
         rule.update(health="err", lastError="many-to-many matching")
-        verdict, found, _ = self.diagnose(fake, "rules")
+        verdict, found, _ = self.diagnose(fake, "evaluation")
         assert (verdict, "many-to-many" in found) == ("failed", True)
+
+    @pytest.mark.parametrize(
+        ("last", "verdict"),
+        [
+            (datetime(1, 1, 1, tzinfo=UTC), "warning"),
+            (datetime.now(UTC) - timedelta(hours=1), "failed"),
+        ],
+    )
+    def test_a_rule_that_is_not_evaluated(self, fake, last, verdict):
+        """A rule that waits for its first evaluation is a warning; one that is late fails."""
+        rule = fake.answers["/api/v1/rules"]["groups"][0]["rules"][0]
+        rule["lastEvaluation"] = last.isoformat()
+        assert self.diagnose(fake, "evaluation")[0] == verdict
 
     def test_an_alert_that_fires(self, fake):
         """A firing alert is a warning, and is named."""
-        fake.answers["/api/v1/rules"]["groups"][0]["rules"][0]["state"] = "firing"
-        verdict, found, fix = self.diagnose(fake, "rules")
-        assert (verdict, "HealthEndpointDown" in found) == ("warning", True)
+        rules = fake.answers["/api/v1/rules"]["groups"][0]["rules"]
+        next(rule for rule in rules if rule["name"] == "CallsFailing")["state"] = "firing"
+        verdict, found, fix = self.diagnose(fake, "alerts")
+        assert (verdict, "CallsFailing" in found) == ("warning", True)
         assert "Runbook" in fix
 
     @pytest.mark.parametrize("kept", ["0s", "15d", "1w2d"])
@@ -271,15 +268,19 @@ class TestDashboards:
 class TestMetrics:
     def test_an_engine_without_the_library(self):
         """It fails, and the fix says how to attach it."""
-        findings = {finding.check: finding for finding in check_metrics("# TYPE a gauge\na 1\n")}
+        findings = {
+            finding.check: finding for finding in check_shown(read_metrics("# TYPE a gauge\na 1\n"))
+        }
         assert findings["metrics"].verdict == "failed"
         assert "attach" in findings["metrics"].fix
         assert "is missing" in findings["engine metrics"].found
 
-    def test_what_is_no_exposition_fails(self):
+    def test_what_is_no_exposition_fails(self, fake):
         """A page of another server's is called what it is."""
-        (finding,) = check_metrics("<html>\n<body>hello</body>\n")
-        assert (finding.verdict, "no exposition" in finding.found) == ("failed", True)
+        fake.answers |= {"/health": {}, "/metrics": {}}
+        shown, findings = read_engine(fake.url)
+        assert shown is None
+        assert (findings[-1].verdict, "no exposition" in findings[-1].found) == ("failed", True)
 
     def test_a_wrong_label_is_named(self):
         """A metric with a label too many fails, with the labels that it has."""
@@ -287,8 +288,8 @@ class TestMetrics:
             "# TYPE ai_agent_quality_info gauge\n"
             'ai_agent_quality_info{version="1",policy="v1",caller="x"} 1\n'
         )
-        found = "; ".join(finding.found for finding in check_metrics(text))
-        assert "ai_agent_quality_info has {caller, policy, version}" in found
+        details = [detail for found in check_shown(read_metrics(text)) for detail in found.details]
+        assert "ai_agent_quality_info has {caller, policy, version}" in details
 
     def test_what_an_engine_does_not_deliver_is_a_warning(self):
         """Factors whose hook isn't live are named."""
@@ -299,6 +300,42 @@ class TestMetrics:
             'ai_agent_quality_hook_live{factor="underflow",clock="heard"} 1\n'
             'ai_agent_quality_hook_live{factor="calls",clock="told"} 1\n'
         )
-        (hooks,) = [finding for finding in check_metrics(text) if finding.check == "hooks"]
+        findings = check_shown(read_metrics(text))
+        (hooks,) = [finding for finding in findings if finding.check == "hooks"]
         assert (hooks.verdict, "latency" in hooks.found) == ("warning", True)
         assert "underflow" not in hooks.found, "it is heard, though nobody tells it"
+
+    def test_an_engine_whose_calls_are_not_seen_fails(self):
+        """Without the hook of the calls themselves nothing is scored: that is no warning."""
+        text = (
+            "# TYPE ai_agent_quality_hook_live gauge\n"
+            'ai_agent_quality_hook_live{factor="calls",clock="told"} 0\n'
+        )
+        findings = check_shown(read_metrics(text))
+        (hooks,) = [finding for finding in findings if finding.check == "hooks"]
+        assert hooks.verdict == "failed"
+
+
+class TestWhatIsPrinted:
+    def printed(self, fake, *options):
+        done = CliRunner().invoke(
+            doctor, ["--prometheus", fake.url, "--engine", fake.url, *options]
+        )
+        return done.stdout.splitlines()
+
+    def test_a_line_a_check_then_the_fixes_then_a_verdict(self, fake):
+        """Each check has one line, in 80 columns; the last words are the verdict."""
+        _, findings = run("--prometheus", fake.url, "--engine", fake.url)
+        lines = self.printed(fake)
+        for line, check in zip(lines, findings, strict=False):
+            assert line[7:].strip().startswith(check)
+        assert max(map(len, lines)) <= 80
+        assert any(line.startswith("The stack is broken: ") for line in lines[-2:])
+        fixes = [line for line in lines if line.startswith("    fix: ")]
+        assert len(fixes) == sum(bool(fix) for _, _, fix in findings.values())
+
+    def test_verbose_names_everything(self, fake):
+        """What a line has no room for stands below it, a name a line."""
+        fake.answers["/api/v1/rules"] = {"groups": []}
+        assert not [line for line in self.printed(fake) if line.strip() == "alert: CallsFailing"]
+        assert [line for line in self.printed(fake, "-v") if line.strip() == "alert: CallsFailing"]

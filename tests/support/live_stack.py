@@ -194,7 +194,8 @@ class Stack:
         path = self.folder / "targets" / "engines.yml"
         path.write_text(yaml.safe_dump([{"targets": list(instances)}] if instances else []))
 
-    def start(self):
+    def start(self, *options):
+        """Start both; ``options`` are further ones of Prometheus'."""
         self._run(
             "prometheus-alertmanager",
             f"--config.file={self.folder}/alertmanager.yml",
@@ -208,6 +209,7 @@ class Stack:
             f"--storage.tsdb.path={self.folder}/tsdb",
             "--storage.tsdb.retention.time=30d",
             f"--web.listen-address=127.0.0.1:{self.port}",
+            *options,
         )
         for port in (self.alertmanager_port, self.port):
             url = f"http://127.0.0.1:{port}"
