@@ -34,6 +34,7 @@ GROUP = "ai_engine_quality.commands"
 """The entry points by which a distribution adds commands."""
 
 OWN = {
+    "calls": "calls:calls",
     "compare": "compare:compare_command",
     "doctor": "doctor:doctor",
     "explain": "explain:explain",
