@@ -39,6 +39,7 @@ OWN = {
     "doctor": "doctor:doctor",
     "explain": "explain:explain",
     "listen": "listen:listen",
+    "report": "report:report",
     "rescore": "rescore:rescore",
     "run": "run:run",
     "tune": "tune:tune",

@@ -22,7 +22,6 @@ from ai_engine_quality.cli.output import (
     described,
     json_option,
     print_json,
-    program,
 )
 from ai_engine_quality.cli.selecting import conditions, records_argument, selected
 from ai_engine_quality.core.policy import Band
@@ -140,7 +139,7 @@ def _print(listed: list[CallScore]) -> None:
     table.add_column("call", overflow="fold")
     table.add_column("provider", max_width=17, overflow="fold")
     table.add_column("score", no_wrap=True)
-    table.add_column("most for", overflow="fold")
+    table.add_column("costs most", overflow="fold")
     for call in listed:
         table.add_row(
             _started(call, "%d %b %H:%M"),
@@ -152,7 +151,7 @@ def _print(listed: list[CallScore]) -> None:
     out = console()
     out.width = min(out.width, COLUMNS)
     out.print(table)
-    out.print(f"Why: {program()} explain CALL, or explain --worst, explain --last")
+    out.print("Why: ai-engine-quality explain CALL")
 
 
 def _score(call: CallScore) -> Text:
