@@ -38,6 +38,8 @@ OWN = {
     "compare": "compare:compare_command",
     "doctor": "doctor:doctor",
     "explain": "explain:explain",
+    "export-dashboards": "export:export_dashboards",
+    "export-rules": "export:export_rules",
     "listen": "listen:listen",
     "report": "report:report",
     "rescore": "rescore:rescore",

@@ -42,7 +42,10 @@ def check_rules(
     ours = [rule for rule in rules if (KINDS.get(rule["type"], ""), rule["name"]) in every]
     yield _evaluated(ours, now)
     if not missing[("record", TARGET_RULE)] and not prometheus.query(TARGET_RULE):
-        fix = f"the job in the rule {TARGET_RULE} must be the scrape job's name"
+        fix = (
+            f"the rule {TARGET_RULE} must have the scrape job's name: "
+            "ai-engine-quality export-rules FOLDER --job NAME"
+        )
         found = "no rule finds an engine, so no alert can fire"
         yield failed("engines in rules", found, fix)
     yield _firing(rules)

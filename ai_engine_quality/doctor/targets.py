@@ -118,7 +118,10 @@ def _no_engine(prometheus: Prometheus, targets: list[Target], jobs: str) -> Chec
     other = sorted(jobs_found - {""})
     if other:
         found = f"an engine is scraped as job {other[0]}, and the rules look for {jobs}"
-        fix = f"name that scrape job ai-engine in prometheus.yml (now: {', '.join(other)})"
+        fix = (
+            f"name that scrape job ai-engine in prometheus.yml; or make the rules for it: "
+            f"ai-engine-quality export-rules FOLDER --job {' --job '.join(other)}"
+        )
         return failed("target", found, fix)
     known = ", ".join(sorted({target.job for target in targets})) or "none"
     found = f"Prometheus has no target of a job {jobs}; its jobs: {known}"

@@ -31,6 +31,7 @@ SYSTEM = {
     "curl",
     "docker",
     "export",
+    "kubectl",
     "ls",
     "ping",
     "pip",
