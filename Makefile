@@ -24,8 +24,12 @@ help: ## What can be made
 demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
 
+# What runs in real time comes first, and has the machine for itself; the rest is shared out to a
+# process for each core. With ARGS, one process runs what they name.
 test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everything that must hold
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(if $(strip $(ARGS)),$(BIN)/python -m pytest $(ARGS),failed=0; \
+	$(BIN)/python -m pytest -m alone tests || failed=$$?; \
+	$(BIN)/python -m pytest $(SPREAD) -m "not alone" || failed=$$?; exit $$failed)
 
 # The library's own tests, for a first look at a change. Nothing of Debian's is installed, and what
 # needs it is left out. One process for each core; ARGS="-n 0" for one alone, as a debugger needs it.

@@ -14,7 +14,10 @@ from boards import targets
 from live_stack import eventually
 from panel_moves import MOVES
 
-pytestmark = pytest.mark.system("prometheus", "prometheus-alertmanager")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.system("prometheus", "prometheus-alertmanager"),
+]
 
 SECONDS = 30.0
 """How far back panels over time look."""

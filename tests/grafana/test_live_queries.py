@@ -14,7 +14,10 @@ from live_stack import eventually, get_json
 from ai_engine_quality.doctor.dashboards import check_dashboards
 from ai_engine_quality.doctor.prometheus_api import Prometheus
 
-pytestmark = pytest.mark.system("prometheus", "prometheus-alertmanager")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.system("prometheus", "prometheus-alertmanager"),
+]
 
 NEW_ONLY = {
     "Google Live audio",

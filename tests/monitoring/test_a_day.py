@@ -62,7 +62,7 @@ def test_nothing_rings_in_a_day_without_a_fault(
     )
     day = record(plan).repeated(int(24 / hours))
     assert day.steps * day.step == 24 * HOUR
-    test = questions(day, [FIRED], more=[always_up(day)], every="1m")
+    test = questions(day, [FIRED], more=[always_up(day)], every="2m")
     said = ask(program("promtool"), test, tmp_path)
     assert "SUCCESS" in said, said[-2_000:]
 

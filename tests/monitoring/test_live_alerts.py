@@ -28,6 +28,7 @@ AFTERMATH = 1_200 / FACTOR
 """Seconds for which nothing more may be told: as long as QualityBudgetBurn takes to fire."""
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.system("prometheus", "prometheus-alertmanager"),
     pytest.mark.timeout(1_800),
 ]

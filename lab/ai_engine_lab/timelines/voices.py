@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float64]
 
 RATE: Final = 8000
-PROMPTS: Final = Path("/usr/share/asterisk/sounds")
+PROMPTS: Final = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
+"""One package's prompts: the figures must not depend on what else is installed."""
 ACTIVE_LEVEL: Final = 1800.0
 """16-bit RMS of active speech that voices are brought to, before a talker's own gain."""
 P56_MARGIN_DB: Final = 15.9
