@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,10 @@ from ai_engine_quality.doctor.results import CheckResult, failed, ok, skipped, w
 
 SENT: Final = "alertmanager_notification_requests_total"
 FAILED: Final = "alertmanager_notification_requests_failed_total"
+RECEIVED: Final = "alertmanager_alerts_received_total"
+UNAUTHORIZED: Final = 401
+ANY_ORIGIN: Final = ".*"
+"""What Prometheus' --web.cors.origin is where nobody says it."""
 WINDOW: Final = "15m"
 RECEIVER_FIX: Final = (
     "see Alertmanager's log for the reason, then its receivers in alertmanager.yml: address, "
@@ -22,30 +27,58 @@ RECEIVER_FIX: Final = (
 
 def check_alertmanager(prometheus: Prometheus) -> Iterator[CheckResult]:
     """Yield whether alerts have somewhere to go, and whether they get there."""
-    active = prometheus.api("alertmanagers")["activeAlertmanagers"]
-    if not active:
+    bases = _alertmanagers(prometheus)
+    if not bases:
         fix = "list it in monitoring/targets/alertmanager.yml, and start it: make up"
         yield failed("alertmanager", "Prometheus knows no Alertmanager", fix)
         yield skipped("delivery", "there is no Alertmanager")
-    for entry in active:
-        base = entry["url"].partition("/api/")[0]
+    for base in bases:
         try:
             get(f"{base}/-/ready")
         except Unreachable as reason:
-            yield failed("alertmanager", str(reason), "start it: make up")
-            yield skipped("delivery", "Alertmanager doesn't answer")
-            continue
-        yield ok("alertmanager", f"{base} is ready")
-        yield _watchdog(base)
+            if reason.status != UNAUTHORIZED:
+                yield failed("alertmanager", str(reason), "start it: make up")
+                yield skipped("delivery", "Alertmanager doesn't answer")
+                continue
+            yield ok("alertmanager", f"{base} answers those who know its password")
+        else:
+            yield ok("alertmanager", f"{base} is ready")
+        yield _watchdog(prometheus, base)
         yield _delivery(prometheus, base)
 
 
-def _watchdog(base: str) -> CheckResult:
+def _alertmanagers(prometheus: Prometheus) -> list[str]:
+    active = prometheus.api("alertmanagers")["activeAlertmanagers"]
+    return [entry["url"].partition("/api/")[0] for entry in active]
+
+
+def check_web_pages(prometheus: Prometheus) -> Iterator[CheckResult]:
+    """Yield whether a web page in an operator's browser can read metrics, or silence alerts."""
+    where = "docs/Operators-Manual.md, Security"
+    wrong = False
+    if prometheus.api("status/flags").get("web.cors.origin") == ANY_ORIGIN:
+        wrong = True
+        found = f"{prometheus.url} hands metrics to every page that is open where it can be reached"
+        yield warning("web pages", found, f"start it with --web.cors.origin=none: {where}")
+    for base in _alertmanagers(prometheus):
+        with contextlib.suppress(Unreachable):
+            get(f"{base}/api/v2/status")
+            wrong = True
+            found = f"{base} takes silences from every page that is open where it can be reached"
+            yield warning("web pages", found, f"give it a password by --web.config.file: {where}")
+    if not wrong:
+        yield ok("web pages", "none can read metrics or silence alerts")
+
+
+def _watchdog(prometheus: Prometheus, base: str) -> CheckResult:
     """Return whether the alert that always fires has come from Prometheus to Alertmanager."""
     check = "alert path"
     try:
         alerts = get_json(f"{base}/api/v2/alerts", filter='alertname="Watchdog"')
     except Unreachable as reason:
+        # Behind a password: Prometheus knows it, and scrapes how many alerts were received.
+        if prometheus.value(f"sum(increase({RECEIVED}[{WINDOW}])) > 0"):
+            return ok(check, "alerts reach Alertmanager from Prometheus")
         return skipped(check, str(reason))
     states = [_state(alert) for alert in alerts] if isinstance(alerts, list) else []
     if not states:
@@ -72,10 +105,10 @@ def _delivery(prometheus: Prometheus, base: str) -> CheckResult:
     """Return whether Alertmanager's requests to its receivers succeed, by its own counters."""
     check = "delivery"
     lately = _of_prometheus(prometheus)
-    try:
-        counts = lately or _of_itself(base)
-    except (Unreachable, ValueError) as reason:
-        return skipped(check, str(reason))
+    counts = lately
+    if not lately:
+        with contextlib.suppress(Unreachable, ValueError):  # behind a password, say
+            counts = _of_itself(base)
     since = f"in the last {WINDOW[:-1]} minutes" if lately else "since Alertmanager started"
     failing = {name: count for name, count in counts.items() if count.failed > count.sent / 2}
     details = tuple(

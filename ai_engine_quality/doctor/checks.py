@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ai_engine_quality.core.durations import prometheus_seconds
-from ai_engine_quality.doctor.alerting import check_alertmanager
+from ai_engine_quality.doctor.alerting import check_alertmanager, check_web_pages
 from ai_engine_quality.doctor.dashboards import check_dashboards
 from ai_engine_quality.doctor.engine import Shown, check_shown, read_engine
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
@@ -46,27 +46,38 @@ def examine(stack: Stack) -> Iterator[CheckResult]:
     if shown is not None:
         yield from check_shown(shown)
     prometheus = Prometheus(stack.prometheus)
+    checks: dict[str, Callable[[], Iterator[CheckResult]]] = {
+        "target": lambda: _check_scraping(prometheus, shown, stack.engine),
+        "rules": lambda: _check_rules(prometheus),
+        "retention": lambda: check_retention(prometheus),
+        "alertmanager": lambda: check_alertmanager(prometheus),
+        "web pages": lambda: check_web_pages(prometheus),
+        "dashboards": lambda: check_dashboards(prometheus, stack.dashboards),
+    }
     try:
         prometheus.query("vector(1)")
     except Unreachable as reason:
         fix = "start it: make up; or name another by --prometheus"
         yield failed("prometheus", str(reason), fix)
-        for check in ("target", "rules", "retention", "alertmanager", "dashboards"):
+        for check in checks:
             yield skipped(check, "Prometheus doesn't answer")
         return
     yield ok("prometheus", f"{prometheus.url} answers queries")
-    yield from _guarded("target", lambda: _check_scraping(prometheus, shown, stack.engine))
-    yield from _guarded("rules", lambda: _check_rules(prometheus))
-    yield from _guarded("retention", lambda: check_retention(prometheus))
-    yield from _guarded("alertmanager", lambda: check_alertmanager(prometheus))
-    yield from _guarded("dashboards", lambda: check_dashboards(prometheus, stack.dashboards))
+    for check, run in checks.items():
+        if prometheus.too_slow:
+            yield skipped(check, "Prometheus is too slow")
+        else:
+            yield from _guarded(check, run)
 
 
 def _guarded(check: str, run: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
+    fix = "see whether that server is what you think it is"
     try:
         yield from run()
     except Unreachable as reason:
-        yield failed(check, str(reason), "see whether that server is what you think it is")
+        yield failed(check, str(reason), fix)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        yield failed(check, f"an answer of a form that isn't Prometheus' ({error!r})", fix)
 
 
 def _check_rules(prometheus: Prometheus) -> Iterator[CheckResult]:

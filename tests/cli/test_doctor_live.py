@@ -87,7 +87,7 @@ def test_a_stack_that_is_well(start, fleet):
     assert {
         *("engine", "metrics", "engine metrics", "prometheus", "target", "interval"),
         *("same engine", "stored", "attach", "rules", "evaluation", "alerts", "retention"),
-        *("alertmanager", "alert path", "delivery", "dashboard calls"),
+        *("alertmanager", "alert path", "delivery", "web pages", "dashboard calls"),
     } == set(found)
     assert code == 0
     assert "(job ai-engine)" in found["target"][1]
