@@ -30,6 +30,7 @@ CONNECTION_SECONDS = 10.0
 MAX_CONNECTIONS = 50
 """Beyond these the oldest one is cut off: Alertmanager's own are over in milliseconds."""
 
+_NEVER = object()
 _STYLES = {"critical": f"bold {VERMILLION}", "warning": ORANGE, "info": SKY}
 
 
@@ -39,15 +40,17 @@ _STYLES = {"critical": f"bold {VERMILLION}", "warning": ORANGE, "info": SKY}
 def listen(*, port: int, as_json: bool) -> None:
     """Print what Alertmanager tells, until interrupted.
 
-    A receiver to try the alerts with: it wakes nobody. Alerts come to 127.0.0.1, on any path.
+    A receiver to try the alerts with: it wakes nobody. Alerts come to 127.0.0.1, on any path. What
+    Alertmanager repeats of an alert that still fires is one line, marked as such.
     """
     out = console()
+    known = _Known()
 
     def tell(alert: Mapping[str, Any]) -> None:
         if as_json:
             click.echo(json.dumps(alert))
         else:
-            _print(out, alert)
+            _print(out, alert, again=known.repeated(alert))
 
     try:
         server = _Server(("127.0.0.1", port), _handler(tell))
@@ -152,7 +155,29 @@ def _handler(tell: Callable[[Mapping[str, Any]], None]) -> type[BaseHTTPRequestH
     return Handler
 
 
-def _print(out: Console, alert: Mapping[str, Any]) -> None:
+class _Known:
+    """The latest firing alerts, to know a repetition: the same labels, firing since the same time.
+
+    Notifications are told one at a time, so no lock is needed.
+    """
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._most = most
+        self._since: dict[str, object] = {}
+
+    def repeated(self, alert: Mapping[str, Any]) -> bool:
+        """Return whether this was told before, and hasn't resolved since."""
+        labels = json.dumps(alert.get("labels"), sort_keys=True)
+        before = self._since.pop(labels, _NEVER)
+        if alert.get("status") != "firing":
+            return False
+        self._since[labels] = alert.get("startsAt")
+        if len(self._since) > self._most:
+            del self._since[next(iter(self._since))]
+        return before is not _NEVER and before == alert.get("startsAt")
+
+
+def _print(out: Console, alert: Mapping[str, Any], *, again: bool) -> None:
     labels, notes = _texts(alert.get("labels")), _texts(alert.get("annotations"))
     status, severity = str(alert.get("status", "?")), labels.get("severity", "?")
     firing = status == "firing"
@@ -162,8 +187,11 @@ def _print(out: Console, alert: Mapping[str, Any]) -> None:
     line.append(printable(labels.get("alertname", "an alert without a name")))
     where = [labels[name] for name in ("instance", "provider", "cause") if name in labels]
     line.append(printable("".join(f"  {value}" for value in where)))
+    if again:
+        line.append("  (still firing, told again)", style="dim")
     out.print(line)
-    for name in ("summary", "description", "runbook_url", "dashboard_url") if firing else ():
+    new = firing and not again
+    for name in ("summary", "description", "runbook_url", "dashboard_url") if new else ():
         if name in notes:
             out.print(Text(f"                  {printable(notes[name])}", style="dim"))
 

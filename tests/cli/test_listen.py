@@ -153,3 +153,14 @@ def test_a_port_in_use_is_told_with_its_mend():
     assert done.returncode == 1
     assert port in done.stderr
     assert "alertmanager.yml" in done.stderr
+
+
+def test_what_is_told_again_is_one_line(listener):
+    """A repetition is marked and has no words; after it has resolved, an alert is new again."""
+    since = {**ALERT, "startsAt": "2026-11-29T08:00:00Z"}
+    for alert in (since, since, {**since, "status": "resolved"}, since):
+        assert listener.post(told(alert)) == 200
+    _, out = listener.stop()
+    assert out.count("HighTurnResponseLatency") == 4
+    assert out.count("told again") == 1
+    assert out.count("Answers are slow") == 2
