@@ -31,6 +31,7 @@ from ai_engine_quality.live.upkeep import Upkeep
 from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import PrometheusSink
+from ai_engine_quality.sinks.prometheus.shared_files import FIX
 from ai_engine_quality.sinks.records import RecordFile
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class QualityMonitor(ObservationsById):
         if self._prometheus.multiprocess and per_call_series:
             fix = "several processes can't withdraw series; pass per_call_series=False"
             warnings.warn("quality_per_call_series_off", "PROMETHEUS_MULTIPROC_DIR", fix=fix)
+        if self._prometheus.little_room is not None:
+            warnings.warn("quality_little_room", self._prometheus.little_room, fix=FIX)
         self._reporter = Reporter(self._prometheus, warnings)
         self._hooks = HookRunner(self._reporter.hook_failed)
         if self._records is not None:

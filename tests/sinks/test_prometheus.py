@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import textwrap
 from importlib import metadata
 from threading import Event, Thread
-from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    ModuleType,
+    SimpleNamespace,
+)
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -21,6 +29,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 import ai_engine_quality as aeq
 from ai_engine_quality.core.policy import versions
 from ai_engine_quality.live import live_calls, upkeep
+from ai_engine_quality.sinks.prometheus import shared_files
 from ai_engine_quality.sinks.prometheus.series import CEILINGS
 from ai_engine_quality.sinks.prometheus.sink import UNSCORED_REASONS
 
@@ -1177,6 +1186,60 @@ class TestMultiprocessMode:
             timeout=60,
         )
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+class TestRoomForSharedFiles:
+    """A full tmpfs ends a process by SIGBUS: it is looked at before anything is written there."""
+
+    def free(self, monkeypatch, tmp_path, megabytes):
+        monkeypatch.setenv(shared_files.VARIABLE, str(tmp_path))
+        blocks = SimpleNamespace(f_bavail=megabytes * 256, f_frsize=4096)
+        monkeypatch.setattr(os, "statvfs", lambda _folder: blocks)
+
+    @pytest.mark.parametrize("megabytes", [0, 7])
+    def test_where_there_is_none_the_monitor_is_refused(self, monkeypatch, tmp_path, megabytes):
+        """The engine runs on without it; the error names the folder, what is left and the fix."""
+        self.free(monkeypatch, tmp_path, megabytes)
+        registry = CollectorRegistry()
+        with pytest.raises(ValueError, match=rf"{tmp_path}.* has {megabytes}\.0 MB left.*remount"):
+            aeq.QualityMonitor(registry=registry)
+        assert list(registry.collect()) == []
+
+    @pytest.mark.parametrize(("megabytes", "text"), [(8, "8.0 MB"), (63, "63.0 MB"), (64, None)])
+    def test_where_there_is_little_it_is_warned_of(self, monkeypatch, tmp_path, megabytes, text):
+        """From 64 MB on nothing is said."""
+        self.free(monkeypatch, tmp_path, megabytes)
+        found = shared_files.check_room()
+        assert (found is None) if text is None else text in found
+
+    def test_the_warning_is_logged(self, tmp_path):
+        """Once, at set-up, with the fix; in a process of its own, as the mode is for good."""
+        script = """
+            import os, sys, types, structlog
+            structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stdout))
+            os.statvfs = lambda folder: types.SimpleNamespace(f_bavail=2560, f_frsize=4096)
+            import ai_engine_quality as aeq
+            from prometheus_client import CollectorRegistry
+            aeq.QualityMonitor(registry=CollectorRegistry(), per_call_series=False)
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env={shared_files.VARIABLE: str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        (line,) = [line for line in done.stdout.splitlines() if "quality_little_room" in line]
+        assert "10.0 MB left" in line
+        assert "remount" in line
+
+    def test_other_ways_have_nothing_to_look_at(self, monkeypatch, tmp_path):
+        """One process alone, or a folder that isn't there: that is prometheus-client's to say."""
+        monkeypatch.delenv(shared_files.VARIABLE, raising=False)
+        assert shared_files.check_room() is None
+        monkeypatch.setenv(shared_files.VARIABLE, str(tmp_path / "none"))
+        assert shared_files.check_room() is None
 
 
 class TestSilentCalls:

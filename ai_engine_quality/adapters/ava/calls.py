@@ -33,6 +33,7 @@ class ObservedCall:
         "handle",
         "hang_up",
         "levels",
+        "measured",
         "names",
         "provider",
         "session",
@@ -51,6 +52,8 @@ class ObservedCall:
         self.streams = CallStreams()
         self.turns = CallTurns(now)
         self.levels = CallLevels()
+        self.measured: dict[str, object] = {}
+        """By stage, the engine's record of the frame that it measured last: a new one for each."""
         self.provider = CallProvider()
         self.hang_up: HangUp | None = None
         self.transferred_at: float | None = None

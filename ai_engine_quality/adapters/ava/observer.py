@@ -67,7 +67,7 @@ class EngineObserver:
                 self.streams.read_fallback_count,
                 self.streams.report_silence,
             ),
-            on_forget=self._forget,
+            on_forget=(self.barge_ins.forget, self.sound.forget),
         )
 
     def poll(self, call: ObservedCall, seconds: float) -> None:
@@ -77,6 +77,8 @@ class EngineObserver:
             call: The call.
             seconds: How much audio each level stands for.
         """
+        if self.context.calls.get(call.call_id) is not call:  # it has ended since the timer looked
+            return
         if not call.handle.live:  # it has expired: the engine never ended it
             self.lifecycle.forget(call)
             return
@@ -92,10 +94,6 @@ class EngineObserver:
             self.loss.look,
             lambda call: self.levels.take(call, seconds),
         )
-
-    def _forget(self, call_id: str) -> None:
-        self.barge_ins.forget(call_id)
-        self.sound.forget(call_id)
 
     def stop(self) -> tuple[RemainingWrap, ...]:
         """Observe no more; return what could not be taken back."""

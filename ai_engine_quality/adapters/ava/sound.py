@@ -56,10 +56,17 @@ class SoundObserver:
         call = self._context.calls.get(session.call_id)
         if call is None or not _is_heard(call):
             return
+        record = session.audio_diagnostics.get(stage)
+        if record is None or record is call.measured.get(stage):
+            # Of audio that it can't measure, as of half a sample, it keeps the level before.
+            self._context.monitor.drop(DropReason.FRAME_ODD_LENGTH)
+            return
+        call.measured[stage] = record
         audio, encoding, rate = sound
         seconds = len(audio) / (rate * (1 if "law" in str(encoding).lower() else 2))
-        level = session.audio_diagnostics[stage]["rms"]
-        call.handle.audio_level(stage, float(level), seconds=seconds, at=self._context.now())
+        call.handle.audio_level(
+            stage, float(record["rms"]), seconds=seconds, at=self._context.now()
+        )
 
     def received(self, caller_channel_id: str, audio: bytes, sample_rate: int) -> None:
         """Take a frame of the caller's that the engine doesn't measure."""

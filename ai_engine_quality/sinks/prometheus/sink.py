@@ -13,6 +13,7 @@ from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.facts import CallCost, LiveCount, Retention, by_provider
+from ai_engine_quality.sinks.prometheus import shared_files
 from ai_engine_quality.sinks.prometheus.collected import Collected, LiveGauges, RetainedScores
 from ai_engine_quality.sinks.prometheus.metrics import Registration
 from ai_engine_quality.sinks.prometheus.series import (
@@ -60,14 +61,17 @@ class PrometheusSink:
 
         Raises:
             TypeError: retention or costs are none.
-            ValueError: the registry has metrics of these names already, or a cost can't be used.
+            ValueError: the registry has metrics of these names already, a cost can't be used, or
+                there is no room for the files that several processes share.
         """
         kept = Retention() if retention is None else retention
         if not isinstance(kept, Retention):
             raise TypeError(f"retention must be a Retention(...), not {retention!r}")
         rates = {} if costs is None else by_provider(costs)
         self._clock = clock
-        self.multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self.multiprocess = shared_files.VARIABLE in os.environ
+        self.little_room = shared_files.check_room()
+        """What to warn of, where other processes' metrics leave little room for ours; else None."""
         self.per_call_series = per_call_series and not self.multiprocess
         self._lock = Lock()
         self._hooks = LabelValues()

@@ -71,6 +71,44 @@ def test_the_report_is_exported_and_logged_once(
     assert event["log_level"] == "warning"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config",
+        "session_store",
+        "conversation_coordinator",
+        "streaming_playback_manager",
+        "ari_client",
+        "providers",
+        "_call_providers",
+        "rtp_server",
+        "_on_rtp_audio",
+        "_update_audio_diagnostics",
+        "on_provider_event",
+    ],
+)
+def test_an_attribute_that_raises_when_it_is_looked_at_raises_no_further(
+    generation: ModuleType, attached: Any, name: str
+) -> None:
+    """Attaching is often a line in the engine's constructor: it reports, and goes on."""
+
+    def raises(_engine: Any) -> Any:
+        raise ZeroDivisionError("theirs")
+
+    engine = generation.Engine()
+    own = vars(engine).pop(name, None)
+    hostile = property(raises, lambda _engine, _value: None)
+    engine.__class__ = type(
+        "Engine", (type(engine),), {name: hostile, "__module__": type(engine).__module__}
+    )
+    before = set(vars(engine))
+    double = attached(engine)
+    assert list(double.attachment.report()) == FACTORS
+    assert double.attachment.detach() == ()
+    assert set(vars(engine)) == before
+    assert own is None or name not in before
+
+
 @pytest.mark.parametrize("place", SERVES)
 def test_a_missing_attribute_is_reported_and_the_rest_works(
     generation: ModuleType, attached: Any, place: str

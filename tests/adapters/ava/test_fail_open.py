@@ -271,6 +271,65 @@ def test_an_engine_whose_records_are_of_another_kind_is_not_harmed(
     assert dropped("internal_error") >= 2
 
 
+@pytest.mark.parametrize("forgets", ["sound", "barge_ins"])
+def test_a_call_ends_whatever_can_not_be_forgotten(
+    generation: ModuleType,
+    attached: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    dropped: Callable[[str], float],
+    forgets: str,
+) -> None:
+    """What is left of one observer is counted; the call is scored, and the others forget it."""
+
+    def broken(*args: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    async def main() -> aeq.CallScore:
+        double = attached(generation.Engine())
+        await double.call()
+        observer = double.observer
+        forgotten: list[str] = []
+        for name in ("sound", "barge_ins"):
+            heard = broken if name == forgets else forgotten.append
+            monkeypatch.setattr(getattr(observer, name), "forget", heard)
+        observer.lifecycle._on_forget = (observer.barge_ins.forget, observer.sound.forget)
+        score = await double.hang_up()
+        assert forgotten == [CALL]
+        assert double.context.calls == {}
+        return score
+
+    before = dropped("internal_error")
+    assert asyncio.run(main()).summary.call_id == CALL
+    assert dropped("internal_error") == before + 1
+
+
+def test_a_call_whose_session_can_not_be_read_ends_all_the_same(
+    today: ModuleType, attached: Any, dropped: Callable[[str], float]
+) -> None:
+    """Its outcome is unknown, and who answered is what was known; it doesn't wait to expire."""
+
+    class Unreadable(today.CallSession):
+        @property
+        def call_outcome(self) -> str:
+            raise ZeroDivisionError("theirs")
+
+        @call_outcome.setter
+        def call_outcome(self, value: str) -> None:
+            pass
+
+    async def main() -> aeq.CallScore:
+        double = attached(today.Engine())
+        session = Unreadable(CALL, CALL, provider_name="deepgram")
+        await double.engine._save_session(session, new=True)
+        await double.engine.session_store.remove_call(CALL)
+        return double.scores[0]
+
+    before = dropped("internal_error")
+    summary = asyncio.run(main()).summary
+    assert (summary.provider, summary.outcome, summary.failed) == ("deepgram", "unknown", False)
+    assert dropped("internal_error") > before
+
+
 # The timer.
 
 
