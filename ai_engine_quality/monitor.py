@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from ai_engine_quality._version import __version__
@@ -24,11 +25,14 @@ from ai_engine_quality.live.baseline import Baseline
 from ai_engine_quality.live.by_id import ObservationsById
 from ai_engine_quality.live.facts import CallCost, Retention, Sampling
 from ai_engine_quality.live.handle import CallHandle
-from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT
+from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT, hook_name
 from ai_engine_quality.live.live_calls import LiveCalls
 from ai_engine_quality.live.reporting import Reporter
+from ai_engine_quality.live.sections import SECTIONS
+from ai_engine_quality.live.stopping import forget_monitor, watch_monitor
 from ai_engine_quality.live.upkeep import Upkeep
 from ai_engine_quality.settings import Settings
+from ai_engine_quality.sinks.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import PrometheusSink
 from ai_engine_quality.sinks.prometheus.shared_files import FIX
@@ -38,6 +42,16 @@ if TYPE_CHECKING:
     import os
 
     from prometheus_client import CollectorRegistry
+
+
+END_SECONDS = 4.0
+"""How long the end of live calls may take when the process stops or the monitor is closed."""
+
+HOOK_SECONDS = 2.0
+"""How much of that hooks get; calls that end later end without them."""
+
+ENDS_TO_FLUSH = 500
+"""Ends of calls after which what they left to be written is waited for: it has to fit."""
 
 
 class QualityMonitor(ObservationsById):
@@ -120,7 +134,8 @@ class QualityMonitor(ObservationsById):
             version=__version__,
             policy_version=policy.version,
         )
-        warnings = Warnings(clock, logger)
+        self._writer = BackgroundWriter()
+        warnings = Warnings(clock, self._writer, self._warning_lost, logger)
         if self._prometheus.multiprocess and per_call_series:
             fix = "several processes can't withdraw series; pass per_call_series=False"
             warnings.warn("quality_per_call_series_off", "PROMETHEUS_MULTIPROC_DIR", fix=fix)
@@ -129,28 +144,81 @@ class QualityMonitor(ObservationsById):
         self._reporter = Reporter(self._prometheus, warnings)
         self._hooks = HookRunner(self._reporter.hook_failed)
         if self._records is not None:
-            self._records.adopt(policy, self._reporter.record_lost)
-        self._own_hooks = self._outputs(LogSink(logger) if log else None)
+            self._records.adopt(policy, self._reporter.record_lost, self._writer)
+        self._log = LogSink(self._writer, self._log_lost, logger) if log else None
+        self._own_hooks = self._outputs()
+        self._inherited: frozenset[CallHandle] = frozenset()
+        """Calls of the process that this one was forked from."""
+        watch_monitor(self)
 
     @classmethod
     def from_settings(cls, settings: Settings, **overrides: Any) -> Self:
         """Return a monitor by a settings file and the environment; see ``settings``."""
         return cls(**{**settings.monitor_arguments(), **overrides})
 
-    def _outputs(self, log: LogSink | None) -> HookRunner:
+    def _outputs(self) -> HookRunner:
         """Return the library's own outputs, which are never given up, however slow."""
         outputs = HookRunner(self._reporter.hook_failed, max_slow_runs=math.inf)
-        for output in (self._prometheus, log, self._records):
+        for output in (self._prometheus, self._records, self._log):
             if output is not None:
                 outputs.add(output)
         return outputs
 
+    def _log_lost(self, error: BaseException | None) -> None:
+        self._reporter.log_lost(hook_name(self._log), error)
+
+    def _warning_lost(self, _: BaseException | None) -> None:
+        self._prometheus.dropped(DropReason.LOG_NOT_WRITTEN)
+
+    def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
+        """Wait until what ended calls left to be logged and recorded is written.
+
+        Returns:
+            Whether ``timeout`` seconds sufficed.
+        """
+        return self._writer.flush(timeout)
+
     def close(self) -> None:
-        """Unregister the metrics and write the records that wait. Live calls are forgotten."""
+        """End the live calls, write what waits, and unregister the metrics.
+
+        Live calls end as ``interrupted``: counted, recorded and told to hooks like others. All of
+        it is bounded in time.
+        """
+        self.stop()
+        forget_monitor(self)
         self._live.clear()
         self._prometheus.close()
         if self._records is not None:
             self._records.close()
+        self.flush()
+        self._writer.close()
+
+    def stop(self) -> None:
+        """End the live calls as ``interrupted``: the process stops, or the monitor is closed."""
+        began = time.monotonic()
+        until = began + END_SECONDS
+        own = [handle for handle in self._live.all() if handle not in self._inherited]
+        for number, handle in enumerate(own, start=1):
+            now = time.monotonic()
+            if now >= until:
+                self._reporter.calls_lost(len(own) - number + 1)
+                return
+            self._interrupt(handle, hooks=now < began + HOOK_SECONDS)
+            if number % ENDS_TO_FLUSH == 0:
+                self._writer.flush(until - now)
+
+    def _interrupt(self, handle: CallHandle, *, hooks: bool) -> None:
+        try:
+            self._finish(handle, outcome=INTERRUPTED, failed=False, duration=None, hooks=hooks)
+        except Exception as error:
+            self.drop(DropReason.INTERNAL_ERROR, error)
+
+    def begin_anew(self) -> None:
+        """Leave the live calls to the parent, unless they are ended here: in a forked child."""
+        self._inherited = frozenset(self._handles.values())
+        for part in (self._live, self._baseline, self._prometheus, self._log):
+            if part is not None:
+                part.begin_anew()
 
     # Hooks.
 
@@ -181,6 +249,9 @@ class QualityMonitor(ObservationsById):
         self, call_id: str, provider: str | None = None, pipeline: str | None = None
     ) -> None:
         """Begin to listen to a call. A call that is live, or ended lately, is not begun again."""
+        if SECTIONS.inside:
+            SECTIONS.afterwards(partial(self.call_started, call_id, provider, pipeline))
+            return
         try:
             self._start(observations.call_id(call_id), provider, pipeline)
         except Rejected as rejected:
@@ -202,6 +273,7 @@ class QualityMonitor(ObservationsById):
         self._prometheus.call_started(call.provider, call.pipeline)
         handle.observe_turn = self._prometheus.turn_observer(call.provider, call.pipeline)
         self._publish_live()
+        self._writer.start()
 
     def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline, where they are given; for the handle."""
@@ -239,8 +311,14 @@ class QualityMonitor(ObservationsById):
 
         Returns:
             Its score, with ``score=None`` and a reason where it is not scored; None for a call
-            that is unknown or has ended already.
+            that is unknown or has ended already, and where this interrupts the library itself, as
+            a finalizer or a signal handler may: the call then ends in a moment.
         """
+        if SECTIONS.inside:
+            named = {"provider": provider, "pipeline": pipeline, "outcome": outcome}
+            more = {"failed": failed, "duration": duration}
+            SECTIONS.afterwards(partial(self.call_ended, call_id, **named, **more))  # type: ignore[arg-type]  # as they came
+            return None
         try:
             handle = self._find(call_id)
             if not handle.live:
@@ -266,6 +344,7 @@ class QualityMonitor(ObservationsById):
         failed: bool,
         duration: float | None,
         known: bool = True,
+        hooks: bool = True,
     ) -> CallScore | None:
         """Take a live call out, score it and run the hooks, once however often it is asked.
 
@@ -275,6 +354,7 @@ class QualityMonitor(ObservationsById):
             failed: Whether it failed.
             duration: Seconds; None is the time since it started.
             known: Whether the end is known; else the call has no duration.
+            hooks: Whether hooks are run; the library's own outputs are.
         """
         now = self._clock()
         self._measure_frames()
@@ -288,7 +368,8 @@ class QualityMonitor(ObservationsById):
         if call.dropped:
             result = replace(result, dropped=dict(call.dropped))
         self._own_hooks.run(result)
-        self._hooks.run(result)
+        if hooks:
+            self._hooks.run(result)
         self._publish_live()
         return result
 
@@ -338,7 +419,14 @@ class QualityMonitor(ObservationsById):
 
     def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
         """Count what was not taken, and warn once a minute. Never raises."""
-        self._reporter.drop(reason, error)
+        if SECTIONS.inside:
+            SECTIONS.afterwards(partial(self._reporter.drop, reason, error))
+        else:
+            self._reporter.drop(reason, error)
+
+
+INTERRUPTED = "interrupted"
+"""The outcome of calls that were live when the engine stopped."""
 
 
 def _call_seconds(value: object) -> float:

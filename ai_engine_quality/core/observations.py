@@ -66,8 +66,11 @@ class DropReason(StrEnum):
     FRAME_ODD_LENGTH = "frame_odd_length"
     FRAME_OVERSIZED = "frame_oversized"
     EXPIRED_CALL = "expired_call"
+    COUNTED_AS_OTHER = "counted_as_other"
+    NOT_ENDED_IN_TIME = "not_ended_in_time"
     SAMPLE_EVICTED = "sample_evicted"
     RECORD_NOT_WRITTEN = "record_not_written"
+    LOG_NOT_WRITTEN = "log_not_written"
     INTERNAL_ERROR = "internal_error"
 
 

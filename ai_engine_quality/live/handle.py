@@ -24,6 +24,7 @@ from ai_engine_quality.core.observations import (
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.audio import FrameBatch, check_frame
+from ai_engine_quality.live.sections import SECTIONS
 
 _ENDED = array("d", [0.0] * EXACT_LIMIT)
 """What the handle of an ended call has for turns: no room, so that none is taken."""
@@ -378,7 +379,8 @@ class CallHandle:
             self._monitor.drop(self._gone)
             return
         try:
-            observe(call, *values)
+            with SECTIONS:  # an end that interrupts would find the call half changed
+                observe(call, *values)
         except Rejected as rejected:
             self._reject(what, rejected)
         except Exception as error:

@@ -64,6 +64,20 @@ class Reporter:
         event = "quality_hook_slow" if error is None else "quality_hook_failed"
         self._warner.warn(event, hook, error)
 
+    def log_lost(self, output: str, error: BaseException | None) -> None:
+        """Tell of a call that was not logged; no exception: too many waited.
+
+        By a counter alone in that case: a warning would wait as well.
+        """
+        self._counts.dropped(DropReason.LOG_NOT_WRITTEN)
+        if error is not None:
+            self.hook_failed(output, error)
+
+    def calls_lost(self, lost: int) -> None:
+        """Tell of live calls that could not be ended in time when the engine stopped."""
+        self._counts.dropped(DropReason.NOT_ENDED_IN_TIME, lost)
+        self._warner.warn("quality_calls_lost", "interrupted", calls=lost)
+
     def record_lost(self, lost: int, error: BaseException | None) -> None:
         """Tell of records that could not be written."""
         self._counts.dropped(DropReason.RECORD_NOT_WRITTEN, lost)

@@ -752,6 +752,28 @@ class TestLabelBounds:
         assert value(after, "ai_agent_call_scores_count", **group) == 10
         assert value(after, "ai_agent_call_turn_response_seconds_count", **group) == 10
 
+    def test_pairs_are_bounded_too(self, quality, registry, dropped):
+        """60 providers by 60 pipelines are 100 pairs and ``other``; none of 3,600 calls is lost."""
+        for number in range(3_600):
+            pair = {"provider": f"p{number // 60}", "pipeline": f"q{number % 60}"}
+            have_call(quality, f"call-{number}", **pair, outcome=f"o{number % 59}")
+        text = generate_latest(registry).decode()
+        assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 20_000
+        after = scrape(registry)
+        counts = [key for key in after if key[0] == "ai_agent_call_scores_count"]
+        assert len(counts) == 101
+        assert sum(after[key] for key in counts) == 3_600
+        assert value(after, "ai_agent_call_scores_count", provider="p1", pipeline="q39") == 1
+        rest = {"provider": "other", "pipeline": "other"}
+        assert value(after, "ai_agent_call_scores_count", **rest) == 3_491
+        assert dropped("counted_as_other") == 3_501  # p0 has one with 10 further pipelines
+        ended = {key: n for key, n in after.items() if key[0] == "ai_agent_calls_ended_total"}
+        assert sum(ended.values()) == 3_600
+        assert len(ended) <= 51 * 10 + 200
+        # What goes by provider alone still does.
+        assert value(after, "ai_agent_call_coverage_ratio_count", provider="p49") == 60
+        assert value(after, "ai_agent_call_coverage_ratio_count", provider="other") == 600
+
     @pytest.mark.parametrize("provider", [None, "", "  ", "???", 7, b"deepgram"])
     def test_what_is_no_name_is_unknown(self, quality, registry, provider):
         """A provider that is missing, empty or no text is ``unknown``, and the call counts."""
@@ -1111,8 +1133,10 @@ MULTIPROCESS = """
     assert os.waitpid(child, 0)[1] == 0
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
+    quality.flush()
     print("EXPOSITION")
     print(generate_latest(registry).decode())
+    print("END")
 """
 
 
@@ -1121,7 +1145,10 @@ def multiprocess(tmp_path_factory):
     """Run an engine of two processes; return its log lines and what their aggregate shows."""
     folder = tmp_path_factory.mktemp("multiprocess")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(MULTIPROCESS)],
+        [
+            *(sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning"),
+            *("-c", textwrap.dedent(MULTIPROCESS)),
+        ],
         env={"PROMETHEUS_MULTIPROC_DIR": str(folder)},
         capture_output=True,
         text=True,
@@ -1129,7 +1156,7 @@ def multiprocess(tmp_path_factory):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    log, _, text = done.stdout.partition("EXPOSITION\n")
+    log, _, text = done.stdout.partition("END\n")[0].partition("EXPOSITION\n")
     samples = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in parse_text(text)

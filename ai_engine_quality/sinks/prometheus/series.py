@@ -15,6 +15,12 @@ from ai_engine_quality.sinks.prometheus.metrics import Metrics
 MAX_LABEL_VALUES = 50
 """Distinct values of one label; further ones are ``other``."""
 
+MAX_GROUPS = 100
+"""Pairs of provider and pipeline with series of their own; further ones are ``other``, both."""
+
+MAX_PROVIDER_OUTCOMES = 200
+"""Pairs of provider and an outcome that begins at zero for none; further ones are ``other``."""
+
 MAX_LABEL_LENGTH = 200
 """Characters of a label that the engine or a hook's name gives; the rest is cut off."""
 
@@ -29,6 +35,7 @@ OUTCOMES = (
     "completed",
     "failed",
     "expired",
+    "interrupted",
     "agent_hangup",
     "caller_hangup",
     "no_input_timeout",
@@ -68,10 +75,9 @@ class Group:
     underflow: Histogram
     by_band: dict[Band, Counter]
     penalties: dict[str, Counter]
-    ceilings: dict[str, Counter]
-    coverage: Summary
-    clipped: Summary
     turns: Histogram
+    is_other: bool
+    """Whether it is that of names, or of pairs, beyond the bounds."""
 
 
 @dataclass(slots=True)
@@ -82,6 +88,9 @@ class Provider:
     started: Counter
     ended: dict[str, Counter]
     """By outcome, those that begin at zero."""
+    ceilings: dict[str, Counter]
+    coverage: Summary
+    clipped: Summary
     cost: Counter | None
     per_minute: float
 
@@ -95,6 +104,7 @@ class Series:
         self._providers = LabelValues()
         self._pipelines = LabelValues()
         self._outcomes = LabelValues()
+        self._provider_outcomes: set[tuple[str, str]] = set()
         self._provider_of: dict[str | None, Provider] = {}
         self._groups: dict[tuple[str, str], Group] = {}
         self._group_of: dict[tuple[str | None, str | None], Group] = {}
@@ -114,7 +124,12 @@ class Series:
         known = provider.ended.get(name)
         if known is not None:
             return known
-        return self._metrics.ended.labels(provider.label, self._outcomes(name))
+        pair = (provider.label, self._outcomes(name))
+        if pair not in self._provider_outcomes:
+            if len(self._provider_outcomes) >= MAX_PROVIDER_OUTCOMES:
+                pair = (provider.label, OTHER)
+            self._provider_outcomes.add(pair)
+        return self._metrics.ended.labels(*pair)
 
     def group(self, provider: str | None, pipeline: str | None) -> Group:
         """Return the metrics of a provider and pipeline, by their names or by ``other``."""
@@ -122,10 +137,12 @@ class Series:
         if found is not None:
             return found
         labels = (self._providers(provider), self._pipelines(pipeline))
+        if labels not in self._groups and len(self._groups) >= MAX_GROUPS:
+            labels = (OTHER, OTHER)
         found = self._groups.get(labels)
         if found is None:
             found = self._groups[labels] = self._new_group(labels)
-        if OTHER not in labels:  # names beyond the bound must not fill this cache either
+        if not found.is_other:  # names beyond the bound must not fill this cache either
             self._group_of[provider, pipeline] = found
         return found
 
@@ -139,6 +156,9 @@ class Series:
             ended={
                 outcome: made.ended.labels(label, self._outcomes(outcome)) for outcome in OUTCOMES
             },
+            ceilings={rule: made.ceilings.labels(label, rule) for rule in CEILINGS},
+            coverage=made.coverage.labels(label),
+            clipped=made.clipped.labels(label),
             cost=None if cost is None else made.cost.labels(label, cost.currency),
             per_minute=0.0 if cost is None else cost.per_minute,
         )
@@ -150,8 +170,6 @@ class Series:
             underflow=made.underflow.labels(*labels),
             by_band={band: made.scored.labels(*labels, band.value) for band in Band},
             penalties={factor: made.penalties.labels(*labels, factor) for factor in FACTORS},
-            ceilings={rule: made.ceilings.labels(labels[0], rule) for rule in CEILINGS},
-            coverage=made.coverage.labels(labels[0]),
-            clipped=made.clipped.labels(labels[0]),
             turns=made.turns.labels(*labels),
+            is_other=OTHER in labels,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from threading import Lock
+from threading import RLock
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -13,6 +13,7 @@ from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.facts import CallCost, LiveCount, Retention, by_provider
+from ai_engine_quality.live.sections import SECTIONS
 from ai_engine_quality.sinks.prometheus import shared_files
 from ai_engine_quality.sinks.prometheus.collected import Collected, LiveGauges, RetainedScores
 from ai_engine_quality.sinks.prometheus.metrics import Registration
@@ -73,7 +74,7 @@ class PrometheusSink:
         self.little_room = shared_files.check_room()
         """What to warn of, where other processes' metrics leave little room for ours; else None."""
         self.per_call_series = per_call_series and not self.multiprocess
-        self._lock = Lock()
+        self._lock = RLock()
         self._hooks = LabelValues()
         self._retained = RetainedScores(kept, lambda: self.dropped(DropReason.SAMPLE_EVICTED))
         self.collected = Collected(
@@ -106,34 +107,42 @@ class PrometheusSink:
         """Unregister every metric; the registry is then as it was."""
         self._registration.undo()
 
+    def begin_anew(self) -> None:
+        """In a forked child: the locks may be held by threads that aren't there."""
+        self._lock = RLock()
+        self._retained.begin_anew()
+
     # What happens to calls.
 
     def call_started(self, provider: str | None, pipeline: str | None) -> None:
         """Count a call."""
-        with self._lock:
+        with SECTIONS, self._lock:
             self._series.provider(provider).started.inc()
-            self._series.group(provider, pipeline)
+            if self._series.group(provider, pipeline).is_other:
+                self.dropped(DropReason.COUNTED_AS_OTHER)
 
     def begin_series(self, provider: str | None, pipeline: str | None) -> None:
         """Let every series of a call begin at zero, so that its end shows in a rate."""
-        with self._lock:
+        with SECTIONS, self._lock:
             self._series.provider(provider)
             self._series.group(provider, pipeline)
 
     def turn_observer(self, provider: str | None, pipeline: str | None) -> Callable[[float], None]:
         """Return what takes the latency of each turn, in seconds, as it comes."""
-        with self._lock:
-            return self._series.group(provider, pipeline).turns.observe
+        with SECTIONS, self._lock:
+            observe = self._series.group(provider, pipeline).turns.observe
+        return _uninterrupted(observe) if self.multiprocess else observe
 
     def __call__(self, score: CallScore) -> None:
         """Count a call that has ended, and keep its sample for a while."""
         summary = score.summary
-        with self._lock:
-            self._count_end(self._series.provider(summary.provider), summary)
+        with SECTIONS, self._lock:
+            provider = self._series.provider(summary.provider)
+            self._count_end(provider, summary)
             group = self._series.group(summary.provider, summary.pipeline)
-            group.coverage.observe(score.coverage)
+            provider.coverage.observe(score.coverage)
             if (clipped := summary.agent_clipped) is not None:
-                group.clipped.observe(clipped)
+                provider.clipped.observe(clipped)
             underflow = score.factor("underflow")
             if underflow.value is not None:
                 group.underflow.observe(underflow.value)
@@ -145,7 +154,7 @@ class PrometheusSink:
                 if factor.penalty:
                     group.penalties[factor.name].inc(factor.penalty)
             for ceiling in score.ceilings:
-                group.ceilings[ceiling.rule].inc()
+                provider.ceilings[ceiling.rule].inc()
 
     def _count_score(self, group: Group, call_id: str, score: int, band: Band) -> None:
         group.by_band[band].inc()
@@ -164,24 +173,39 @@ class PrometheusSink:
 
     def dropped(self, reason: DropReason, count: int = 1) -> None:
         """Count what was not taken."""
-        self._drops[reason].inc(count)
+        with SECTIONS:
+            self._drops[reason].inc(count)
 
     def hook_failed(self, hook: str) -> None:
         """Count a hook that raised or was slow."""
-        with self._lock:
+        with SECTIONS, self._lock:
             self._metrics.hook_failures.labels(self._hooks(label_text(hook))).inc()
 
     def hook_live(self, factor: str, live: bool, clock: str) -> None:
         """Tell whether the engine delivers a factor's observations, and by which clock."""
         labels = label_text(factor), label_text(clock)
-        self._metrics.hook_live.labels(*labels).set(1 if live else 0)
+        with SECTIONS:
+            self._metrics.hook_live.labels(*labels).set(1 if live else 0)
 
     def engine_info(self, version: str, audio_transport: str) -> None:
         """Tell which engine this is, instead of what was told before."""
-        if not self.multiprocess:
-            self._metrics.engine_info.clear()
-        self._metrics.engine_info.labels(label_text(version), label_text(audio_transport)).set(1)
+        labels = label_text(version), label_text(audio_transport)
+        with SECTIONS:
+            if not self.multiprocess:
+                self._metrics.engine_info.clear()
+            self._metrics.engine_info.labels(*labels).set(1)
 
     def publish_live(self, live: LiveCount) -> None:
         """Set the gauges of live calls, where no collection can: with several processes."""
-        self._live.publish(live)
+        with SECTIONS:
+            self._live.publish(live)
+
+
+def _uninterrupted(observe: Callable[[float], None]) -> Callable[[float], None]:
+    """Return a histogram's ``observe`` for several processes, whose lock is held for long."""
+
+    def within(seconds: float) -> None:
+        with SECTIONS:
+            observe(seconds)
+
+    return within
