@@ -23,7 +23,10 @@ ROOT = Path(__file__).parent.parent
 EXTRAS = ("click", "rich", "aiohttp", "jinja2", "matplotlib")
 """What only the command line, the reference engine and the validation use."""
 
-COMMANDS = {"compare", "doctor", "explain", "listen", "rescore", "run", "tune"}
+COMMANDS = {
+    *("calls", "compare", "doctor", "explain", "export-dashboards", "export-rules", "listen"),
+    *("report", "rescore", "run", "tune"),
+}
 LAB_COMMANDS = {"demo", "evidence", "fault", "validate"}
 
 BLOCKER = """

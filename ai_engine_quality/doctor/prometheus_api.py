@@ -34,8 +34,11 @@ class TooSlow(Unreachable):
     """A server whose answer isn't complete in time: to ask it more would take as long each time."""
 
 
-def get(url: str) -> str:
+def get(url: str, authorization: str | None = None) -> str:
     """Return the text behind a URL, or give up after ``TOTAL_SECONDS``.
+
+    An ``authorization`` is a header's value, for this URL's server alone: it passes by every proxy
+    that the environment names, and is not sent on to where that server's answer leads.
 
     Raises:
         Unreachable: nobody answers, or not with 200; ``TooSlow`` where it takes too long.
@@ -43,7 +46,9 @@ def get(url: str) -> str:
     # urllib bounds each read, but not all of them together. A thread that is still reading then
     # ends with the process.
     outcome: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
-    reading = threading.Thread(target=_put, args=(url, outcome), daemon=True, name="get")
+    reading = threading.Thread(
+        target=_put, args=(url, authorization, outcome), daemon=True, name="get"
+    )
     reading.start()
     try:
         found = outcome.get(timeout=TOTAL_SECONDS)
@@ -54,18 +59,18 @@ def get(url: str) -> str:
     return found
 
 
-def _put(url: str, outcome: queue.SimpleQueue[str | Exception]) -> None:
+def _put(url: str, authorization: str | None, outcome: queue.SimpleQueue[str | Exception]) -> None:
     try:
-        outcome.put(_get(url))
+        outcome.put(_get(url, authorization))
     except Exception as error:  # raised again in the thread that waits for it
         outcome.put(error)
 
 
-def _get(url: str) -> str:
+def _get(url: str, authorization: str | None) -> str:
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise Unreachable(f"{url} is no http:// address")
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  # checked
+        with _opened(url, authorization) as answer:
             return str(answer.read(MAX_BYTES).decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
         with error:
@@ -73,7 +78,18 @@ def _get(url: str) -> str:
         raise Unreachable(f"{url} answers {error.code}: {detail}", error.code) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise Unreachable(f"{url} can't be reached: {reason}") from error
+        said = getattr(reason, "strerror", None) or reason
+        raise Unreachable(f"{url.partition('?')[0]} can't be reached: {said}") from error
+
+
+def _opened(url: str, authorization: str | None) -> Any:
+    request = urllib.request.Request(url)  # noqa: S310  # checked
+    if authorization is None:
+        return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310  # checked
+    # urllib repeats other headers wherever it is redirected to.
+    request.add_unredirected_header("Authorization", authorization)
+    past_proxies = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return past_proxies.open(request, timeout=TIMEOUT_SECONDS)
 
 
 def get_json(url: str, **parameters: str) -> Any:

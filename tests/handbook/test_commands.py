@@ -31,6 +31,7 @@ SYSTEM = {"sh", "sudo"} | {
     "curl",
     "docker",
     "export",
+    "kubectl",
     "ls",
     "ping",
     "pip",

@@ -201,7 +201,8 @@ class Stack:
         path = self.folder / "targets" / "engines.yml"
         path.write_text(yaml.safe_dump([{"targets": list(instances)}] if instances else []))
 
-    def start(self):
+    def start(self, *options):
+        """Start both; ``options`` are further ones of Prometheus'."""
         self._run(
             "prometheus-alertmanager",
             f"--config.file={self.folder}/alertmanager.yml",
@@ -217,6 +218,7 @@ class Stack:
             "--storage.tsdb.retention.time=30d",
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--web.cors.origin=none",
+            *options,
         )
         eventually(lambda: is_ready(self.url), what=self.log)
         eventually(lambda: is_ready(self.alertmanager_url, self.authorization), what=self.log)
