@@ -192,15 +192,17 @@ def test_alertmanager_that_nobody_scrapes(start, fleet):
 
 
 def test_a_password_that_is_missing(start, fleet):
-    """Without Alertmanager's password what needs it is skipped, with the fix; nothing fails."""
+    """Without it the alert path is skipped, with the fix; the delivery is told as far as known."""
     stack = start(lambda config: config["scrape_configs"].pop(2))
     scraped(stack)
     _, found = examined(stack, fleet.urls["any"], stack.folder / "none")
     assert found["alertmanager"][0] == found["web pages"][0] == "ok"
-    for check in ("alert path", "delivery"):
-        verdict, _, fix, _ = found[check]
-        assert verdict == "skipped"
-        assert "--alertmanager-password-file" in fix
+    verdict, _, fix, _ = found["alert path"]
+    assert verdict == "skipped"
+    assert "--alertmanager-password-file" in fix
+    verdict, said, _, details = found["delivery"]
+    assert (verdict, "AlertsNotDelivered can't fire" in said) == ("warning", True)
+    assert any("--alertmanager-password-file" in detail for detail in details)
 
 
 def test_a_prometheus_that_does_not_know_the_password(start, fleet):
