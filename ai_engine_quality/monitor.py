@@ -21,6 +21,7 @@ from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import TOLD, CallScore
 from ai_engine_quality.core.scoring import score
 from ai_engine_quality.live.audio import FrameBatch
+from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.live.baseline import Baseline
 from ai_engine_quality.live.by_id import ObservationsById
 from ai_engine_quality.live.facts import CallCost, Retention, Sampling
@@ -32,7 +33,6 @@ from ai_engine_quality.live.sections import SECTIONS
 from ai_engine_quality.live.stopping import forget_monitor, watch_monitor
 from ai_engine_quality.live.upkeep import Upkeep
 from ai_engine_quality.settings import Settings
-from ai_engine_quality.sinks.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import PrometheusSink
 from ai_engine_quality.sinks.prometheus.shared_files import FIX
