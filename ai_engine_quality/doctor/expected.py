@@ -11,6 +11,8 @@ from typing import Final
 
 LIBRARY: Final[Mapping[str, frozenset[str]]] = {
     "ai_agent_call_quality_score": frozenset({"call_id"}),
+    "ai_agent_call_quality_turns": frozenset({"call_id", "provider"}),
+    "ai_agent_call_quality_points_lost": frozenset({"call_id", "factor"}),
     "ai_agent_call_scores": frozenset({"provider", "pipeline"}),
     "ai_agent_calls_scored": frozenset({"provider", "pipeline", "band"}),
     "ai_agent_calls_unscored": frozenset({"reason"}),

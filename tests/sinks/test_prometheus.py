@@ -35,6 +35,8 @@ from ai_engine_quality.sinks.prometheus.sink import UNSCORED_REASONS
 
 METRICS = {
     "ai_agent_call_quality_score": ("gauge", {"call_id"}),
+    "ai_agent_call_quality_points_lost": ("gauge", {"call_id", "factor"}),
+    "ai_agent_call_quality_turns": ("gauge", {"call_id", "provider"}),
     "ai_agent_call_scores": ("histogram", {"provider", "pipeline"}),
     "ai_agent_calls_scored": ("counter", {"provider", "pipeline", "band"}),
     "ai_agent_calls_unscored": ("counter", {"reason"}),
@@ -228,6 +230,50 @@ class TestPerCallSamples:
         """At call end, one sample with the call id as its only label shows the score."""
         score = have_call(quality, "1761532874.2245", turn=1.5)
         assert scored_calls(scrape(registry)) == {"1761532874.2245": score.score}
+
+    def lost(self, registry):
+        """Return {call id: {factor: points}} of the samples that are shown."""
+        found = {}
+        for (name, labels), points in scrape(registry).items():
+            if name == "ai_agent_call_quality_points_lost":
+                of = dict(labels)
+                found.setdefault(of["call_id"], {})[of["factor"]] = points
+        return found
+
+    def test_what_cost_the_points_and_the_ceiling_that_held_stand_beside_it(
+        self, quality, registry
+    ):
+        """Only what was lost has a sample; together with the score they make 100."""
+        score = have_call(quality, "slow", turn=3.2)
+        have_call(quality, "perfect")
+        (call,) = self.lost(registry).items()
+        assert call[0] == "slow"
+        assert call[1]["latency"] == round(score.factor("latency").penalty, 2)
+        assert score.deciding_ceiling.rule == "latency"
+        assert call[1]["ceiling_latency"] == pytest.approx(score.raw - 59)
+        assert sum(call[1].values()) == pytest.approx(100 - score.score, abs=0.5)
+
+    def test_its_turns_name_its_provider(self, quality, registry):
+        """The number of turns stands beside the score, with the provider's own label."""
+        have_call(quality, "call", provider="OpenAI Realtime")
+        labels = {"call_id": "call", "provider": "openai_realtime"}
+        assert value(scrape(registry), "ai_agent_call_quality_turns", **labels) == 1
+
+    def test_all_of_a_calls_samples_go_together(self, quality, registry, clock):
+        """After 15 minutes no sample has the call's id any more."""
+        have_call(quality, "slow", turn=3.2)
+        clock.advance(899.0)
+        assert self.lost(registry)
+        clock.advance(1.0)
+        assert not [labels for _, labels in scrape(registry) if "call_id" in dict(labels)]
+
+    def test_five_hundred_bad_calls_stay_within_bounds(self, quality, registry):
+        """Of the calls that are shown each has a sample for each factor and one ceiling at most."""
+        for number in range(600):
+            have_call(quality, f"call-{number}", turn=3.2)
+        samples = [dict(labels) for _, labels in scrape(registry) if "call_id" in dict(labels)]
+        assert {labels["call_id"] for labels in samples} == {f"call-{n}" for n in range(100, 600)}
+        assert len(samples) <= 500 * (2 + len(aeq.DEFAULT_POLICY.weights) + 1)
 
     def test_live_and_unscored_calls_have_none(self, quality, registry):
         """Neither a call in progress nor one without a score has a sample: no data is not 0."""
@@ -1183,7 +1229,7 @@ class TestMultiprocessMode:
             labels.setdefault(name, set()).add(frozenset(keys))
         suffix = {"counter": "_total", "histogram": "_count", "summary": "_count", "gauge": ""}
         for name, (kind, expected) in METRICS.items():
-            if name != SCORE:
+            if "call_id" not in expected:
                 assert labels.get(name + suffix[kind]) == {frozenset(expected)}, name
 
     def test_they_count_over_the_processes(self, multiprocess):

@@ -150,6 +150,8 @@ class PrometheusSink:
                 self._metrics.unscored.labels(score.unscored_reason).inc()
                 return
             self._count_score(group, score.call_id, score.score, score.band)
+            if self.per_call_series:
+                self._retained.add(score, provider.label, self._clock())
             for factor in score.factors:
                 if factor.penalty:
                     group.penalties[factor.name].inc(factor.penalty)
@@ -159,9 +161,8 @@ class PrometheusSink:
     def _count_score(self, group: Group, call_id: str, score: int, band: Band) -> None:
         group.by_band[band].inc()
         exemplar = None
-        if self.per_call_series:
-            self._retained.add(call_id, score, self._clock())
-            exemplar = {"call_id": call_id} if len(call_id) <= MAX_EXEMPLAR_CALL_ID else None
+        if self.per_call_series and len(call_id) <= MAX_EXEMPLAR_CALL_ID:
+            exemplar = {"call_id": call_id}
         group.scores.observe(score, exemplar)
 
     def _count_end(self, provider: Provider, summary: CallSummary) -> None:
