@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ JOBS = re.compile("ai[-_]engine")
 RETENTION_DAYS = 30.0
 INNER = frozenset({"le", "quantile"})
 """Labels within a histogram or a summary."""
+UNAUTHORIZED = 401
+ANY_ORIGIN = ".*"
+"""What Prometheus' --web.cors.origin is where nobody says it."""
 DAY = 86_400.0
 DEFAULT_RETENTION_DAYS = 15.0
 """What Prometheus keeps where nobody says it."""
@@ -48,22 +53,27 @@ def examine(stack: Stack) -> Iterator[CheckResult]:
         yield failed(
             "prometheus", str(reason), "start it: make up; or name another by --prometheus"
         )
-        for check in ("target", "rules", "retention", "alertmanager", "dashboards"):
+        for check in (*_OF_PROMETHEUS, "dashboards"):
             yield skipped(check, "Prometheus doesn't answer")
         return
     yield ok("prometheus", f"{prometheus.url} answers queries")
-    yield from _guarded("target", lambda: check_targets(prometheus, datetime.now(UTC)))
-    yield from _guarded("rules", lambda: check_rules(prometheus))
-    yield from _guarded("retention", lambda: check_retention(prometheus))
-    yield from _guarded("alertmanager", lambda: check_alertmanager(prometheus))
-    yield from _guarded("dashboards", lambda: check_dashboards(prometheus, stack.dashboards))
+    checks = {name: partial(run, prometheus) for name, run in _OF_PROMETHEUS.items()}
+    checks["dashboards"] = partial(check_dashboards, prometheus, stack.dashboards)
+    for check, run in checks.items():
+        if prometheus.too_slow:
+            yield skipped(check, "Prometheus is too slow")
+        else:
+            yield from _guarded(check, run)
 
 
 def _guarded(check: str, run: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
+    fix = "see whether that server is what you think it is"
     try:
         yield from run()
     except Unreachable as reason:
-        yield failed(check, str(reason), "see whether that server is what you think it is")
+        yield failed(check, str(reason), fix)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        yield failed(check, f"an answer of a form that isn't Prometheus' ({error!r})", fix)
 
 
 def check_engine(url: str) -> Iterator[CheckResult]:
@@ -215,15 +225,50 @@ def check_retention(prometheus: Prometheus) -> Iterator[CheckResult]:
 
 def check_alertmanager(prometheus: Prometheus) -> Iterator[CheckResult]:
     """Yield whether alerts have somewhere to go, and whether they get there."""
-    active = prometheus.api("alertmanagers")["activeAlertmanagers"]
-    if not active:
+    bases = _alertmanagers(prometheus)
+    if not bases:
         fix = "list it in monitoring/targets/alertmanager.yml, and start it: make up"
         yield failed("alertmanager", "Prometheus knows no Alertmanager", fix)
-    for entry in active:
-        base = entry["url"].partition("/api/")[0]
+    for base in bases:
         try:
             get(f"{base}/-/ready")
         except Unreachable as reason:
-            yield failed("alertmanager", str(reason), "start it: make up")
+            if reason.status == UNAUTHORIZED:
+                yield ok("alertmanager", f"{base} answers those who know its password")
+            else:
+                yield failed("alertmanager", str(reason), "start it: make up")
         else:
             yield ok("alertmanager", f"{base} is ready")
+
+
+def _alertmanagers(prometheus: Prometheus) -> list[str]:
+    active = prometheus.api("alertmanagers")["activeAlertmanagers"]
+    return [entry["url"].partition("/api/")[0] for entry in active]
+
+
+def check_web_pages(prometheus: Prometheus) -> Iterator[CheckResult]:
+    """Yield whether a web page in an operator's browser can read metrics, or silence alerts."""
+    where = "docs/Operators-Manual.md, Security"
+    wrong = False
+    if prometheus.api("status/flags").get("web.cors.origin") == ANY_ORIGIN:
+        wrong = True
+        found = f"{prometheus.url} hands metrics to every page that is open where it can be reached"
+        yield warning("web pages", found, f"start it with --web.cors.origin=none: {where}")
+    for base in _alertmanagers(prometheus):
+        with contextlib.suppress(Unreachable):
+            get(f"{base}/api/v2/status")
+            wrong = True
+            found = f"{base} takes silences from every page that is open where it can be reached"
+            yield warning("web pages", found, f"give it a password by --web.config.file: {where}")
+    if not wrong:
+        yield ok("web pages", "none can read metrics or silence alerts")
+
+
+_OF_PROMETHEUS: dict[str, Callable[[Prometheus], Iterator[CheckResult]]] = {
+    "target": lambda prometheus: check_targets(prometheus, datetime.now(UTC)),
+    "rules": check_rules,
+    "retention": check_retention,
+    "alertmanager": check_alertmanager,
+    "web pages": check_web_pages,
+}
+"""What is asked of a Prometheus that answers, in order."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +17,7 @@ from live_stack import Fleet, Stack, Webhook
 from services import eventually, free_port
 
 from ai_engine_quality.cli.doctor import doctor
+from ai_engine_quality.doctor import prometheus_api
 from ai_engine_quality.doctor.checks import check_metrics
 from ai_engine_quality.doctor.dashboards import askable, queries
 
@@ -35,6 +38,7 @@ class FakePrometheus:
     def __init__(self):
         now = datetime.now(UTC)
         fake = self
+        self.redirected = {}
         self.answers = {
             "/api/v1/query": {"result": [{"metric": {}, "value": [0, "1"]}]},
             "/api/v1/targets": {"activeTargets": [self.target(now)]},
@@ -56,6 +60,11 @@ class FakePrometheus:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 path = urlsplit(self.path).path
+                if path in fake.redirected:
+                    self.send_response(302)
+                    self.send_header("Location", fake.redirected[path])
+                    self.end_headers()
+                    return
                 found = fake.answers.get(path)
                 body = json.dumps({"status": "success", "data": found}).encode()
                 self.send_response(200 if found is not None or path == "/-/ready" else 404)
@@ -129,6 +138,7 @@ def test_a_stack_that_is_well(tmp_path):
                 "rules",
                 "retention",
                 "alertmanager",
+                "web pages",
                 "dashboard calls",
             ),
             "ok",
@@ -227,6 +237,100 @@ class TestAnIllPrometheus:
         """Alerts that nobody is told of are a failure."""
         fake.answers["/api/v1/alertmanagers"] = {"activeAlertmanagers": []}
         assert self.diagnose(fake, "alertmanager")[0] == "failed"
+
+    @pytest.mark.parametrize(
+        ("flags", "guarded", "warned"),
+        [
+            ({"web.cors.origin": ".*"}, True, ["--web.cors.origin=none"]),
+            ({"web.cors.origin": "none"}, False, ["--web.config.file"]),
+            ({"web.cors.origin": "none"}, True, []),
+            ({}, True, []),
+        ],
+    )
+    def test_what_web_pages_can_do(self, fake, flags, guarded, warned):
+        """A Prometheus that names every origin, and an Alertmanager without a password."""
+        fake.answers["/api/v1/status/flags"] |= flags
+        if not guarded:
+            fake.answers["/api/v2/status"] = {}
+        _, found = run("--prometheus", fake.url, "--engine", fake.url)
+        verdict, _, fix = found["web pages"]
+        assert verdict == ("warning" if warned else "ok")
+        assert all(option in fix for option in warned)
+
+    @pytest.mark.parametrize(
+        ("path", "check"),
+        [
+            ("targets", "target"),
+            ("rules", "rules"),
+            ("status/flags", "retention"),
+            ("alertmanagers", "alertmanager"),
+        ],
+    )
+    @pytest.mark.parametrize("answer", [{}, [], "text", {"activeTargets": [{}], "groups": [{}]}])
+    def test_an_answer_of_another_form(self, fake, path, check, answer):
+        """Who doesn't answer as Prometheus does is told of, not raised."""
+        fake.answers[f"/api/v1/{path}"] = answer
+        assert self.diagnose(fake, check)[0] == "failed"
+
+
+class Dripping:
+    """A server that never comes to an end: whatever is asked, it sends a byte now and then."""
+
+    def __init__(self, first=b"HTTP/1.1 200 OK\r\n\r\n"):
+        self._first = first
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._ended = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(
+                    target=self._drip, args=(self._socket.accept()[0],), daemon=True
+                ).start()
+
+    def _drip(self, connection):
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(self._first)
+            while not self._ended.wait(0.05):
+                connection.sendall(b"x")
+
+    def close(self):
+        self._ended.set()
+        self._socket.close()
+
+
+class TestServersThatDrip:
+    @pytest.fixture(params=[b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: ", b""])
+    def dripping(self, request, monkeypatch):
+        monkeypatch.setattr(prometheus_api, "TOTAL_SECONDS", 0.5)
+        server = Dripping(request.param)
+        yield server
+        server.close()
+
+    def test_everything_drips(self, dripping):
+        """Engine and Prometheus are given up, in the body, the headers and the first line."""
+        code, found = run("--engine", dripping.url, "--prometheus", dripping.url)
+        assert code == 1
+        for check in ("engine", "prometheus"):
+            assert "hasn't answered completely" in found[check][1]
+
+    def test_a_prometheus_that_drips_later_is_asked_once(self, dripping, fake):
+        """Once an answer has taken too long, the other checks are skipped."""
+        fake.redirected["/api/v1/targets"] = dripping.url
+        _, found = run("--engine", fake.url, "--prometheus", fake.url)
+        assert "hasn't answered completely" in found["target"][1]
+        assert found["rules"][0] == found["dashboards"][0] == "skipped"
+
+    def test_what_is_no_http_is_told_of(self):
+        """A line that is none of HTTP's is no traceback."""
+        stranger = Dripping(b"220 mail.example ESMTP\r\n")
+        try:
+            _, found = run("--engine", stranger.url, "--prometheus", stranger.url)
+        finally:
+            stranger.close()
+        assert found["engine"][0] == found["prometheus"][0] == "failed"
 
 
 class TestDashboards:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -9,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -95,6 +98,37 @@ def test_what_is_no_notification_is_refused_and_harmless(listener, body):
         listener.post(body)
     assert refused.value.code == 400
     refused.value.close()
+    assert listener.post(told(ALERT)) == 200
+
+
+def drip(url, stop, seconds=0.2):
+    """Send a notification a byte at a time; return whether it was cut off, and not stopped."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n")
+        while not stop.wait(seconds):
+            try:
+                connection.sendall(b" ")
+                connection.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    if connection.recv(100) == b"":
+                        return True
+                connection.setblocking(True)
+            except OSError:
+                return True
+    return False
+
+
+def test_who_drips_keeps_nobody_waiting_and_is_cut_off(listener):
+    """Others are told meanwhile, however many drip, and those are gone after ten seconds."""
+    stop = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(60) as pool:
+        dripping = [pool.submit(drip, listener.url, stop) for _ in range(60)]
+        assert listener.post(told(ALERT)) == 200
+        ended = concurrent.futures.wait(dripping, timeout=120)
+        stop.set()
+    assert not ended.not_done
+    assert all(each.result() for each in dripping)
     assert listener.post(told(ALERT)) == 200
 
 

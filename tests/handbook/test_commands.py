@@ -20,7 +20,7 @@ from ai_engine_quality.cli import cli
 
 COMMANDS = list(commands())
 LINES = sorted({line for _, line in COMMANDS})
-SYSTEM = {
+SYSTEM = {"sh", "sudo"} | {
     "ENGINE=http://127.0.0.1:15000",
     "amtool",
     "agent",
