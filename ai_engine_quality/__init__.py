@@ -11,7 +11,13 @@ An import registers and starts nothing. It reads the default policy, a file of t
 """
 
 from ai_engine_quality._version import __version__
-from ai_engine_quality.adapters import Attachment, FactorReport, attach
+from ai_engine_quality.adapters import (
+    Attachment,
+    FactorReport,
+    PipecatAttachment,
+    attach,
+    observe_pipecat,
+)
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy, PolicyError
 from ai_engine_quality.core.reading import SummaryError
@@ -50,6 +56,7 @@ __all__ = [
     "HeardCall",
     "HeardSilence",
     "LateClock",
+    "PipecatAttachment",
     "Policy",
     "PolicyError",
     "QualityMonitor",
@@ -66,6 +73,7 @@ __all__ = [
     "attach",
     "how_certain",
     "load_settings",
+    "observe_pipecat",
     "read_records",
     "score",
 ]

@@ -154,7 +154,11 @@ class TestTheWheel:
         for requirement in metadata.get_all("Requires-Dist"):
             for extra in re.findall(r"extra == ['\"](\w+)['\"]", requirement):
                 extras.setdefault(extra, set()).add(re.match(r"[\w.-]+", requirement)[0])
-        assert extras == {"cli": {"click", "rich"}}
+        assert extras == {
+            "cli": {"click", "rich"},
+            "pipecat": {"pipecat-ai"},
+            "livekit": {"livekit-agents"},
+        }
 
     def test_the_version_stands_in_one_place(self, metadata, wheel):
         """Wheel, metadata and ``__version__`` agree, and the version is written once."""

@@ -1,7 +1,15 @@
 """Engines that are observed without editing them."""
 
 from ai_engine_quality.adapters.ava import Attachment, attach
+from ai_engine_quality.adapters.pipecat import PipecatAttachment, observe_pipecat
 from ai_engine_quality.adapters.report import FactorReport
 from ai_engine_quality.adapters.wraps import RemainingWrap
 
-__all__ = ["Attachment", "FactorReport", "RemainingWrap", "attach"]
+__all__ = [
+    "Attachment",
+    "FactorReport",
+    "PipecatAttachment",
+    "RemainingWrap",
+    "attach",
+    "observe_pipecat",
+]

@@ -319,6 +319,21 @@ class CallAccumulator:
         if self.ear is not None:
             self.ear.answer_complete(at)
 
+    def answer_dropped(self, at: float) -> None:
+        """Take note that what was not heard yet of the answers was thrown away."""
+        if self.ear is not None:
+            self.ear.agent_flushed(at)
+
+    def answer_held(self, at: float) -> None:
+        """Take note that playing is held back, to see whether the caller speaks."""
+        if self.ear is not None:
+            self.ear.agent_held(at)
+
+    def answer_resumed(self, at: float) -> None:
+        """Take note that playing goes on."""
+        if self.ear is not None:
+            self.ear.agent_resumed(at)
+
     def words_spoken(self, characters: int) -> None:
         """Take how much text the agent's audio holds."""
         self.characters = characters + (self.characters or 0)

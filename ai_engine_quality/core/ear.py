@@ -41,7 +41,9 @@ MAX_FRAME_SECONDS = 2.0
 
 MAX_LEVEL = 32768.0
 
-_CALLER, _AGENT, _GIVEN, _COMPLETE, _BEGAN, _TOLD, _FLUSHED, _JUMP = map(float, range(8))
+(
+    _CALLER, _AGENT, _GIVEN, _COMPLETE, _BEGAN, _TOLD, _FLUSHED, _HELD, _RESUMED, _JUMP,
+) = map(float, range(10))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,14 @@ class Ear:
         """Take note that the far end threw away what it had not played yet."""
         self._take(at + self._shift, _FLUSHED, 0.0, 0.0)
 
+    def agent_held(self, at: float) -> None:
+        """Take note that playing is held back, to see whether the caller speaks."""
+        self._take(at + self._shift, _HELD, 0.0, 0.0)
+
+    def agent_resumed(self, at: float) -> None:
+        """Take note that playing goes on."""
+        self._take(at + self._shift, _RESUMED, 0.0, 0.0)
+
     def _take(self, at: float, kind: float, level: float, seconds: float) -> None:
         latest = self._latest
         if at >= latest:
@@ -246,7 +256,12 @@ class Ear:
             self._turns.told(at)
             self._answers.barge_in(at)
         elif kind == _FLUSHED:
+            self._answers.resume(at)
             self._agent.flush(at)
+        elif kind == _HELD:
+            self._answers.hold(at)
+        elif kind == _RESUMED:
+            self._answers.resume(at)
         else:
             self._turns.put(at, Edge.JUMP)
 

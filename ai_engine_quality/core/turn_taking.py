@@ -159,12 +159,22 @@ class TurnTaking:
             self._take(at, edge, seconds, cut)
         if done:
             del queue[:done]
-        if self._agent_quiet_at is not None and until > self._agent_quiet_at + RESUME_SECONDS:
+        if self._agent_quiet_at is not None and self._over(self._agent_quiet_at, until):
             self._end_spell()
+
+    def _over(self, quiet_at: float, at: float) -> bool:
+        """Return whether the agent has been silent for too long to have paused.
+
+        Not for as long as the engine holds it back, to see whether the caller speaks.
+        """
+        silent = at - quiet_at
+        return silent > RESUME_SECONDS and (
+            silent - self._answers.held(quiet_at - RESUME_SECONDS, at) > RESUME_SECONDS
+        )
 
     def _take(self, at: float, edge: Edge, seconds: float, cut: bool | None) -> None:
         quiet_at = self._agent_quiet_at
-        if quiet_at is not None and at > quiet_at + RESUME_SECONDS:
+        if quiet_at is not None and self._over(quiet_at, at):
             self._end_spell()
         if edge is Edge.CALLER_STARTS:
             self._caller_starts(at)

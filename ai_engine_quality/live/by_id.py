@@ -104,6 +104,18 @@ class ObservationsById(CallOwner):
         """Report that the provider has handed over all of its answer."""
         self._find(call_id).answer_complete()
 
+    def answer_dropped(self, call_id: str) -> None:
+        """Report that what the caller has not heard yet was thrown away, for they spoke."""
+        self._find(call_id).answer_dropped()
+
+    def answer_held(self, call_id: str) -> None:
+        """Report that playing is held back, to see whether the caller really speaks."""
+        self._find(call_id).answer_held()
+
+    def answer_resumed(self, call_id: str) -> None:
+        """Report that playing goes on where it was held back."""
+        self._find(call_id).answer_resumed()
+
     def words_spoken(self, call_id: str, characters: int) -> None:
         """Report how much text the agent's audio holds: a number, never the words."""
         self._find(call_id).words_spoken(characters)

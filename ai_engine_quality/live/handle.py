@@ -312,6 +312,27 @@ class CallHandle:
         frames = self._monitor.frames
         self._take("answer", lambda call: frames.take_hint(call.answer_complete, frames.clock()))
 
+    def answer_dropped(self) -> None:
+        """Report that what the caller has not heard yet of the answers was thrown away.
+
+        Rightly so, since the caller spoke: it is no lost audio.
+        """
+        frames = self._monitor.frames
+        self._take("answer", lambda call: frames.take_hint(call.answer_dropped, frames.clock()))
+
+    def answer_held(self) -> None:
+        """Report that playing is held back, to see whether the caller really speaks: no hole.
+
+        ``answer_resumed`` or ``answer_dropped`` follows.
+        """
+        frames = self._monitor.frames
+        self._take("answer", lambda call: frames.take_hint(call.answer_held, frames.clock()))
+
+    def answer_resumed(self) -> None:
+        """Report that playing goes on where it was held back: it was no interruption."""
+        frames = self._monitor.frames
+        self._take("answer", lambda call: frames.take_hint(call.answer_resumed, frames.clock()))
+
     def words_spoken(self, characters: int) -> None:
         """Report how much text the agent's audio holds: a number of characters, never words."""
         self._take("character count", _words_spoken, characters)

@@ -1,0 +1,173 @@
+"""Real calls through Pipecat, offline: what is scored is what was heard at the caller's end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pipecat")
+
+from pipecat_line import make_worker, place
+from prometheus_client import CollectorRegistry
+from scripted import Caller, Hole, Turn
+
+import ai_engine_quality as aeq
+from ai_engine_quality.live.handle import CallHandle
+
+FAULTY = [
+    Turn(),
+    Turn(llm=2.2),
+    Turn(answer=6.0, barge_in=2.0),
+    Turn(answer=5.0, holes=(Hole(1.5, 0.5), Hole(3.0, 0.8))),
+]
+CLEAN = [Turn(), Turn(), Turn(answer=5.0), Turn()]
+
+FORMATS = [(8000, 0.02), (16000, 0.01), (24000, 0.04), (48000, 0.1), (16000, 0.2)]
+"""Rates in Hz of both sides, and lengths of the caller's frames in seconds."""
+
+
+class Placed:
+    """One call that was placed, and its scores: each should be one."""
+
+    def __init__(self, turns: list[Turn], **caller: Any) -> None:
+        self.registry = CollectorRegistry()
+        self.monitor = aeq.QualityMonitor(registry=self.registry, log=False)
+        self.scores: list[aeq.CallScore] = []
+        self.monitor.add_hook(self.scores.append)
+        self.caller = Caller(turns, **caller)
+
+    async def run(self, *, end: str = "end", rate: int = 24_000) -> Placed:
+        """Place the call, end it in some way, and close the monitor."""
+        worker = make_worker(self.caller, rate=rate)
+        self.attachment = aeq.observe_pipecat(worker, self.monitor)
+        await place(worker, self.caller, end=end)
+        self.monitor.close()
+        return self
+
+    @property
+    def score(self) -> aeq.CallScore:
+        """The only score."""
+        (score,) = self.scores
+        return score
+
+    def dropped(self) -> float:
+        """Return how many observations were not taken."""
+        metrics = self.registry.collect()
+        return sum(
+            sample.value
+            for metric in metrics
+            for sample in metric.samples
+            if sample.name == "ai_agent_quality_dropped_total"
+        )
+
+
+@pytest.fixture(scope="module")
+def placed() -> dict[str, Placed]:
+    """Place every call, all at once: each takes half a minute of real time."""
+
+    async def all_of_them() -> dict[str, Placed]:
+        calls = {
+            "faulty": Placed(FAULTY).run(),
+            "clean": Placed(CLEAN).run(),
+            "failing": Placed([Turn(), Turn(fails=True), Turn()], patience=4.5).run(),
+            "cancelled": Placed([Turn()]).run(end="cancel"),
+            **{
+                f"{rate}/{length}": Placed([Turn()], rate=rate, frame_seconds=length).run(rate=rate)
+                for rate, length in FORMATS
+            },
+        }
+        done = await asyncio.gather(*calls.values())
+        return dict(zip(calls, done, strict=True))
+
+    return asyncio.run(all_of_them())
+
+
+def test_turns_are_what_the_caller_waited(placed: dict[str, Placed]) -> None:
+    """Each turn's latency is within 60 ms of what was heard at the caller's end."""
+    for name in ("faulty", "clean"):
+        heard = placed[name].score.summary
+        truth = placed[name].caller.truth()
+        assert heard.is_heard("latency")
+        assert len(truth.latencies) == 4
+        assert heard.turn_latencies == pytest.approx(truth.latencies, abs=0.06)
+
+
+def test_starved_answers_have_holes(placed: dict[str, Placed]) -> None:
+    """The holes' seconds are within 10 % of what was missing at the caller's end."""
+    heard, truth = placed["faulty"].score.summary.heard, placed["faulty"].caller.truth()
+    assert heard is not None
+    assert sum(truth.holes) >= 1.2
+    assert heard.hole_seconds == pytest.approx(sum(truth.holes), rel=0.1, abs=0.05)
+
+
+def test_a_barge_in_is_timed_as_it_was_heard(placed: dict[str, Placed]) -> None:
+    """The reaction is within 100 ms of the time until the caller heard silence."""
+    summary, truth = placed["faulty"].score.summary, placed["faulty"].caller.truth()
+    assert len(truth.reactions) == 1
+    assert summary.barge_in_reactions == pytest.approx(truth.reactions, abs=0.1)
+
+
+def test_what_an_interruption_threw_away_is_not_lost(placed: dict[str, Placed]) -> None:
+    """Of the interrupted answer the rest was thrown away, rightly, and nothing was lost."""
+    heard = placed["faulty"].score.summary.heard
+    assert heard is not None
+    assert heard.thrown_away is not None
+    assert heard.thrown_away > 1.0
+    assert heard.lost == 0.0
+
+
+def test_a_call_without_faults_is_excellent(placed: dict[str, Placed]) -> None:
+    """No filler is found in a call that had none, and it scores 90 or more."""
+    score, truth = placed["clean"].score, placed["clean"].caller.truth()
+    assert score.score is not None
+    if not truth.holes:  # a busy machine starves answers by itself
+        assert score.summary.underflows == 0
+        assert score.score >= 90
+
+
+def test_a_synthesiser_that_fails_leaves_a_turn_unanswered(placed: dict[str, Placed]) -> None:
+    """The caller spoke and nothing came: the wait is counted, from those words on."""
+    summary = placed["failing"].score.summary
+    assert summary.unanswered is not None
+    assert len(summary.unanswered) == 1
+    assert summary.unanswered[0] > 4.5
+
+
+@pytest.mark.parametrize(("rate", "length"), FORMATS)
+def test_every_format_is_heard(placed: dict[str, Placed], rate: int, length: float) -> None:
+    """At 8 to 48 kHz, in frames of 10 to 200 ms, nothing is dropped and the turn is heard."""
+    call = placed[f"{rate}/{length}"]
+    assert call.dropped() == 0
+    truth = call.caller.truth()
+    assert call.score.summary.turn_latencies == pytest.approx(truth.latencies, abs=0.1)
+
+
+def test_each_end_scores_once(placed: dict[str, Placed]) -> None:
+    """However the pipeline ends, the call has one score, and the end's name as its outcome."""
+    for call in placed.values():
+        assert len(call.scores) == 1
+    assert placed["clean"].score.summary.outcome == "completed"
+    assert placed["cancelled"].score.summary.outcome == "cancelled"
+
+
+def test_services_are_named(placed: dict[str, Placed]) -> None:
+    """The provider is who thinks, the pipeline all whose services take part."""
+    summary = placed["clean"].score.summary
+    assert summary.provider == "scripted"
+    assert summary.pipeline == "scripted_scripted_scripted"
+
+
+def test_a_library_that_raises_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong in the library, the caller hears the call to its end."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(CallHandle, "audio", broken)
+    monkeypatch.setattr(CallHandle, "audio_given", broken)
+    call = asyncio.run(Placed([Turn()]).run())
+    truth = call.caller.truth()
+    assert len(truth.latencies) == 1
+    assert truth.agent_seconds > 3.0
