@@ -14,8 +14,10 @@ from ai_engine_quality._version import __version__
 from ai_engine_quality.adapters import (
     Attachment,
     FactorReport,
+    LiveKitAttachment,
     PipecatAttachment,
     attach,
+    observe_livekit,
     observe_pipecat,
 )
 from ai_engine_quality.core.observations import DropReason
@@ -56,6 +58,7 @@ __all__ = [
     "HeardCall",
     "HeardSilence",
     "LateClock",
+    "LiveKitAttachment",
     "PipecatAttachment",
     "Policy",
     "PolicyError",
@@ -73,6 +76,7 @@ __all__ = [
     "attach",
     "how_certain",
     "load_settings",
+    "observe_livekit",
     "observe_pipecat",
     "read_records",
     "score",

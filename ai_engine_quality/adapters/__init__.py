@@ -1,6 +1,7 @@
 """Engines that are observed without editing them."""
 
 from ai_engine_quality.adapters.ava import Attachment, attach
+from ai_engine_quality.adapters.livekit import LiveKitAttachment, observe_livekit
 from ai_engine_quality.adapters.pipecat import PipecatAttachment, observe_pipecat
 from ai_engine_quality.adapters.report import FactorReport
 from ai_engine_quality.adapters.wraps import RemainingWrap
@@ -8,8 +9,10 @@ from ai_engine_quality.adapters.wraps import RemainingWrap
 __all__ = [
     "Attachment",
     "FactorReport",
+    "LiveKitAttachment",
     "PipecatAttachment",
     "RemainingWrap",
     "attach",
+    "observe_livekit",
     "observe_pipecat",
 ]

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from ai_engine_quality.adapters import ava, watched
+from ai_engine_quality.adapters import ava, livekit, pipecat, watched
 
-ENGINES = (ava.ENGINE,)
+ENGINES = (ava.ENGINE, livekit.ENGINE, pipecat.ENGINE)
 """One for each folder of an engine beside this file."""
 
 FOLDER = str(Path(__file__).parent / "autoattach")

@@ -252,6 +252,8 @@ class AnswerAudio:
         """
         if self._answers:
             self._answers[0].played = max(0.0, self._answers[0].played - seconds)
+        if self._held and self._held[-1][1] > at:  # it was an interruption after all
+            self._held = self._held[:-1]
         for answer in self._answers:
             if answer.left_over:
                 answer.barged = True
@@ -263,7 +265,7 @@ class AnswerAudio:
             self._held = (*self._held[1 - MAX_HELD :], (at, float("inf")))
 
     def resume(self, at: float) -> None:
-        """Take note that it goes on, or that what it held back is thrown away."""
+        """Take note that it goes on: the caller had not meant to interrupt."""
         if self._held and self._held[-1][1] > at:
             self._held = (*self._held[:-1], (self._held[-1][0], at))
 

@@ -256,7 +256,6 @@ class Ear:
             self._turns.told(at)
             self._answers.barge_in(at)
         elif kind == _FLUSHED:
-            self._answers.resume(at)
             self._agent.flush(at)
         elif kind == _HELD:
             self._answers.hold(at)

@@ -200,7 +200,7 @@ class Caller:
     def _loud(self, start: float, end: float) -> list[float]:
         """Return the times in a stretch at which the agent is heard."""
         window = RATE // 100
-        first, last = int(start * RATE), int(end * RATE)
+        first, last = max(0, int(start * RATE)), int(end * RATE)
         return [
             place / RATE
             for place in range(first, last, window)
@@ -299,12 +299,14 @@ class Recogniser:
     def __init__(self) -> None:
         self._loud = self._quiet = 0.0
         self.speaking = False
+        self.loud = False
 
     def hear(self, data: bytes, rate: int) -> str | None:
         """Take a frame; return ``began``, ``ended`` or nothing."""
         samples = np.frombuffer(data, dtype="<i2").astype(np.float64)
         seconds = len(samples) / rate
         loud = bool(len(samples)) and float(np.sqrt(np.mean(samples**2))) > LOUD
+        self.loud = loud
         self._loud = self._loud + seconds if loud else 0.0
         self._quiet = 0.0 if loud else self._quiet + seconds
         if not self.speaking and self._loud >= 0.1:

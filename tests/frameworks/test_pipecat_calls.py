@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 pytest.importorskip("pipecat")
 
 from pipecat_line import make_worker, place
-from prometheus_client import CollectorRegistry
-from scripted import Caller, Hole, Turn
+from placed import CLEAN, FAULTY, FORMATS, PlacedCall
+from scripted import Turn
 
 import ai_engine_quality as aeq
 from ai_engine_quality.live.handle import CallHandle
 
-FAULTY = [
-    Turn(),
-    Turn(llm=2.2),
-    Turn(answer=6.0, barge_in=2.0),
-    Turn(answer=5.0, holes=(Hole(1.5, 0.5), Hole(3.0, 0.8))),
-]
-CLEAN = [Turn(), Turn(), Turn(answer=5.0), Turn()]
 
-FORMATS = [(8000, 0.02), (16000, 0.01), (24000, 0.04), (48000, 0.1), (16000, 0.2)]
-"""Rates in Hz of both sides, and lengths of the caller's frames in seconds."""
-
-
-class Placed:
-    """One call that was placed, and its scores: each should be one."""
-
-    def __init__(self, turns: list[Turn], **caller: Any) -> None:
-        self.registry = CollectorRegistry()
-        self.monitor = aeq.QualityMonitor(registry=self.registry, log=False)
-        self.scores: list[aeq.CallScore] = []
-        self.monitor.add_hook(self.scores.append)
-        self.caller = Caller(turns, **caller)
+class Placed(PlacedCall):
+    """A call through Pipecat."""
 
     async def run(self, *, end: str = "end", rate: int = 24_000) -> Placed:
         """Place the call, end it in some way, and close the monitor."""
@@ -45,22 +26,6 @@ class Placed:
         await place(worker, self.caller, end=end)
         self.monitor.close()
         return self
-
-    @property
-    def score(self) -> aeq.CallScore:
-        """The only score."""
-        (score,) = self.scores
-        return score
-
-    def dropped(self) -> float:
-        """Return how many observations were not taken."""
-        metrics = self.registry.collect()
-        return sum(
-            sample.value
-            for metric in metrics
-            for sample in metric.samples
-            if sample.name == "ai_agent_quality_dropped_total"
-        )
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +86,16 @@ def test_what_an_interruption_threw_away_is_not_lost(placed: dict[str, Placed]) 
 def test_a_call_without_faults_is_excellent(placed: dict[str, Placed]) -> None:
     """No filler is found in a call that had none, and it scores 90 or more."""
     score, truth = placed["clean"].score, placed["clean"].caller.truth()
-    assert score.score is not None
-    if not truth.holes:  # a busy machine starves answers by itself
+    if not truth.holes and max(truth.latencies) < 0.95:  # a busy machine has faults of its own
         assert score.summary.underflows == 0
+        assert score.score is not None
         assert score.score >= 90
+
+
+def test_the_score_is_that_of_what_was_heard(placed: dict[str, Placed]) -> None:
+    """Each score is within 5 points of the one that the truth at the caller's end would give."""
+    for name in ("faulty", "clean"):
+        assert placed[name].score.score == pytest.approx(placed[name].score_by_truth(), abs=5)
 
 
 def test_a_synthesiser_that_fails_leaves_a_turn_unanswered(placed: dict[str, Placed]) -> None:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 VARIABLE = "_AI_ENGINE_QUALITY_WATCHED"
 """The same as in ``watched.py``, which can't be imported here: all the library would come along."""
 
+IN_CHILDREN = "*"
+"""Likewise: the engines of such a class are made in processes that the program starts."""
+
+CHILD = "child;"
+"""Stands before the table in such a process, which need not make an engine."""
+
 FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  # as with typing
 
 RUN = "python -m ai_engine_quality run --"
@@ -38,13 +44,13 @@ class _Request:
     """What ``run`` asked for, and what has become of it in this process."""
 
     def __init__(self, table: str) -> None:
-        self.table = table
+        self.answered = table.startswith(CHILD)
+        """Whether an engine was attached here, or it was said why not, or none need be."""
+        self.table = table = table.removeprefix(CHILD)
         engines = [words.split() for words in table.split(";") if words]
         self.engines = {module: [adapter, *rest] for adapter, module, *rest in engines}
         """By module, the words of each engine that is watched: adapter, class, parts."""
         self.process = os.getpid()
-        self.answered = False
-        """Whether an engine was attached here, or it was said why not."""
 
     def report(self, message: str) -> None:
         """Inform the operator; the engine's log isn't set up yet, or isn't ours to use."""
@@ -59,6 +65,13 @@ class _Request:
         found[VARIABLE] = self.table
         return found
 
+    def hand_to_children(self) -> None:
+        """Have the processes that this program starts asked for the same, for they make engines."""
+        self.answered = True
+        found = self.added_to(os.environ)
+        os.environ["PYTHONPATH"] = found["PYTHONPATH"]
+        os.environ[VARIABLE] = CHILD + self.table
+
     @property
     def goes_on(self) -> bool:
         """Whether a program that takes this process's place is the one that ``run`` was for.
@@ -72,7 +85,10 @@ class _Request:
         if self.answered or os.getpid() != self.process:
             return
         program = sys.argv[0] if sys.argv and sys.argv[0] else "this program"
-        wanted = " or ".join(f"{module}.{words[1]}" for module, words in self.engines.items())
+        wanted = " or ".join(
+            f"{module}.{words[1].removeprefix(IN_CHILDREN)}"
+            for module, words in self.engines.items()
+        )
         self.report(
             f"not attached: {program} made no engine ({wanted}). If it starts the engine in "
             f"another process, put `{RUN}` right before that command"
@@ -222,6 +238,10 @@ def _watch_constructor(module: ModuleType, request: _Request) -> None:
     from functools import wraps  # noqa: PLC0415  # only engines pay for it
 
     adapter, name, *parts = request.engines[module.__name__]
+    if name.startswith(IN_CHILDREN):
+        name = name.removeprefix(IN_CHILDREN)
+        request.hand_to_children()
+        importlib.import_module(adapter)  # now: later, its loop would stand still for it
     engine: Any = getattr(module, name, None)
     construct = getattr(engine, "__init__", None)
     if not isinstance(engine, type) or construct is None or construct is object.__init__:

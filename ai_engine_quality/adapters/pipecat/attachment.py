@@ -24,7 +24,7 @@ ENGINE = WatchedEngine(
     adapter=__package__ or "",
     module="pipecat.pipeline.worker",
     name="PipelineWorker",
-    parts=("pipeline", "add_observer"),
+    parts=("queue_frames", "add_observer"),
 )
 
 _log = structlog.get_logger("ai_engine_quality")

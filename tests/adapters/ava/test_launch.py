@@ -20,8 +20,10 @@ pytestmark = pytest.mark.slow
 
 DOUBLE = Path(__file__).with_name("engine_2026.py")
 
+WANTED = " or ".join(f"{each.module}.{each.name}" for each in launch.ENGINES)
+
 NO_ENGINE = (
-    "ai-engine-quality: not attached: -c made no engine (src.engine.Engine). If it starts the "
+    f"ai-engine-quality: not attached: -c made no engine ({WANTED}). If it starts the "
     "engine in another process, put `python -m ai_engine_quality run --` right before that "
     "command\n"
 )

@@ -1,0 +1,151 @@
+"""One call of a LiveKit session: what its audio and its events mean for the score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ai_engine_quality.adapters.pcm import Track, one_channel, seconds_of, silent_seconds
+from ai_engine_quality.adapters.playout import Playout
+from ai_engine_quality.live.handle import CallHandle
+from ai_engine_quality.monitor import QualityMonitor
+
+HUNG_UP = "participant_disconnected"
+"""How LiveKit calls it when the caller is gone."""
+
+FAILED = "error"
+
+
+class LiveKitCall:
+    """Tells one call's handle what a session did.
+
+    Args:
+        monitor: Whom to report to.
+        call_id: The call's id.
+        names: Returns provider and pipeline: they are known once the agent is.
+    """
+
+    def __init__(
+        self,
+        monitor: QualityMonitor,
+        call_id: str,
+        names: Callable[[], tuple[str | None, str | None]],
+    ) -> None:
+        self._monitor = monitor
+        self._names = names
+        self.call_id = call_id
+        self.clock: Callable[[], float] = monitor.frames.clock
+        self._handle: CallHandle | None = None
+        self._caller: Track | None = None
+        self._playout: Playout | None = None
+        self._ended = False
+
+    def begin(self) -> CallHandle | None:
+        """Start the call, if nobody has: there is audio."""
+        if self._handle is None and not self._ended:
+            self._monitor.call_started(self.call_id, *self._names())
+            self._handle = handle = self._monitor.call(self.call_id)
+            self._caller = Track(handle, "transport_in")
+            self._playout = Playout(Track(handle, "transport_out"))
+        return self._handle
+
+    # Audio.
+
+    def received(self, frame: Any) -> None:
+        """Take audio of the caller's, as it comes in."""
+        at = self.clock()
+        if self.begin() is not None and self._caller is not None:
+            self._release(at)
+            self._caller.received(_pcm(frame), frame.sample_rate, at)
+
+    def given(self, frame: Any) -> None:
+        """Take audio that the agent is to say, as fast as it was made."""
+        handle, data, rate = self.begin(), _pcm(frame), frame.sample_rate
+        seconds = seconds_of(data, rate)
+        if handle is not None and seconds:
+            handle.audio_given(seconds, min(seconds, silent_seconds(data, rate)))
+
+    def played(self, frame: Any) -> None:
+        """Take audio that is played from now on, after what is still to be played."""
+        if self.begin() is not None and self._playout is not None:
+            self._playout.take(_pcm(frame), frame.sample_rate, self.clock())
+
+    def complete(self) -> None:
+        """Take note that the answer is complete."""
+        if self._handle is not None:
+            self._release(self.clock())
+            self._handle.answer_complete()
+
+    def held(self, *, playing: bool) -> None:
+        """Take note that playing pauses: LiveKit says so every 20 ms while the caller speaks.
+
+        Args:
+            playing: Whether what was handed over for playing stands still with it.
+        """
+        if self._handle is not None and self._playout is not None:
+            if playing:
+                self._playout.hold(self.clock())
+            self._handle.answer_held()
+
+    def resumed(self) -> None:
+        """Take note that playing goes on; it is said before each answer too."""
+        if self._handle is not None and self._playout is not None:
+            self._playout.resume(self.clock())
+            self._handle.answer_resumed()
+
+    def trimmed(self) -> None:
+        """Take note that what was handed over for playing was taken back."""
+        if self._playout is not None:
+            self._playout.clear(self.clock())
+
+    def cleared(self) -> None:
+        """Take an interruption: what the caller has not heard is thrown away."""
+        if self._handle is not None and self._playout is not None:
+            now = self.clock()
+            self._playout.clear(now)
+            self._playout.resume(now)
+            self._handle.answer_dropped()
+            self._handle.barge_in()
+
+    def _release(self, now: float) -> None:
+        if self._playout is not None:
+            self._playout.release(now)
+
+    # Events.
+
+    def said(self, event: Any) -> None:
+        """Take what LiveKit tells of an answer: how long it says that the caller waited."""
+        told = getattr(event.item, "metrics", None) or {}
+        waited = told.get("e2e_latency")
+        if self._handle is not None and isinstance(waited, float):
+            self._handle.turn_response(waited)
+
+    def error(self, event: Any) -> None:
+        """Take an error: one from which a model does not recover is the loss of a provider."""
+        if self._handle is not None and getattr(event.error, "recoverable", True) is False:
+            self._handle.provider_lost()
+
+    def closes(self, reason: Any) -> None:
+        """Take note that the session begins to close: who has hung up hears nothing more."""
+        if _word(reason) == HUNG_UP:
+            self.end(HUNG_UP)
+
+    def end(self, reason: Any = None) -> None:
+        """End the call, once."""
+        self._release(self.clock())
+        handle, self._handle, self._ended = self._handle, None, True
+        if handle is not None:
+            outcome = _word(reason) or "interrupted"
+            provider, pipeline = self._names()
+            handle.call_ended(
+                provider=provider, pipeline=pipeline, outcome=outcome, failed=outcome == FAILED
+            )
+
+
+def _word(reason: Any) -> str | None:
+    found = getattr(reason, "value", reason)
+    return found if isinstance(found, str) else None
+
+
+def _pcm(frame: Any) -> bytes:
+    return one_channel(bytes(frame.data), frame.num_channels)
