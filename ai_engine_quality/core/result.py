@@ -214,6 +214,8 @@ def _line(call: CallScore) -> str:
     if decides := call.deciding_ceiling:
         parts.append(f"held to {decides.ceiling} by {decides.reason}")
     line = f"{call.score}, {call.band}: {', '.join(parts) or 'nothing lost'}."
+    if dropped := _dropped(call):
+        line += f" {dropped[0].upper()}{dropped[1:]}."
     for change in _changes(call)[:1]:
         line += f" Without {change}."
     if late := call.summary.late_clock():

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ai_engine_quality.core.call import FrameFormat, StageAccumulator
 from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
 from ai_engine_quality.live.facts import Sampling
+from ai_engine_quality.live.sections import SECTIONS
 
 Samples = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -308,6 +309,10 @@ class FrameBatch:
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
+        with SECTIONS:
+            self._measure_all()
+
+    def _measure_all(self) -> None:
         groups, self._groups = self._groups, {}
         self._levels = {}
         waiting, self._waiting = self._waiting, []

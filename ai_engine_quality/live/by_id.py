@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_engine_quality.core.observations import FRAME_SECONDS, DropReason
+from ai_engine_quality.core.observations import FRAME_SECONDS, DropReason, plain
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.handle import CallHandle, CallOwner
 from ai_engine_quality.live.live_calls import LiveCalls
@@ -27,7 +27,7 @@ class ObservationsById(CallOwner):
         if found.live or not isinstance(call_id, str):
             return found
         gone = DropReason.CALL_ENDED if found is self._late else DropReason.UNKNOWN_CALL
-        return CallHandle(self, None, call_id, gone)
+        return CallHandle(self, None, plain(call_id), gone)
 
     def _find(self, call_id: object) -> CallHandle:
         """Return the live handle, or the one that drops for unknown or for ended calls."""
@@ -35,6 +35,8 @@ class ObservationsById(CallOwner):
             found = self._live.handles.get(call_id)  # type: ignore[call-overload]  # whatever it is
             if found is not None:
                 return found  # type: ignore[no-any-return]  # as above
+            if isinstance(call_id, str) and type(call_id) is not str:  # it may hash as it likes
+                return self._find(plain(call_id))
             return self._late if self._live.ended_lately(call_id) else self._unknown  # type: ignore[arg-type]  # as above
         except Exception:  # unhashable, or a foreign __eq__
             return self._unknown

@@ -17,13 +17,14 @@ from ai_engine_quality.core.distribution import EXACT_LIMIT
 from ai_engine_quality.core.observations import (
     FRAME_SECONDS,
     MAX_COUNT,
-    MAX_SECONDS,
     DropReason,
     Rejected,
 )
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
+from ai_engine_quality.core.units import UNITS, dropped_words, suspect_words
 from ai_engine_quality.live.audio import FrameBatch, check_frame
+from ai_engine_quality.live.sections import SECTIONS
 
 _ENDED = array("d", [0.0] * EXACT_LIMIT)
 """What the handle of an ended call has for turns: no room, so that none is taken."""
@@ -35,6 +36,9 @@ def _unobserved(_seconds: float) -> None:
 
 _RAW_FRAME = "raw frame"
 
+_USUAL_TURN = UNITS["turn"].suspect
+"""Seconds: a longer turn is taken too, and asked about."""
+
 _NO_STAGES: dict[str, StageAccumulator] = {}
 """Likewise for raw frames."""
 
@@ -44,8 +48,11 @@ class CallOwner(Protocol):
 
     frames: FrameBatch
 
-    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+    def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
         """Count what was not taken."""
+
+    def ask(self, what: str, words: str) -> None:
+        """Ask about what was taken, and is unusual."""
 
     def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline."""
@@ -130,7 +137,7 @@ class CallHandle:
 
     def turn_response(self, seconds: float) -> None:
         """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
-        if type(seconds) is float and 0.0 <= seconds <= MAX_SECONDS:
+        if type(seconds) is float and 0.0 <= seconds < _USUAL_TURN:
             turns = self._turns
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
@@ -399,15 +406,18 @@ class CallHandle:
             self._monitor.drop(self._gone)
             return
         try:
-            observe(call, *values)
+            with SECTIONS:  # an end that interrupts would find the call half changed
+                observe(call, *values)
+            if values and (words := suspect_words(what, self.call_id, values[0])):
+                self._monitor.ask(what, words)
         except Rejected as rejected:
-            self._reject(what, rejected)
+            self._reject(what, rejected, values)
         except Exception as error:
             self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
-    def _reject(self, what: str, rejected: Rejected) -> None:
+    def _reject(self, what: str, rejected: Rejected, values: tuple[Any, ...] = ()) -> None:
         """Count what is not believed, and let the call know."""
-        self._monitor.drop(rejected.reason)
+        self._monitor.drop(rejected.reason, words=dropped_words(what, self.call_id, values))
         if self._call is not None:
             self._call.drop(what, rejected.reason)
 

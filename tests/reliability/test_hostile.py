@@ -273,6 +273,22 @@ class TestSettings:
         assert result.exit_code == 1
         assert "\x1b" not in result.output
 
+    @pytest.mark.parametrize("dot", [".", " . ", '."".'])
+    def test_a_key_of_thousands_of_parts_is_not_parsed(self, tmp_path, monkeypatch, dot):
+        """80 kB of one key take a parser a minute: refused before, as a line or in a variable."""
+
+        def loads(_):
+            raise AssertionError("parsed")
+
+        key = dot.join("a" * (80_000 // (len(dot) + 1)))
+        path = tmp_path / "quality.toml"
+        path.write_text(f"{key} = 1")
+        monkeypatch.setattr("ai_engine_quality.settings.tomllib.loads", loads)
+        with pytest.raises(aeq.SettingsError, match="dots"):
+            aeq.load_settings(path, {})
+        with pytest.raises(aeq.SettingsError, match="EXPIRE_AFTER"):
+            aeq.load_settings(None, {"AI_ENGINE_QUALITY_EXPIRE_AFTER": f"1\n{key} = 1"})
+
     def test_an_endless_device_is_not_read_to_its_end(self):
         """A settings file that never ends is refused after its first megabytes."""
         with pytest.raises(aeq.SettingsError, match="longer than"):

@@ -743,6 +743,28 @@ class TestLabelBounds:
         assert value(after, "ai_agent_call_scores_count", **group) == 10
         assert value(after, "ai_agent_call_turn_response_seconds_count", **group) == 10
 
+    def test_pairs_are_bounded_too(self, quality, registry, dropped):
+        """60 providers by 60 pipelines are 100 pairs and ``other``; none of 3,600 calls is lost."""
+        for number in range(3_600):
+            pair = {"provider": f"p{number // 60}", "pipeline": f"q{number % 60}"}
+            have_call(quality, f"call-{number}", **pair, outcome=f"o{number % 59}")
+        text = generate_latest(registry).decode()
+        assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 20_000
+        after = scrape(registry)
+        counts = [key for key in after if key[0] == "ai_agent_call_scores_count"]
+        assert len(counts) == 101
+        assert sum(after[key] for key in counts) == 3_600
+        assert value(after, "ai_agent_call_scores_count", provider="p1", pipeline="q39") == 1
+        rest = {"provider": "other", "pipeline": "other"}
+        assert value(after, "ai_agent_call_scores_count", **rest) == 3_491
+        assert dropped("counted_as_other") == 3_501  # p0 has one with 10 further pipelines
+        ended = {key: n for key, n in after.items() if key[0] == "ai_agent_calls_ended_total"}
+        assert sum(ended.values()) == 3_600
+        assert len(ended) <= 51 * 10 + 200
+        # What goes by provider alone still does.
+        assert value(after, "ai_agent_call_coverage_ratio_count", provider="p49") == 60
+        assert value(after, "ai_agent_call_coverage_ratio_count", provider="other") == 600
+
     @pytest.mark.parametrize("provider", [None, "", "  ", "???", 7, b"deepgram"])
     def test_what_is_no_name_is_unknown(self, quality, registry, provider):
         """A provider that is missing, empty or no text is ``unknown``, and the call counts."""
@@ -794,6 +816,33 @@ class TestLabelBounds:
         later_series, later_objects = left_by(60, 5_000)
         assert later_series == series
         assert later_objects < objects + 100
+
+    def test_hooks_that_an_engine_tells_are_bounded(self, quality, registry):
+        """20,000 names of hooks, told to be live, are 51 series; another clock is ``other``."""
+        for number in range(20_000):
+            quality.hook_live(f"factor-{number}", live=True, clock=f"clock-{number}")
+        found = distinct(scrape(registry), "ai_agent_quality_hook_live", "factor")
+        assert found == {"other", *(f"factor-{number}" for number in range(50))}
+        clocks = distinct(scrape(registry), "ai_agent_quality_hook_live", "clock")
+        assert clocks == {"other"}
+
+    def test_what_cannot_be_text_is_unknown(self, quality, registry, dropped):
+        """Neither ``engine_info`` nor ``hook_live`` raises on what has no text or no truth."""
+
+        class Treacherous:
+            def __str__(self):
+                raise RuntimeError("no text")
+
+            __repr__ = __format__ = __bool__ = __hash__ = __eq__ = __str__
+
+        wrong = Treacherous()
+        quality.engine_info(version=wrong, audio_transport=wrong)
+        quality.hook_live(wrong, live=True, clock=wrong)
+        quality.hook_live("latency", live=wrong)
+        after = scrape(registry)
+        assert distinct(after, "ai_agent_engine_info", "version") == {"unknown"}
+        assert distinct(after, "ai_agent_quality_hook_live", "factor") >= {"unknown"}
+        assert dropped("wrong_type") == 1
 
     def test_an_engine_that_changes_has_one_info(self, quality, registry):
         """The engine's info tells the last thing that was told, in one series."""
@@ -1102,8 +1151,10 @@ MULTIPROCESS = """
     assert os.waitpid(child, 0)[1] == 0
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
+    quality.flush()
     print("EXPOSITION")
     print(generate_latest(registry).decode())
+    print("END")
 """
 
 
@@ -1112,7 +1163,10 @@ def multiprocess(tmp_path_factory):
     """Run an engine of two processes; return its log lines and what their aggregate shows."""
     folder = tmp_path_factory.mktemp("multiprocess")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(MULTIPROCESS)],
+        [
+            *(sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning"),
+            *("-c", textwrap.dedent(MULTIPROCESS)),
+        ],
         env={"PROMETHEUS_MULTIPROC_DIR": str(folder)},
         capture_output=True,
         text=True,
@@ -1120,7 +1174,7 @@ def multiprocess(tmp_path_factory):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    log, _, text = done.stdout.partition("EXPOSITION\n")
+    log, _, text = done.stdout.partition("END\n")[0].partition("EXPOSITION\n")
     samples = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in parse_text(text)

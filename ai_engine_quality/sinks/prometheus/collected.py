@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from threading import Lock
+from threading import RLock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
 from ai_engine_quality.live.facts import LiveCount, Retention
+from ai_engine_quality.live.sections import SECTIONS
 from ai_engine_quality.sinks.prometheus.metrics import PREFIX, Registration
 
 SEEN_SECONDS = 60.0
@@ -35,13 +36,17 @@ class RetainedScores:
     def __init__(self, retention: Retention, on_evicted: Callable[[], None]) -> None:
         self._retention = retention
         self._on_evicted = on_evicted
-        self._lock = Lock()
+        self.begin_anew()
         self._calls: OrderedDict[str, tuple[float, Sample]] = OrderedDict()
         """When each call ended, and its sample: made once, shown many times. Oldest first."""
 
+    def begin_anew(self) -> None:
+        """In a forked child: the lock may be held by a thread that isn't there."""
+        self._lock = RLock()
+
     def add(self, call_id: str, score: int, now: float) -> None:
         """Keep a finished call's score; what exceeds the bound goes, the oldest first."""
-        with self._lock:
+        with SECTIONS, self._lock:
             self._calls.pop(call_id, None)
             self._calls[call_id] = now, Sample(f"{PREFIX}{_SCORE}", {"call_id": call_id}, score)
             while len(self._calls) > self._retention.max_calls:
@@ -51,7 +56,7 @@ class RetainedScores:
 
     def shown(self, now: float) -> list[Sample]:
         """Return the samples that are shown now; whoever reads them takes nothing away."""
-        with self._lock:
+        with SECTIONS, self._lock:
             while self._calls:
                 call_id, (ended, _) = next(iter(self._calls.items()))
                 if now - ended < self._retention.max_seconds:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
+from prometheus_client.core import Metric
+
+from ai_engine_quality.live.sections import SECTIONS
 
 SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
 """Integer scores: the bands' own edges, so that counts by band are exact."""
@@ -153,6 +156,23 @@ _TABLE = {
 }
 
 
+class _Uninterrupted:
+    """A metric whose samples are read in one go: the client's locks are not re-entrant."""
+
+    def __init__(self, metric: Any) -> None:
+        self._metric = metric
+
+    def describe(self) -> Iterable[Metric]:
+        """Return its names and types."""
+        described: Iterable[Metric] = self._metric.describe()
+        return described
+
+    def collect(self) -> Iterable[Metric]:
+        """Return its samples."""
+        with SECTIONS:
+            return list(self._metric.collect())
+
+
 class Registration:
     """What was registered on a registry, so that all of it can be unregistered."""
 
@@ -181,7 +201,7 @@ class Registration:
         made = metric.kind(
             f"{PREFIX}{metric.name}", metric.help, metric.labels, registry=None, **metric.options
         )
-        self.add(made)
+        self.add(_Uninterrupted(made))
         return made
 
     def live_gauge(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
@@ -191,10 +211,11 @@ class Registration:
             ValueError: the registry has a metric of this name already.
         """
         gauge = Gauge(f"{PREFIX}{name}", text, labels, registry=None, multiprocess_mode="livesum")
-        self.add(gauge)
+        self.add(_Uninterrupted(gauge))
         return gauge
 
     def undo(self) -> None:
         """Unregister every metric; the registry is then as it was."""
-        while self._registered:
-            self._registry.unregister(self._registered.pop())
+        with SECTIONS:
+            while self._registered:
+                self._registry.unregister(self._registered.pop())

@@ -55,7 +55,8 @@ async def main():
 
 asyncio.run(main())
 from prometheus_client import REGISTRY
-print(REGISTRY.get_sample_value("ai_agent_calls_started_total", {"provider": "local"}))
+started = REGISTRY.get_sample_value("ai_agent_calls_started_total", {"provider": "local"})
+sys.stdout.write(f"\\n{started}\\n")  # in one piece: the log is written by another thread
 """
 
 
@@ -134,7 +135,7 @@ def test_an_unmodified_engine_is_attached(engine_folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "['_cleanup_call', 'on_provider_event']" in done.stdout
     assert "quality_attached" in done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "1.0"
+    assert "1.0" in done.stdout.splitlines()
 
 
 def test_an_engine_with_the_line_in_its_constructor_is_attached_once(engine_folder: Path) -> None:
@@ -150,7 +151,7 @@ def test_an_engine_with_the_line_in_its_constructor_is_attached_once(engine_fold
     done = run(sys.executable, "main.py", cwd=engine_folder)
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count("quality_attached") == 1
-    assert done.stdout.splitlines()[-1] == "1.0"
+    assert "1.0" in done.stdout.splitlines()
 
 
 def test_a_setting_that_cannot_be_used_does_not_stop_the_engine(engine_folder: Path) -> None:
@@ -158,7 +159,7 @@ def test_a_setting_that_cannot_be_used_does_not_stop_the_engine(engine_folder: P
     environ = {"AI_ENGINE_QUALITY_EXPIRE_AFTER": "soon"}
     done = run(sys.executable, "main.py", cwd=engine_folder, environ=environ)
     assert done.returncode == 0
-    assert done.stdout.splitlines() == ["[]", "None"]
+    assert done.stdout.split() == ["[]", "None"]
     assert done.stderr.startswith("ai-engine-quality: not attached: AI_ENGINE_QUALITY_EXPIRE_AFTER")
 
 
@@ -211,7 +212,7 @@ def test_a_shell_script_may_start_the_engine(engine_folder: Path) -> None:
     script.write_text(f"#!/bin/sh\nexec {sys.executable} main.py\n")
     script.chmod(0o755)
     done = run("./start.sh", cwd=engine_folder)
-    assert done.stdout.splitlines()[-1] == "1.0", done.stderr
+    assert "1.0" in done.stdout.splitlines(), done.stderr
 
 
 LAUNCHER = """\
