@@ -14,9 +14,11 @@ from ai_engine_quality._version import __version__
 from ai_engine_quality.adapters import (
     Attachment,
     FactorReport,
+    JobCollector,
     LiveKitAttachment,
     PipecatAttachment,
     attach,
+    collect_jobs,
     observe_livekit,
     observe_pipecat,
 )
@@ -31,6 +33,7 @@ from ai_engine_quality.core.summary import (
     HeardSilence,
     LateClock,
     StageLevels,
+    TurnStage,
 )
 from ai_engine_quality.history.certainty import Certainty, how_certain
 from ai_engine_quality.history.records import Unreadable, read_records
@@ -57,6 +60,7 @@ __all__ = [
     "FactorScore",
     "HeardCall",
     "HeardSilence",
+    "JobCollector",
     "LateClock",
     "LiveKitAttachment",
     "PipecatAttachment",
@@ -71,9 +75,11 @@ __all__ = [
     "StageLevels",
     "Standing",
     "SummaryError",
+    "TurnStage",
     "Unreadable",
     "__version__",
     "attach",
+    "collect_jobs",
     "how_certain",
     "load_settings",
     "observe_livekit",

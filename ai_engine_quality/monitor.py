@@ -20,6 +20,7 @@ from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import TOLD, CallScore
 from ai_engine_quality.core.scoring import score
+from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.baseline import Baseline
 from ai_engine_quality.live.by_id import ObservationsById
@@ -282,6 +283,10 @@ class QualityMonitor(ObservationsById):
         self._publish_live()
         self._writer.start()
 
+    def count_turn_stage(self, provider: str | None, stage: str, seconds: float) -> None:
+        """Let the histogram have what a stage of a turn took; for the handle."""
+        self._prometheus.turn_stage(provider, stage, seconds)
+
     def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline, where they are given; for the handle."""
         call = handle.accumulator
@@ -347,6 +352,32 @@ class QualityMonitor(ObservationsById):
             self.drop(DropReason.INTERNAL_ERROR, error)
             return None
 
+    def call_observed(self, summary: CallSummary) -> CallScore | None:
+        """End a call that another process has observed: scored and told as this one's own.
+
+        Args:
+            summary: What was observed of it. The call may have been started here, or not.
+
+        Returns:
+            As ``call_ended``.
+        """
+        try:
+            if not self._find(summary.call_id).live:
+                self.call_started(summary.call_id, summary.provider, summary.pipeline)
+            handle = self._find(summary.call_id)
+            if not handle.live:
+                self.drop(handle.gone)
+                return None
+            handle.call_updated(summary.provider, summary.pipeline)
+            if self._live.take(handle, self._clock()) is None:
+                return None
+            for seconds in summary.turn_latencies or ():
+                handle.observe_turn(seconds)
+            return self._tell(score(summary, self.policy))
+        except Exception as error:
+            self.drop(DropReason.INTERNAL_ERROR, error)
+            return None
+
     def _ask_about_length(self, handle: CallHandle, duration: object) -> None:
         """Ask about a duration that is a thousand times what the clock says."""
         call = handle.accumulator
@@ -392,9 +423,14 @@ class QualityMonitor(ObservationsById):
         length = max(0.0, now - call.started) if duration is None and known else duration
         summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed)
         handle.count_last_turns(call, summary)
-        result = self._placed(score(summary, self.policy))
+        result = score(summary, self.policy)
         if call.dropped:
             result = replace(result, dropped=dict(call.dropped))
+        return self._tell(result, hooks=hooks)
+
+    def _tell(self, result: CallScore, *, hooks: bool = True) -> CallScore:
+        """Place a score among its provider's, and let outputs and hooks have it."""
+        result = self._placed(result)
         self._own_hooks.run(result)
         if hooks:
             self._hooks.run(result)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ai_engine_quality.core.distribution import BoundedValues, Distribution
@@ -22,7 +22,7 @@ from ai_engine_quality.core.observations import (
     Rejected,
     is_agent_stage,
 )
-from ai_engine_quality.core.summary import CallSummary, HeardCall, StageLevels
+from ai_engine_quality.core.summary import CallSummary, HeardCall, StageLevels, TurnStage
 
 GROUP_FRAMES = 50
 """Active frames whose common level is one value of the spread: a second of speech, or more."""
@@ -39,6 +39,28 @@ NOISE_VALUES = 64
 MAX_STAGES = 8
 MAX_REASONS = 8
 MAX_DROPPED = 16
+
+
+MAX_TOLD_STAGES = 1024
+"""Stages of turns that are remembered until the call's end."""
+
+SLOWEST_TURNS = 3
+"""Turns whose stages are kept."""
+
+STAGE_MARGIN_SECONDS = 0.5
+"""An engine may tell so much later, or earlier, than an answer begins, what it took."""
+
+
+class ToldStage(NamedTuple):
+    """What the engine told of a turn."""
+
+    at: float
+    """When its answer began, in monotonic seconds."""
+    turns: int
+    """How many turns the engine had told of by then."""
+    stage: str
+    seconds: float
+    provider: str | None
 
 
 class FrameFormat(NamedTuple):
@@ -189,6 +211,7 @@ class CallAccumulator:
     dropped: dict[str, int] | None = None
     """What was reported and dropped for being wrong, ``turn:out_of_range`` to how often: it says
     why there is no score, and is no part of what was observed."""
+    told_stages: list[ToldStage] | None = None
     _lost_at: float | None = None
     _turns_when_lost: int = 0
 
@@ -201,6 +224,14 @@ class CallAccumulator:
             worst.sort(key=lambda turn: -turn[1])  # stable: of equally slow turns the earlier first
             self._worst_turns = worst[:3]
         self.turns.add(seconds)
+
+    def turn_stage(self, stage: str, seconds: float, provider: str | None, at: float) -> None:
+        """Take where some of a turn's time went."""
+        if self.told_stages is None:
+            self.told_stages = []
+        if len(self.told_stages) < MAX_TOLD_STAGES:
+            told = ToldStage(at, self.turns.n, stage, seconds, provider)
+            self.told_stages.append(told)
 
     def unanswered(self, waited: float) -> None:
         """Take a turn that never got a reply."""
@@ -370,9 +401,39 @@ class CallAccumulator:
         """
         told = self._told(duration=duration, outcome=outcome, failed=failed)
         if self.ear is None or not self.stages:
-            return CallSummary(**told)
+            return self._with_causes(CallSummary(**told), ())
         until = self.started + (duration or 0.0) if now is None else now
-        return CallSummary(**_as_heard(told, self.ear.freeze(until)))
+        heard = self.ear.freeze(until)
+        return self._with_causes(CallSummary(**_as_heard(told, heard)), heard.answered_at)
+
+    def _with_causes(self, summary: CallSummary, answered_at: tuple[float, ...]) -> CallSummary:
+        """Return a summary with the stages of its slowest turns, where they were told."""
+        if not self.told_stages:
+            return summary
+        found: dict[tuple[int, str], TurnStage] = {}
+        for turn, seconds in summary.slowest_turns(SLOWEST_TURNS):
+            for told in self._told_of(turn, seconds, answered_at, summary.is_heard("latency")):
+                key = turn, told.stage
+                before = found[key].seconds if key in found else 0.0
+                total = round(before + told.seconds, 3)
+                found[key] = TurnStage(turn, told.stage, total, told.provider)
+        return replace(summary, turn_stages=tuple(found.values()) or None)
+
+    def _told_of(
+        self, turn: int, seconds: float, answered_at: tuple[float, ...], heard: bool
+    ) -> list[ToldStage]:
+        """Return what was told of a turn: of a heard one by its time, else by its number."""
+        told = self.told_stages or []
+        if not heard:
+            return [each for each in told if each.turns == turn]
+        if turn > len(answered_at):
+            return []
+        answered = answered_at[turn - 1]
+        earliest = answered - seconds
+        if turn > 1:  # what was told of the answer before is that one's
+            earliest = max(earliest, answered_at[turn - 2] + STAGE_MARGIN_SECONDS)
+        latest = answered + STAGE_MARGIN_SECONDS
+        return [each for each in told if earliest <= each.at <= latest]
 
     def _told(self, **how: Any) -> dict[str, Any]:
         """Return a summary's fields as the engine told them."""

@@ -90,6 +90,8 @@ class Heard:
     """Whether the caller's track held nothing over digital silence."""
     agent_heard: bool | None
     """Whether the agent was ever heard."""
+    answered_at: tuple[float, ...]
+    """When the answers to the first turns began, in monotonic seconds."""
     dropped: int
     """Observations that were wrong, or too late to be put in their place."""
     clock_jumps: int
@@ -347,6 +349,7 @@ class Ear:
             longest_stall=caller.longest_stall if caller.seen else None,
             caller_dead=caller.loudest <= DEAD_LINE_RMS if caller.seen else None,
             agent_heard=agent.ever_voiced if heard_agent or hinted else None,
+            answered_at=tuple(at - self._shift for at in turns.answered_at) if both else (),
             dropped=self._dropped,
             clock_jumps=self._jumps,
         )

@@ -46,6 +46,11 @@ PROVIDER_OUT = "provider_out"
 TRANSPORT_OUT = "transport_out"
 
 
+TURN_STAGES = ("stt", "end_of_turn", "llm", "tool", "tts")
+"""Where the time of a turn goes: until the words are known, until the caller is taken to have said
+all, until the first words of an answer, in tools meanwhile, and until its first audio."""
+
+
 class DropReason(StrEnum):
     """Why an observation, or a call, was not taken: the ``reason`` label, all of them bounded."""
 
@@ -94,6 +99,15 @@ def instant(value: object) -> float:
     if isinstance(value, (int, float)) and type(value) is not bool and -MAX_INSTANT <= value < 0:
         return float(value)
     return _number(value, MAX_INSTANT)
+
+
+def turn_stage(value: object) -> str:
+    """Return a stage of a turn."""
+    if not isinstance(value, str):
+        raise Rejected(DropReason.WRONG_TYPE)
+    if value not in TURN_STAGES:
+        raise Rejected(DropReason.UNKNOWN_STAGE)
+    return str(value)
 
 
 def rms(value: object) -> float:

@@ -146,6 +146,17 @@ class LateClock(NamedTuple):
     """Answers that were heard."""
 
 
+class TurnStage(NamedTuple):
+    """Where some of a slow turn's time went, as the engine told it."""
+
+    turn: int
+    """Which turn; they count from 1."""
+    stage: str
+    """``stt``, ``end_of_turn``, ``llm``, ``tool`` or ``tts``."""
+    seconds: float
+    provider: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSummary:
     """Everything that was observed of one call. Unreported is None, never 0.
@@ -201,6 +212,8 @@ class CallSummary:
     files_played: int | None = None
     """Files that were played to the caller beside the agent's stream."""
     clock_starts_late: bool = False
+    turn_stages: tuple[TurnStage, ...] | None = None
+    """Of the slowest turns, where the engine tells it."""
     """Whether the engine is known to start its clock of latencies late."""
 
     def __post_init__(self) -> None:
@@ -246,6 +259,11 @@ class CallSummary:
         turns = enumerate(self.turn_latencies or (), start=1)
         return tuple(sorted(turns, key=lambda turn: (-turn[1], turn[0]))[:most])
 
+    def cause_of(self, turn: int) -> TurnStage | None:
+        """Return the stage in which most of a slow turn's time went, where the engine tells it."""
+        stages = [stage for stage in self.turn_stages or () if stage.turn == turn]
+        return max(stages, key=lambda stage: stage.seconds, default=None)
+
     def late_clock(self) -> LateClock | None:
         """Return by how much the reported latencies start late, where they do; a fact, no points.
 
@@ -287,6 +305,7 @@ class CallSummary:
             turn_latencies=tuple(latencies) or None,
             turn_count=self.turn_count - 1 if self.turn_count else None,
             worst_turns=None if self.worst_turns is None else self.worst_turns[1:],
+            turn_stages=None,
         )
 
     def compacted(self, keep: int, merge: int, percentile: float) -> CallSummary:
@@ -358,6 +377,19 @@ def _bins(name: str, value: object) -> Bins:
 
 def _worst_turns(name: str, value: object) -> tuple[tuple[int, float], ...]:
     return reading.pairs(name, value, reading.not_negative)
+
+
+def _turn_stage(name: str, value: object) -> TurnStage:
+    items = reading.items(name, value)
+    if len(items) != 4:
+        raise SummaryError(f"{name} must be [turn, stage, seconds, provider], not {value!r}")
+    turn, stage, seconds, provider = items
+    return TurnStage(
+        reading.count(name, turn),
+        reading.text(name, stage),
+        reading.not_negative(name, seconds),
+        reading.optional(reading.text)(name, provider),
+    )
 
 
 def _levels(name: str, value: object) -> StageLevels:
@@ -440,7 +472,7 @@ _HEARD_READERS: dict[str, reading.Reader] = {
 _VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
 """Fields that hold values, exact or binned."""
 
-_SEQUENCES = (*_VALUES, "worst_turns")
+_SEQUENCES = (*_VALUES, "worst_turns", "turn_stages")
 
 _READERS: dict[str, reading.Reader] = {
     "call_id": reading.text,
@@ -472,4 +504,5 @@ _READERS: dict[str, reading.Reader] = {
     "provider_lost": reading.or_default(reading.flag, False),
     "files_played": reading.optional(reading.count),
     "clock_starts_late": reading.or_default(reading.flag, False),
+    "turn_stages": reading.optional(reading.many(_turn_stage)),
 }

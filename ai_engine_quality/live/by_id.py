@@ -49,6 +49,18 @@ class ObservationsById(CallOwner):
             found = self._find(call_id)
         found.turn_response(seconds)
 
+    def turn_stage(
+        self,
+        call_id: str,
+        stage: str,
+        seconds: float,
+        provider: str | None = None,
+        *,
+        at: float | None = None,
+    ) -> None:
+        """Report where some of a turn's time went: stt, end_of_turn, llm, tool or tts."""
+        self._find(call_id).turn_stage(stage, seconds, provider, at=at)
+
     def unanswered(self, call_id: str, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""
         self._find(call_id).unanswered(waited)

@@ -54,6 +54,9 @@ class CallOwner(Protocol):
     def ask(self, what: str, words: str) -> None:
         """Ask about what was taken, and is unusual."""
 
+    def count_turn_stage(self, provider: str | None, stage: str, seconds: float) -> None:
+        """Let the histogram have what a stage of a turn took."""
+
     def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline."""
 
@@ -129,6 +132,10 @@ class CallHandle:
         """Why observations are dropped while there is no call."""
         return self._gone
 
+    def still_there(self) -> None:
+        """Take note that the call goes on, though nothing of it is observed in this process."""
+        self.observed_at = self._monitor.frames.clock()
+
     def close(self, gone: DropReason) -> CallAccumulator | None:
         """Take the call's observations away; used by the monitor when the call ends."""
         call, self._call, self._gone = self._call, None, gone
@@ -174,6 +181,28 @@ class CallHandle:
             turns = call.ear.take_latencies() if heard else call.turns.freeze().all()
         for seconds in turns:
             self.observe_turn(seconds)
+
+    def turn_stage(
+        self, stage: str, seconds: float, provider: str | None = None, *, at: float | None = None
+    ) -> None:
+        """Report where some of a turn's time went.
+
+        Args:
+            stage: ``stt``, ``end_of_turn``, ``llm``, ``tool`` or ``tts``.
+            seconds: How long that took.
+            provider: Whose it is; None is the call's provider.
+            at: When the turn's answer began, in monotonic seconds; None: now.
+        """
+        moment = self._monitor.frames.clock() if at is None else at
+        self._take("turn stage", self._turn_stage, stage, seconds, provider, moment)
+
+    def _turn_stage(
+        self, call: CallAccumulator, stage: object, seconds: object, provider: object, at: object
+    ) -> None:
+        name, took = observations.turn_stage(stage), observations.seconds(seconds)
+        whose = observations.name(provider)
+        call.turn_stage(name, took, whose, observations.instant(at))
+        self._monitor.count_turn_stage(whose or call.provider, name, took)
 
     def unanswered(self, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""

@@ -30,12 +30,11 @@ class Placed(PlacedCall):
 
 @pytest.fixture(scope="module")
 def placed() -> dict[str, Placed]:
-    """Place every call, all at once: each takes half a minute of real time."""
+    """Place every call in real time, in two waves: a busy machine starves answers by itself."""
 
     async def all_of_them() -> dict[str, Placed]:
+        first = {"faulty": Placed(FAULTY).run(), "clean": Placed(CLEAN).run()}
         calls = {
-            "faulty": Placed(FAULTY).run(),
-            "clean": Placed(CLEAN).run(),
             "coughing": Placed([Turn(), Turn(answer=6.0, noise=1.5)]).run(),
             "failing": Placed([Turn(), Turn(fails=True), Turn()], patience=4.5).run(),
             "hung_up": Placed([Turn()]).run(end="participant_disconnected"),
@@ -45,8 +44,11 @@ def placed() -> dict[str, Placed]:
                 for rate, length in FORMATS
             },
         }
-        done = await asyncio.gather(*calls.values())
-        return dict(zip(calls, done, strict=True))
+        both = [
+            dict(zip(wave, await asyncio.gather(*wave.values()), strict=True))
+            for wave in (first, calls)
+        ]
+        return both[0] | both[1]
 
     return asyncio.run(all_of_them())
 
@@ -127,12 +129,23 @@ def test_every_format_is_heard(placed: dict[str, Placed], rate: int, length: flo
 
 
 def test_each_end_scores_once(placed: dict[str, Placed]) -> None:
-    """However the session ends, the call has one score, and LiveKit's reason as its outcome."""
+    """However the session ends, the call has one score, and an outcome by LiveKit's reason."""
     for call in placed.values():
         assert len(call.scores) == 1
-    assert placed["clean"].score.summary.outcome == "user_initiated"
-    assert placed["hung_up"].score.summary.outcome == "participant_disconnected"
-    assert placed["shut_down"].score.summary.outcome == "job_shutdown"
+    assert placed["clean"].score.summary.outcome == "agent_hangup"
+    assert placed["hung_up"].score.summary.outcome == "caller_hangup"
+    assert placed["shut_down"].score.summary.outcome == "completed"
+
+
+def test_the_cause_of_a_slow_turn_is_said(placed: dict[str, Placed]) -> None:
+    """The model took 2.2 s of the second turn, and the explanation says so."""
+    score = placed["faulty"].score
+    cause = score.summary.cause_of(2)
+    assert cause is not None
+    assert (cause.stage, cause.provider) == ("llm", "acme")
+    assert cause.seconds == pytest.approx(2.2, abs=0.3)
+    assert "worst: turn 2" in score.explain()
+    assert ": LLM 2." in score.explain()
 
 
 def test_models_are_named(placed: dict[str, Placed]) -> None:

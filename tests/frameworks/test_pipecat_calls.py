@@ -30,12 +30,11 @@ class Placed(PlacedCall):
 
 @pytest.fixture(scope="module")
 def placed() -> dict[str, Placed]:
-    """Place every call, all at once: each takes half a minute of real time."""
+    """Place every call in real time, in two waves: a busy machine starves answers by itself."""
 
     async def all_of_them() -> dict[str, Placed]:
+        first = {"faulty": Placed(FAULTY).run(), "clean": Placed(CLEAN).run()}
         calls = {
-            "faulty": Placed(FAULTY).run(),
-            "clean": Placed(CLEAN).run(),
             "failing": Placed([Turn(), Turn(fails=True), Turn()], patience=4.5).run(),
             "cancelled": Placed([Turn()]).run(end="cancel"),
             **{
@@ -43,8 +42,11 @@ def placed() -> dict[str, Placed]:
                 for rate, length in FORMATS
             },
         }
-        done = await asyncio.gather(*calls.values())
-        return dict(zip(calls, done, strict=True))
+        both = [
+            dict(zip(wave, await asyncio.gather(*wave.values()), strict=True))
+            for wave in (first, calls)
+        ]
+        return both[0] | both[1]
 
     return asyncio.run(all_of_them())
 
@@ -120,7 +122,18 @@ def test_each_end_scores_once(placed: dict[str, Placed]) -> None:
     for call in placed.values():
         assert len(call.scores) == 1
     assert placed["clean"].score.summary.outcome == "completed"
-    assert placed["cancelled"].score.summary.outcome == "cancelled"
+    assert placed["cancelled"].score.summary.outcome == "caller_hangup"
+
+
+def test_the_cause_of_a_slow_turn_is_said(placed: dict[str, Placed]) -> None:
+    """The model took 2.2 s of the second turn, and the explanation says so."""
+    score = placed["faulty"].score
+    cause = score.summary.cause_of(2)
+    assert cause is not None
+    assert (cause.stage, cause.provider) == ("llm", "scripted")
+    assert cause.seconds == pytest.approx(2.2, abs=0.3)
+    assert "worst: turn 2" in score.explain()
+    assert ": LLM 2." in score.explain()
 
 
 def test_services_are_named(placed: dict[str, Placed]) -> None:

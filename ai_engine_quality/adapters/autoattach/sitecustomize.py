@@ -241,7 +241,8 @@ def _watch_constructor(module: ModuleType, request: _Request) -> None:
     if name.startswith(IN_CHILDREN):
         name = name.removeprefix(IN_CHILDREN)
         request.hand_to_children()
-        importlib.import_module(adapter)  # now: later, its loop would stand still for it
+        # Now: later, a loop would stand still for it.
+        getattr(importlib.import_module(adapter), "prepare", lambda: None)()
     engine: Any = getattr(module, name, None)
     construct = getattr(engine, "__init__", None)
     if not isinstance(engine, type) or construct is None or construct is object.__init__:

@@ -75,7 +75,7 @@ class LiveKitAttachment:
         self.monitor = shared_monitor.join() if monitor is None else monitor
         self._wraps = Wraps(self._failed)
         self.call_id = call_id or _job_id() or uuid.uuid4().hex
-        self.call = LiveKitCall(self.monitor, self.call_id, self._names)
+        self.call = LiveKitCall(self.monitor, self.call_id, self._names, self._providers)
         self._report = self._observe(session)
         _observed[id(session)] = self
         self._publish()
@@ -183,10 +183,11 @@ class LiveKitAttachment:
         self.call.end(event.reason)
 
     def _names(self) -> tuple[str | None, str | None]:
+        return models.names(self._providers())
+
+    def _providers(self) -> dict[str, str | None]:
         session = self.session
-        return models.names(
-            {stage: models.provider(_model(session, stage)) for stage in models.STAGES}
-        )
+        return {stage: models.provider(_model(session, stage)) for stage in models.STAGES}
 
     def _failed(self, error: Exception) -> None:
         self.monitor.drop(DropReason.INTERNAL_ERROR, error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ai_engine_quality.adapters.pcm import Track, one_channel, seconds_of, silent_seconds
@@ -13,7 +14,18 @@ from ai_engine_quality.monitor import QualityMonitor
 HUNG_UP = "participant_disconnected"
 """How LiveKit calls it when the caller is gone."""
 
-FAILED = "error"
+OUTCOMES = {
+    HUNG_UP: "caller_hangup",
+    "user_initiated": "agent_hangup",
+    "task_completed": "completed",
+    "job_shutdown": "completed",
+    "error": "failed",
+}
+"""LiveKit's reasons for closing a session, by the names that outcomes have here."""
+
+BEFORE = {"stt": "transcription_delay", "end_of_turn": "end_of_turn_delay"}
+AFTER = {"llm": "llm_node_ttft", "tts": "tts_node_ttfb"}
+"""What LiveKit tells with the caller's words and with the answer, by stage of a turn."""
 
 
 class LiveKitCall:
@@ -23,6 +35,7 @@ class LiveKitCall:
         monitor: Whom to report to.
         call_id: The call's id.
         names: Returns provider and pipeline: they are known once the agent is.
+        providers: Returns whose the models are, by stage of a turn.
     """
 
     def __init__(
@@ -30,9 +43,13 @@ class LiveKitCall:
         monitor: QualityMonitor,
         call_id: str,
         names: Callable[[], tuple[str | None, str | None]],
+        providers: Callable[[], Mapping[str, str | None]],
     ) -> None:
         self._monitor = monitor
         self._names = names
+        self._providers = providers
+        self._asked: dict[str, float] = {}
+        """The stages of the turn that waits for its answer."""
         self.call_id = call_id
         self.clock: Callable[[], float] = monitor.frames.clock
         self._handle: CallHandle | None = None
@@ -115,10 +132,22 @@ class LiveKitCall:
 
     def said(self, event: Any) -> None:
         """Take what LiveKit tells of an answer: how long it says that the caller waited."""
-        told = getattr(event.item, "metrics", None) or {}
+        handle, told = self._handle, getattr(event.item, "metrics", None) or {}
+        if handle is None:
+            return
+        before = _stages(told, BEFORE)
+        if "stt" in before and "end_of_turn" in before:  # which it is told with
+            before["end_of_turn"] = max(0.0, before["end_of_turn"] - before["stt"])
+        self._asked = {**self._asked, **before}
         waited = told.get("e2e_latency")
-        if self._handle is not None and isinstance(waited, float):
-            self._handle.turn_response(waited)
+        if not isinstance(waited, float):
+            return
+        handle.turn_response(waited)
+        began = told.get("started_speaking_at")
+        ago = time.time() - began if isinstance(began, float) else 0.0
+        for stage, seconds in {**self._asked, **_stages(told, AFTER)}.items():
+            handle.turn_stage(stage, seconds, self._providers().get(stage), at=self.clock() - ago)
+        self._asked = {}
 
     def error(self, event: Any) -> None:
         """Take an error: one from which a model does not recover is the loss of a provider."""
@@ -135,11 +164,17 @@ class LiveKitCall:
         self._release(self.clock())
         handle, self._handle, self._ended = self._handle, None, True
         if handle is not None:
-            outcome = _word(reason) or "interrupted"
+            outcome = OUTCOMES.get(_word(reason) or "", "interrupted")
             provider, pipeline = self._names()
             handle.call_ended(
-                provider=provider, pipeline=pipeline, outcome=outcome, failed=outcome == FAILED
+                provider=provider, pipeline=pipeline, outcome=outcome, failed=outcome == "failed"
             )
+
+
+def _stages(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
+    """Return what is told of the stages of a turn."""
+    found = {stage: told.get(name) for stage, name in names.items()}
+    return {stage: value for stage, value in found.items() if isinstance(value, float)}
 
 
 def _word(reason: Any) -> str | None:

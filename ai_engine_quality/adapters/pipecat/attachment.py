@@ -74,7 +74,10 @@ class PipecatAttachment:
         known = [services.service(each) for each in services.processors(worker.pipeline)]
         self.services = tuple(each for each in known if each is not None)
         self.call_id = call_id or getattr(worker, "_conversation_id", None) or uuid.uuid4().hex
-        self.call = PipecatCall(self.monitor, self.call_id, *services.names(self.services))
+        providers = {each.stage: each.provider for each in self.services}
+        names = services.names(self.services)
+        self.call = PipecatCall(self.monitor, self.call_id, *names, providers)
+        self._stages = services.stages(worker.pipeline)
         self._outputs = services.of_kind(worker.pipeline, services.OUTPUT)
         self._inputs = services.of_kind(worker.pipeline, services.INPUT)
         self._report = self._observe(worker)
@@ -172,7 +175,16 @@ class PipecatAttachment:
 
     def _once(self, data: Any) -> None:
         if data.first_push:
-            _ONCE[type(data.frame).__name__](self.call, data.frame)
+            names = (each.__name__ for each in type(data.frame).__mro__)
+            take = next(_ONCE[name] for name in names if name in _ONCE)
+            take(self.call, data.frame)
+
+    def _metrics(self, data: Any) -> None:
+        """Take what services say that their first answers took."""
+        for each in data.frame.data if data.first_push else ():
+            stage = self._stages.get(each.processor)
+            if stage is not None and type(each).__name__ == "TTFBMetricsData":
+                self.call.measured(stage, each.value)
 
     def _error(self, data: Any) -> None:
         if data.first_push:
@@ -203,7 +215,13 @@ _ONCE: dict[str, Callable[[PipecatCall, Any], None]] = {
     "BotStartedSpeakingFrame": PipecatCall.speaks,
     "BotStoppedSpeakingFrame": PipecatCall.silent,
     "InterruptionFrame": PipecatCall.interrupted,
+    "VADUserStoppedSpeakingFrame": PipecatCall.stopped,
+    "TranscriptionFrame": PipecatCall.recognised,
+    "LLMFullResponseStartFrame": PipecatCall.asked,
+    "LLMTextFrame": PipecatCall.thought,
+    "TTSStartedFrame": PipecatCall.spoke,
 }
+"""What a frame means when it is first pushed."""
 
 _A = PipecatAttachment
 _HANDLERS: dict[str, Callable[[PipecatAttachment, Any], None]] = {
@@ -211,6 +229,7 @@ _HANDLERS: dict[str, Callable[[PipecatAttachment, Any], None]] = {
     "OutputAudioRawFrame": _A._audio,  # noqa: SLF001  # as above
     "TTSStoppedFrame": _A._stopped,  # noqa: SLF001  # as above
     "TTSTextFrame": _A._text,  # noqa: SLF001  # as above
+    "MetricsFrame": _A._metrics,  # noqa: SLF001  # as above
     "ErrorFrame": _A._error,  # noqa: SLF001  # as above
     "EndFrame": _A._finish,  # noqa: SLF001  # as above
     "StopFrame": _A._finish,  # noqa: SLF001  # as above

@@ -6,15 +6,20 @@ several times, once for each processor that passes them on; what a frame *means*
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ai_engine_quality.adapters.pcm import Track, one_channel, seconds_of, silent_seconds
+from ai_engine_quality.adapters.pipecat.turn import TurnClock
 from ai_engine_quality.live.handle import CallHandle
 from ai_engine_quality.monitor import QualityMonitor
 
 PENDING_SECONDS = 0.05
 """Audio given and not yet written, from which an interruption throws something away."""
+
+IDLE = "idle timeout"
+"""The reason that Pipecat gives where it cancels a pipeline in which nobody speaks."""
 
 MOST_CONTEXTS = 16
 """Interrupted answers whose late audio is still recognised."""
@@ -28,12 +33,20 @@ class PipecatCall:
         call_id: The call's id.
         provider: Who thinks.
         pipeline: Whose services take part.
+        providers: Whose the services are, by stage of a turn.
     """
 
     def __init__(
-        self, monitor: QualityMonitor, call_id: str, provider: str | None, pipeline: str | None
+        self,
+        monitor: QualityMonitor,
+        call_id: str,
+        provider: str | None,
+        pipeline: str | None,
+        providers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._monitor = monitor
+        self._providers = providers
+        self._turn = TurnClock()
         self._names = (provider, pipeline)
         self.call_id = call_id
         self.clock: Callable[[], float] = monitor.frames.clock
@@ -84,6 +97,7 @@ class PipecatCall:
         if handle is None or (context is not None and context in self._thrown_away):
             return  # in flight when the caller interrupted: nobody is to hear it
         self._context = context
+        self._turn.audio(self.clock(), self._tell_stage)
         data = one_channel(bytes(frame.audio), frame.num_channels)
         seconds = seconds_of(data, frame.sample_rate)
         if seconds:
@@ -100,6 +114,37 @@ class PipecatCall:
         if self._handle is not None and isinstance(frame.text, str):
             between = not getattr(frame, "includes_inter_frame_spaces", True)
             self._handle.words_spoken(len(frame.text) + between)
+
+    # The stages of a turn.
+
+    def _tell_stage(self, stage: str, seconds: float) -> None:
+        if self._handle is not None:
+            self._handle.turn_stage(stage, seconds, self._providers.get(stage))
+
+    def stopped(self, frame: Any) -> None:
+        """Take note that the caller is silent, as a detector of voice found."""
+        silence = getattr(frame, "stop_secs", 0.0)
+        self._turn.said(self.clock(), silence if isinstance(silence, float) else 0.0)
+
+    def recognised(self, _frame: Any) -> None:
+        """Take note that the caller's words are known."""
+        self._turn.words(self.clock())
+
+    def asked(self, _frame: Any) -> None:
+        """Take note that the model was asked."""
+        self._turn.asked(self.clock())
+
+    def thought(self, _frame: Any) -> None:
+        """Take the model's first words."""
+        self._turn.thought(self.clock())
+
+    def spoke(self, _frame: Any) -> None:
+        """Take note that the synthesiser begins."""
+        self._turn.spoke(self.clock())
+
+    def measured(self, stage: str, seconds: float) -> None:
+        """Take a service's own measurement of its first answer."""
+        self._turn.measured(stage, seconds)
 
     def speaks(self, _frame: Any) -> None:
         """Take note that the agent speaks."""
@@ -131,10 +176,15 @@ class PipecatCall:
     # The end.
 
     def finished(self, frame: Any) -> None:
-        """Take the frame that ends the pipeline, and end the call."""
+        """Take the frame that ends the pipeline, and end the call.
+
+        A program cancels its pipeline when the caller has gone: Pipecat's own examples do so.
+        """
         reason = getattr(frame, "reason", None)
-        usual = "completed" if type(frame).__name__ == "EndFrame" else "cancelled"
-        self._outcome = reason.replace(" ", "_") if isinstance(reason, str) and reason else usual
+        if reason == IDLE:
+            self._outcome = "no_input_timeout"
+        else:
+            self._outcome = "caller_hangup" if "Cancel" in type(frame).__name__ else "completed"
         self.end()
 
     def end(self) -> None:

@@ -70,6 +70,16 @@ def _model(processor: Any) -> str | None:
     return model if isinstance(model, str) and model else None
 
 
+def stages(pipeline: Any) -> dict[str, str]:
+    """Return the stage of each service of a pipeline, by the service's own name."""
+    found = {}
+    for each in processors(pipeline):
+        known = service(each)
+        if known is not None and isinstance(getattr(each, "name", None), str):
+            found[each.name] = known.stage
+    return found
+
+
 def names(services: Iterable[Service]) -> tuple[str | None, str | None]:
     """Return (provider, pipeline) of a call: who thinks, and all whose services take part."""
     by_stage: dict[str, str] = {}

@@ -43,6 +43,7 @@ class Metrics:
 
     scores: Histogram
     turns: Histogram
+    turn_stages: Histogram
     scored: Counter
     unscored: Counter
     penalties: Counter
@@ -73,6 +74,13 @@ _TABLE = {
         "call_turn_response_seconds",
         "End of the caller's turn to first agent audio, of every kind of provider.",
         _GROUP,
+        {"buckets": TURN_BUCKETS},
+    ),
+    "turn_stages": _Metric(
+        Histogram,
+        "turn_stage_seconds",
+        "What a stage of a turn took, where the engine tells it.",
+        ("provider", "stage"),
         {"buckets": TURN_BUCKETS},
     ),
     "scored": _Metric(

@@ -103,6 +103,7 @@ class Series:
         self._provider_outcomes: set[tuple[str, str]] = set()
         self._provider_of: dict[str | None, Provider] = {}
         self._groups: dict[tuple[str, str], Group] = {}
+        self._turn_stages: dict[tuple[str | None, str], Histogram] = {}
         self._group_of: dict[tuple[str | None, str | None], Group] = {}
 
     def provider(self, name: str | None) -> Provider:
@@ -126,6 +127,16 @@ class Series:
                 pair = (provider.label, OTHER)
             self._provider_outcomes.add(pair)
         return self._metrics.ended.labels(*pair)
+
+    def turn_stage(self, provider: str | None, stage: str) -> Histogram:
+        """Return what a provider's stage of a turn took."""
+        found = self._turn_stages.get((provider, stage))
+        if found is None:
+            labels = self._providers(provider), stage
+            found = self._metrics.turn_stages.labels(*labels)
+            if labels[0] != OTHER:  # names beyond the bound must not fill this cache either
+                self._turn_stages[provider, stage] = found
+        return found
 
     def group(self, provider: str | None, pipeline: str | None) -> Group:
         """Return the metrics of a provider and pipeline, by their names or by ``other``."""

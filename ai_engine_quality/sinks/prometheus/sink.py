@@ -135,6 +135,11 @@ class PrometheusSink:
             observe = self._series.group(provider, pipeline).turns.observe
         return _uninterrupted(observe) if self.multiprocess else observe
 
+    def turn_stage(self, provider: str | None, stage: str, seconds: float) -> None:
+        """Count what a stage of a turn took."""
+        with SECTIONS, self._lock:
+            self._series.turn_stage(provider, stage).observe(seconds)
+
     def __call__(self, score: CallScore) -> None:
         """Count a call that has ended, and keep its sample for a while."""
         summary = score.summary
@@ -204,6 +209,11 @@ class PrometheusSink:
         """Set the gauges of live calls, where no collection can: with several processes."""
         with SECTIONS:
             self._live.publish(live)
+
+
+def registry_of_its_own() -> CollectorRegistry:
+    """Return a registry that nobody scrapes: another process tells what is counted there."""
+    return CollectorRegistry()
 
 
 def _uninterrupted(observe: Callable[[float], None]) -> Callable[[float], None]:

@@ -162,15 +162,18 @@ def test_a_sink_that_comes_later_is_observed_too(line: Line) -> None:
 def test_a_hang_up_ends_the_call_before_the_session_has_closed(line: Line) -> None:
     """Who has hung up waits for nothing; the close event that follows ends nothing again."""
     line.hear(double.tone(0.02))
-    assert line.close("participant_disconnected").outcome == "participant_disconnected"
+    assert line.close("participant_disconnected").outcome == "caller_hangup"
 
 
-@pytest.mark.parametrize("reason", ["error", "job_shutdown", "task_completed"])
-def test_the_reason_becomes_the_outcome(line: Line, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [("error", "failed"), ("job_shutdown", "completed"), ("anything", "interrupted")],
+)
+def test_the_reason_becomes_the_outcome(line: Line, reason: str, outcome: str) -> None:
     """A call has failed where LiveKit closes the session for an error."""
     line.hear(double.tone(0.02))
     summary = line.close(reason)
-    assert (summary.outcome, summary.failed) == (reason, reason == "error")
+    assert (summary.outcome, summary.failed) == (outcome, reason == "error")
 
 
 def test_a_session_without_audio_is_no_call(line: Line) -> None:

@@ -201,11 +201,14 @@ def test_each_end_comes_once(line: Line) -> None:
     assert line.summary.outcome == "completed"
 
 
-def test_a_cancelled_pipeline_ends_at_once(line: Line) -> None:
-    """A hang-up cancels the pipeline; the reason that is given becomes the outcome."""
+@pytest.mark.parametrize(
+    ("reason", "outcome"), [(None, "caller_hangup"), ("idle timeout", "no_input_timeout")]
+)
+def test_a_cancelled_pipeline_ends_at_once(line: Line, reason: str | None, outcome: str) -> None:
+    """A hang-up cancels the pipeline, and Pipecat itself does where nobody speaks."""
     line.hear(double.tone(0.02))
-    line.worker.push(double.CancelFrame(reason="idle timeout"), line.microphone)
-    assert line.summary.outcome == "idle_timeout"
+    line.worker.push(double.CancelFrame(reason=reason), line.microphone)
+    assert line.summary.outcome == outcome
 
 
 def test_a_pipeline_that_goes_without_a_word_is_interrupted(line: Line) -> None:
