@@ -22,6 +22,7 @@ from ai_engine_quality.core.result import TOLD, CallScore
 from ai_engine_quality.core.scoring import score
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.audio import FrameBatch
+from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.live.baseline import Baseline
 from ai_engine_quality.live.by_id import ObservationsById
 from ai_engine_quality.live.facts import CallCost, Retention, Sampling
@@ -33,7 +34,6 @@ from ai_engine_quality.live.sections import SECTIONS
 from ai_engine_quality.live.stopping import forget_monitor, watch_monitor
 from ai_engine_quality.live.upkeep import Upkeep
 from ai_engine_quality.settings import Settings
-from ai_engine_quality.sinks.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import PrometheusSink
 from ai_engine_quality.sinks.records import RecordFile
@@ -373,7 +373,7 @@ class QualityMonitor(ObservationsById):
                 return None
             for seconds in summary.turn_latencies or ():
                 handle.observe_turn(seconds)
-            return self._tell(score(summary, self.policy))
+            return self._tell(score(summary, self.policy), {})
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
             return None
@@ -423,26 +423,27 @@ class QualityMonitor(ObservationsById):
         length = max(0.0, now - call.started) if duration is None and known else duration
         summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed)
         handle.count_last_turns(call, summary)
-        result = score(summary, self.policy)
-        if call.dropped:
-            result = replace(result, dropped=dict(call.dropped))
-        return self._tell(result, hooks=hooks)
+        return self._tell(score(summary, self.policy), call.dropped or {}, hooks=hooks)
 
-    def _tell(self, result: CallScore, *, hooks: bool = True) -> CallScore:
+    def _tell(
+        self, result: CallScore, dropped: Mapping[str, int], *, hooks: bool = True
+    ) -> CallScore:
         """Place a score among its provider's, and let outputs and hooks have it."""
-        result = self._placed(result)
+        result = self._placed(result, dropped)
         self._own_hooks.run(result)
         if hooks:
             self._hooks.run(result)
         self._publish_live()
         return result
 
-    def _placed(self, result: CallScore) -> CallScore:
-        """Return a score with where it stands among its provider's earlier calls."""
-        if result.score is None:
-            return result
-        standing = self._baseline.place(result.summary.provider, result.score)
-        return replace(result, standing=standing) if standing else result
+    def _placed(self, result: CallScore, dropped: Mapping[str, int]) -> CallScore:
+        """Return a score with where it stands among earlier calls, and with what was dropped."""
+        standing = None
+        if result.score is not None:
+            standing = self._baseline.place(result.summary.provider, result.score)
+        if standing or dropped:
+            return replace(result, standing=standing, dropped=dict(dropped))
+        return result
 
     def _measure_frames(self) -> None:
         """Measure the frames that wait; one that can't be measured must not stop a call's end."""

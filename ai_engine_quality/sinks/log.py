@@ -13,7 +13,7 @@ import structlog
 
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import printable
-from ai_engine_quality.sinks.background import BackgroundWriter
+from ai_engine_quality.live.background import BackgroundWriter
 
 SECONDS_BETWEEN_WARNINGS = 60.0
 MAX_LINES = 1_000

@@ -20,8 +20,8 @@ from ai_engine_quality.core import reading
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.history.records import MAX_RECORD_BYTES, rotated, to_line
+from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.live.stopping import watch_writer
-from ai_engine_quality.sinks.background import FLUSH_SECONDS, BackgroundWriter
 
 QUEUE_RECORDS = 10_000
 MAX_ATTEMPTS = 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from structlog.testing import CapturedCall, CapturingLogger
 
 from ai_engine_quality.live import stopping
-from ai_engine_quality.sinks.background import BackgroundWriter
+from ai_engine_quality.live.background import BackgroundWriter
 
 
 def everything_written() -> None:

@@ -12,7 +12,7 @@ import pytest
 from services import eventually
 
 import ai_engine_quality as aeq
-from ai_engine_quality.sinks.background import BackgroundWriter
+from ai_engine_quality.live.background import BackgroundWriter
 from ai_engine_quality.sinks.log import MAX_LINES
 
 
