@@ -147,9 +147,10 @@ class TestAlertsOnARealStack:
         if not any(name == "HealthEndpointDown" for name, _ in missed(stack)):
             busy.discard(AT_THE_RULES_SPEED)  # whose restarts are its fault, on an idle machine
         assert {(name, engine) for name, engine in fired - allowed if engine not in busy} == set()
-        assert {e: causes(found) for e, found in told().items() if e not in busy} == {
-            e: found for e, found in wanted.items() if e not in busy
-        }
+        found = {e: causes(names) for e, names in told().items() if e not in busy}
+        if BUSY:  # calls and scrapes come late and in lumps: alerts fire, resolve and fire again
+            found = {e: sorted(set(names) - FAULTS[e][2]) for e, names in found.items()}
+        assert found == {e: names for e, names in wanted.items() if e not in busy}
         assert webhook.counted("") == ["Watchdog"]
 
     def test_every_alert_resolves_when_its_fault_is_fixed(self, stack, fleet, webhook):
