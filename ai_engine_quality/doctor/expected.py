@@ -16,6 +16,7 @@ LIBRARY: Final[Mapping[str, frozenset[str]]] = {
     "ai_agent_calls_unscored": frozenset({"reason"}),
     "ai_agent_call_quality_penalty_points": frozenset({"provider", "pipeline", "factor"}),
     "ai_agent_call_turn_response_seconds": frozenset({"provider", "pipeline"}),
+    "ai_agent_turn_stage_seconds": frozenset({"provider", "stage"}),
     "ai_agent_call_underflow_ratio": frozenset({"provider", "pipeline"}),
     "ai_agent_call_ceilings": frozenset({"provider", "rule"}),
     "ai_agent_call_coverage_ratio": frozenset({"provider"}),

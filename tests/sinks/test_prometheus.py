@@ -34,6 +34,7 @@ METRICS = {
     "ai_agent_call_coverage_ratio": ("summary", {"provider"}),
     "ai_agent_call_clipped_ratio": ("summary", {"provider"}),
     "ai_agent_call_turn_response_seconds": ("histogram", {"provider", "pipeline"}),
+    "ai_agent_turn_stage_seconds": ("histogram", {"provider", "stage"}),
     "ai_agent_call_underflow_ratio": ("histogram", {"provider", "pipeline"}),
     "ai_agent_calls_started": ("counter", {"provider"}),
     "ai_agent_calls_ended": ("counter", {"provider", "outcome"}),
@@ -129,6 +130,7 @@ def use_everything(quality):
     quality.call_started("abandoned", provider="deepgram")
     quality.call_ended("abandoned", duration=1.0)
     quality.call_started("live", provider="deepgram", pipeline="default")
+    quality.turn_stage("live", "llm", 2.0)
     quality.add_hook(raises)
     have_call(quality, "hooked")
     quality.engine_info(version="4.0", audio_transport="audiosocket")
@@ -1129,6 +1131,7 @@ MULTIPROCESS = """
         quality.call_started(name, provider="deepgram", pipeline="default")
         for _ in range(600):
             quality.turn_response(name, 0.4)
+        quality.turn_stage(name, "llm", 0.3)
         quality.frames_sent(name, 500)
         quality.underflow(name, 0)
         quality.call_ended(name, outcome="completed", duration=60.0)
