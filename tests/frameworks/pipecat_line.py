@@ -179,7 +179,7 @@ def turn_of(caller: Caller) -> Turn:
     return caller.turns[caller.turn] if 0 <= caller.turn < len(caller.turns) else GREETING
 
 
-def make_worker(caller: Caller, *, rate: int = 24_000, **options: Any) -> PipelineWorker:
+def make_pipeline(caller: Caller, rate: int = 24_000) -> Pipeline:
     """Return a pipeline that answers this caller."""
     params = TransportParams(
         audio_in_enabled=True,
@@ -190,7 +190,7 @@ def make_worker(caller: Caller, *, rate: int = 24_000, **options: Any) -> Pipeli
     )
     strategies = LLMUserAggregatorParams(user_turn_strategies=ExternalUserTurnStrategies())
     pair = LLMContextAggregatorPair(LLMContext(), user_params=strategies)
-    pipeline = Pipeline(
+    return Pipeline(
         [
             Microphone(params, caller),
             ScriptedSTTService(caller),
@@ -201,8 +201,12 @@ def make_worker(caller: Caller, *, rate: int = 24_000, **options: Any) -> Pipeli
             pair.assistant(),
         ]
     )
+
+
+def make_worker(caller: Caller, *, rate: int = 24_000, **options: Any) -> PipelineWorker:
+    """Return the worker of such a pipeline."""
     return PipelineWorker(
-        pipeline,
+        make_pipeline(caller, rate),
         params=PipelineParams(audio_in_sample_rate=caller.rate, audio_out_sample_rate=rate),
         enable_rtvi=False,
         **options,
