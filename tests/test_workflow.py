@@ -29,6 +29,7 @@ JOBS = [
     [
         ("vendor.github-workflows", "workflows/ci.yml"),
         ("vendor.github-workflows", "workflows/publish.yml"),
+        ("vendor.github-workflows", "workflows/frameworks.yml"),
         ("vendor.dependabot", "dependabot.yml"),
     ],
 )

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ai_engine_quality.core.durations import prometheus_seconds
 from ai_engine_quality.doctor.dashboards import check_dashboards
-from ai_engine_quality.doctor.expected import ENGINE, LIBRARY, PER_CALL
+from ai_engine_quality.doctor.expected import ENGINE, FRAMEWORKS, LIBRARY, PER_CALL
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable, get
 from ai_engine_quality.doctor.results import CheckResult, failed, ok, skipped, warning
 
@@ -105,9 +105,20 @@ def check_metrics(text: str) -> Iterator[CheckResult]:
         yield failed("metrics", "the quality library isn't in this engine", fix)
     else:
         yield _compared("metrics", "the library's", LIBRARY, found, "update the library")
-    yield _compared("engine metrics", "the engine's", ENGINE, found, "an engine this library knows")
+    if framework := _framework(found):
+        yield skipped("engine metrics", f"{framework} has none of the AVA engine's own")
+    else:
+        fix = "an engine this library knows"
+        yield _compared("engine metrics", "the engine's", ENGINE, found, fix)
     if hooks := found.get("ai_agent_quality_hook_live"):
         yield from _hooks(hooks)
+
+
+def _framework(shown: Mapping[str, Metric]) -> str | None:
+    """Return which framework the engine is built on, with its version; None for an AVA engine."""
+    info = shown.get("ai_agent_engine_info")
+    versions = [sample.labels.get("version", "") for sample in info.samples] if info else []
+    return next((version for version in versions if version.startswith(FRAMEWORKS)), None)
 
 
 def _compared(

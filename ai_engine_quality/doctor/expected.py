@@ -52,5 +52,8 @@ ENGINE: Final[Mapping[str, frozenset[str]]] = {
     "ai_agent_vad_frames": frozenset({"result"}),
 }
 
+FRAMEWORKS: Final = ("pipecat ", "livekit-agents ")
+"""How the versions of engines begin that have none of the AVA engine's own metrics."""
+
 PER_CALL: Final = frozenset({"call_id"})
 """The label that the engine of October 2025 has in addition."""

@@ -380,6 +380,14 @@ class TestMetrics:
         assert "attach" in findings["metrics"].fix
         assert "is missing" in findings["engine metrics"].found
 
+    @pytest.mark.parametrize("version", ["pipecat 1.14.0", "livekit-agents 1.8.9"])
+    def test_a_framework_has_no_metrics_of_the_ava_engine_s(self, version):
+        """What is missing there is said, and not failed: no such engine has it."""
+        text = f'# TYPE ai_agent_engine_info gauge\nai_agent_engine_info{{version="{version}"}} 1\n'
+        findings = {finding.check: finding for finding in check_metrics(text)}
+        assert findings["engine metrics"].verdict == "skipped"
+        assert version in findings["engine metrics"].found
+
     def test_what_is_no_exposition_fails(self):
         """A page of another server's is called what it is."""
         (finding,) = check_metrics("<html>\n<body>hello</body>\n")

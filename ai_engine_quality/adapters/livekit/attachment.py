@@ -27,6 +27,9 @@ ENGINE = WatchedEngine(
     in_children=True,
 )
 
+NEVER = "fallback"
+"""The factor that can't happen here."""
+
 _log = structlog.get_logger("ai_engine_quality")
 
 _observed: weakref.WeakValueDictionary[int, LiveKitAttachment] = weakref.WeakValueDictionary()
@@ -102,7 +105,7 @@ class LiveKitAttachment:
             "latency": tracks,
             "underflow": agent,
             "barge_in": tracks,
-            "fallback": never,
+            NEVER: never,
             "codec": agent,
             "rms": agent,
         }
@@ -196,6 +199,8 @@ class LiveKitAttachment:
         version = getattr(importlib.import_module("livekit.agents"), "__version__", "unknown")
         self.monitor.engine_info(version=f"livekit-agents {version}", audio_transport="webrtc")
         for factor, report in self._report.items():
+            if factor == NEVER:  # no fault, of which dashboards and alerts should tell
+                continue
             self.monitor.hook_live(factor, live=report.live, clock=report.clock)
         missing = {name: report.why_not for name, report in self._report.items() if not report.live}
         _log.info("quality_attached", engine="livekit", call=self.call_id, missing=missing)

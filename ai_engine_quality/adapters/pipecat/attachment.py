@@ -27,6 +27,9 @@ ENGINE = WatchedEngine(
     parts=("queue_frames", "add_observer"),
 )
 
+NEVER = "fallback"
+"""The factor that can't happen here."""
+
 _log = structlog.get_logger("ai_engine_quality")
 
 _observed: weakref.WeakValueDictionary[int, PipecatAttachment] = weakref.WeakValueDictionary()
@@ -105,7 +108,7 @@ class PipecatAttachment:
             "latency": heard,
             "underflow": given,
             "barge_in": given,
-            "fallback": never,
+            NEVER: never,
             "codec": heard,
             "rms": heard,
         }
@@ -206,6 +209,8 @@ class PipecatAttachment:
             version=f"pipecat {version}", audio_transport=",".join(sorted(transports)) or "unknown"
         )
         for factor, report in self._report.items():
+            if factor == NEVER:  # no fault, of which dashboards and alerts should tell
+                continue
             self.monitor.hook_live(factor, live=report.live, clock=report.clock)
         missing = {name: report.why_not for name, report in self._report.items() if not report.live}
         _log.info("quality_attached", engine="pipecat", call=self.call_id, missing=missing)
