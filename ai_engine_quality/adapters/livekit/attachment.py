@@ -113,6 +113,7 @@ class LiveKitAttachment:
     def _events(self, session: Any) -> None:
         session.on("close", self._guarded(self._closed))
         session.on("error", self._guarded(self.call.error))
+        session.on("tool_execution_updated", self._guarded(self.call.tool))
         session.on("conversation_item_added", self._guarded(self.call.said))
         self._tried(
             session, "_aclose_impl", None, coroutine=True, before=lambda _, how: self._closes(how)

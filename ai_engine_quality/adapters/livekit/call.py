@@ -8,6 +8,7 @@ from typing import Any
 
 from ai_engine_quality.adapters.pcm import Track, one_channel, seconds_of, silent_seconds
 from ai_engine_quality.adapters.playout import Playout
+from ai_engine_quality.adapters.tools import ToolClock
 from ai_engine_quality.live.handle import CallHandle
 from ai_engine_quality.monitor import QualityMonitor
 
@@ -48,6 +49,7 @@ class LiveKitCall:
         self._monitor = monitor
         self._names = names
         self._providers = providers
+        self._tools = ToolClock()
         self._asked: dict[str, float] = {}
         """The stages of the turn that waits for its answer."""
         self.call_id = call_id
@@ -145,9 +147,20 @@ class LiveKitCall:
         handle.turn_response(waited)
         began = told.get("started_speaking_at")
         ago = time.time() - began if isinstance(began, float) else 0.0
-        for stage, seconds in {**self._asked, **_stages(told, AFTER)}.items():
+        stages = {**self._asked, **_stages(told, AFTER)}
+        if tools := self._tools.take():
+            stages["tool"] = tools
+        for stage, seconds in stages.items():
             handle.turn_stage(stage, seconds, self._providers().get(stage), at=self.clock() - ago)
         self._asked = {}
+
+    def tool(self, event: Any) -> None:
+        """Take what happens to a tool: while it runs, the caller waits."""
+        update = event.update
+        if update.type == "tool_call_started":
+            self._tools.began(update.function_call.call_id, self.clock())
+        elif update.type == "tool_call_ended":
+            self._tools.ended(update.call_id, self.clock())
 
     def error(self, event: Any) -> None:
         """Take an error: one from which a model does not recover is the loss of a provider."""

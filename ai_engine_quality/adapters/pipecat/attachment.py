@@ -225,6 +225,9 @@ _ONCE: dict[str, Callable[[PipecatCall, Any], None]] = {
     "LLMFullResponseStartFrame": PipecatCall.asked,
     "LLMTextFrame": PipecatCall.thought,
     "TTSStartedFrame": PipecatCall.spoke,
+    "FunctionCallInProgressFrame": PipecatCall.tool_began,
+    "FunctionCallResultFrame": PipecatCall.tool_ended,
+    "FunctionCallCancelFrame": PipecatCall.tool_ended,
 }
 """What a frame means when it is first pushed."""
 

@@ -142,6 +142,14 @@ class PipecatCall:
         """Take note that the synthesiser begins."""
         self._turn.spoke(self.clock())
 
+    def tool_began(self, frame: Any) -> None:
+        """Take note that a tool runs: the caller waits."""
+        self._turn.tools.began(frame.tool_call_id, self.clock())
+
+    def tool_ended(self, frame: Any) -> None:
+        """Take a tool's result."""
+        self._turn.tools.ended(frame.tool_call_id, self.clock())
+
     def measured(self, stage: str, seconds: float) -> None:
         """Take a service's own measurement of its first answer."""
         self._turn.measured(stage, seconds)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ai_engine_quality.adapters.tools import ToolClock
+
 Told = Callable[[str, float], object]
 """Takes a stage and its seconds."""
 
@@ -14,11 +16,12 @@ class TurnClock:
     A service's own measurement, where it makes one, goes before the moments of frames.
     """
 
-    __slots__ = ("_at", "_measured")
+    __slots__ = ("_at", "_measured", "tools")
 
     def __init__(self) -> None:
         self._at: dict[str, float] = {}
         self._measured: dict[str, float] = {}
+        self.tools = ToolClock()
 
     def said(self, at: float, silence: float) -> None:
         """Take note that the caller has stopped, known after so many seconds of silence."""
@@ -62,6 +65,8 @@ class TurnClock:
             seconds = self._measured.get(stage, self._between(start, end, at))
             if seconds is not None:
                 told(stage, seconds)
+        if tools := self.tools.take():
+            told("tool", tools)
         self._at.clear()
         self._measured.clear()
 

@@ -222,3 +222,25 @@ def test_what_raises_is_counted_and_goes_no_further(
     line.session.emit("error", error=None)
     assert len(line.sink.captured) == 2
     assert dropped(DropReason.INTERNAL_ERROR) >= 2
+
+
+def test_the_stages_of_a_turn_are_told(line: Line, registry: Any) -> None:
+    """With the caller's words and with the answer; a tool's time is between its two events."""
+    line.hear(double.tone(0.02))
+    emit = line.session.emit
+    words = {"transcription_delay": 0.3, "end_of_turn_delay": 0.5}
+    emit("conversation_item_added", item=SimpleNamespace(metrics=words))
+    call = SimpleNamespace(call_id="t1")
+    emit(
+        "tool_execution_updated",
+        update=SimpleNamespace(type="tool_call_started", function_call=call),
+    )
+    line.clock.advance(1.5)
+    emit("tool_execution_updated", update=SimpleNamespace(type="tool_call_ended", call_id="t1"))
+    answer = {"llm_node_ttft": 0.4, "tts_node_ttfb": 0.25, "e2e_latency": 2.5}
+    emit("conversation_item_added", item=SimpleNamespace(metrics=answer))
+    expected = {"stt": 0.3, "end_of_turn": 0.2, "llm": 0.4, "tts": 0.25, "tool": 1.5}
+    stages = {each.stage: each.seconds for each in line.close().turn_stages or ()}
+    assert stages == pytest.approx(expected)
+    labels = {"provider": "deepgram", "stage": "stt"}
+    assert registry.get_sample_value("ai_agent_turn_stage_seconds_sum", labels) == 0.3

@@ -88,6 +88,55 @@ class BotStoppedSpeakingFrame(Frame):
     """The agent is silent."""
 
 
+@dataclass
+class TTFBMetricsData:
+    """What a service's first answer took."""
+
+    processor: str
+    value: float
+
+
+@dataclass
+class MetricsFrame(Frame):
+    """What services measure of themselves."""
+
+    data: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class FunctionCallInProgressFrame(Frame):
+    """A tool runs."""
+
+    tool_call_id: str = "t1"
+
+
+class FunctionCallResultFrame(FunctionCallInProgressFrame):
+    """It has ended."""
+
+
+@dataclass
+class VADUserStoppedSpeakingFrame(Frame):
+    """The caller is silent."""
+
+    stop_secs: float = 0.2
+
+
+class TranscriptionFrame(Frame):
+    """The caller's words."""
+
+
+class LLMFullResponseStartFrame(Frame):
+    """The model begins."""
+
+
+class LLMTextFrame(Frame):
+    """The model's words."""
+
+
+class TTSStartedFrame(Frame):
+    """The synthesiser begins."""
+
+
 class Direction(Enum):
     """Where a frame flows."""
 
@@ -145,6 +194,7 @@ class AcmeLLMService(LLMService):
     """Somebody's own."""
 
     def __init__(self) -> None:
+        self.name = "AcmeLLMService#0"
         self._settings = types.SimpleNamespace(model="thinker-2")
 
 

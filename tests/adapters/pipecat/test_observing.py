@@ -241,3 +241,30 @@ def test_what_raises_is_counted_and_goes_no_further(
     line.write(double.tone(0.02))
     assert len(line.earpiece.written) == 1
     assert dropped(DropReason.INTERNAL_ERROR) >= 1
+
+
+def test_the_stages_of_a_turn_are_told(line: Line, clock: Any, registry: Any) -> None:
+    """By the frames that mark them, and by what a service measures of itself."""
+    line.hear(double.tone(0.02))
+    for seconds, frame in (
+        (0.0, double.VADUserStoppedSpeakingFrame()),
+        (0.1, double.TranscriptionFrame()),
+        (0.3, double.LLMFullResponseStartFrame()),
+        (0.5, double.FunctionCallInProgressFrame()),
+        (1.25, double.FunctionCallResultFrame()),
+        (0.5, double.MetricsFrame(data=[double.TTFBMetricsData("AcmeLLMService#0", 0.4)])),
+        (0.0, double.LLMTextFrame()),
+        (0.1, double.TTSStartedFrame()),
+    ):
+        clock.advance(seconds)
+        line.worker.push(frame, line.tts)
+    clock.advance(0.25)
+    line.give(double.tone(0.1))
+    told = {
+        stage: registry.get_sample_value(
+            "ai_agent_turn_stage_seconds_sum", {"provider": "acme", "stage": stage}
+        )
+        for stage in ("stt", "end_of_turn", "llm", "tool", "tts")
+    }
+    expected = {"stt": 0.3, "end_of_turn": 0.3, "llm": 0.4, "tool": 1.25, "tts": 0.25}
+    assert told == pytest.approx(expected)
