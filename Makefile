@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Pipecat and LiveKit Agents weigh 600 MB: a place of their own, and no part of `make test`.
+# Pipecat and LiveKit Agents weigh 850 MB: a place of their own, and no part of `make test`.
 FRAMEWORKS := .venv-frameworks
 # Per cent of the library's lines and branches that `make unit` must run.
 COVERED := 92
@@ -134,7 +134,7 @@ $(VENV)/.installed: pyproject.toml lab/pyproject.toml tools/requirements.lock
 # The newest releases within the extras' ranges: they change every week, and no lock keeps up.
 $(FRAMEWORKS)/.installed: pyproject.toml lab/pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then $(MAKE) --no-print-directory python-packages; fi
-	@echo "installing into $(FRAMEWORKS): this checkout, Pipecat and LiveKit Agents (600 MB)" >&2
+	@echo "installing into $(FRAMEWORKS): this checkout, Pipecat and LiveKit Agents (850 MB)" >&2
 	@$(PYTHON) -m venv $(FRAMEWORKS)
 	@$(FRAMEWORKS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@$(FRAMEWORKS)/bin/python -m pip install --quiet --editable '.[cli,pipecat,livekit]' \
