@@ -2,6 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Pipecat and LiveKit Agents weigh 850 MB: a place of their own, and no part of `make test`.
+FRAMEWORKS := .venv-frameworks
 # Per cent of the library's lines and branches that `make unit` must run.
 COVERED := 92
 # One process for each core; a file's tests stay together, as they share what it has set up.
@@ -14,14 +16,15 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit lint format docs handbook dashboards pictures validate evidence \
 	real-calls bench \
-	matrix fuzz mutants up down build lock clean python-packages speech measures monitoring-tools \
+	matrix frameworks fuzz mutants up down build lock clean python-packages speech measures monitoring-tools \
 	pictures-tools dashboard-types
 
 help: ## What can be made
 	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | sort \
 	| awk -F '\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.installed speech ## Place twenty calls, print their scores, and the gauge
+# Where the developers' tools are there already, they have all that it needs.
+demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.demo) speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
 
 # What runs in real time comes first, and has the machine for itself; the rest is shared out to a
@@ -84,6 +87,9 @@ bench: $(VENV)/.installed ## What the library costs, as ratios in one run
 matrix: ## The wheel on every Python that is here, with the oldest and the newest dependencies
 	@python3 tools/test-matrix $(ARGS)
 
+frameworks: $(FRAMEWORKS)/.installed speech ## Real calls through Pipecat and LiveKit Agents, offline
+	@$(FRAMEWORKS)/bin/python -m pytest tests/frameworks $(ARGS)
+
 fuzz: $(VENV)/.installed ## Fuzz the public API for ten minutes, led by coverage; Python 3.11 to 3.13
 	@sh tools/install-group $(BIN)/python fuzz
 	@$(BIN)/python tests/reliability/fuzz_api.py -max_total_time=600 $(ARGS)
@@ -118,12 +124,28 @@ format: $(VENV)/.installed ## Fix and format by ruff
 	@$(BIN)/ruff format .
 
 clean: ## Remove what was made, the environment included
-	rm -rf $(VENV) build dist site mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(FRAMEWORKS) build dist site mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # Made anew when what it installs changes.
 $(VENV)/.installed: pyproject.toml lab/pyproject.toml tools/requirements.lock
 	@if [ -z "$(PYTHON)" ]; then $(MAKE) --no-print-directory python-packages; fi
 	@sh tools/make-venv $(VENV) $(PYTHON)
+	@touch $@
+
+# A fifth of it: what the demo needs, and nothing else.
+$(VENV)/.demo: pyproject.toml lab/pyproject.toml tools/requirements.lock tools/demo-packages
+	@if [ -z "$(PYTHON)" ]; then $(MAKE) --no-print-directory python-packages; fi
+	@sh tools/make-venv $(VENV) $(PYTHON) demo
+	@touch $@
+
+# The newest releases within the extras' ranges: they change every week, and no lock keeps up.
+$(FRAMEWORKS)/.installed: pyproject.toml lab/pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then $(MAKE) --no-print-directory python-packages; fi
+	@echo "installing into $(FRAMEWORKS): this checkout, Pipecat and LiveKit Agents (850 MB)" >&2
+	@$(PYTHON) -m venv $(FRAMEWORKS)
+	@$(FRAMEWORKS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(FRAMEWORKS)/bin/python -m pip install --quiet --editable '.[cli,pipecat,livekit]' \
+		--editable ./lab --group test
 	@touch $@
 
 python-packages:

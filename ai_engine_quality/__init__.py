@@ -11,7 +11,18 @@ An import registers and starts nothing. It reads the default policy, a file of t
 """
 
 from ai_engine_quality._version import __version__
-from ai_engine_quality.adapters import Attachment, FactorReport, attach
+from ai_engine_quality.adapters import (
+    Attachment,
+    FactorReport,
+    JobCollector,
+    LiveKitAttachment,
+    PipecatAttachment,
+    attach,
+    collect_jobs,
+    observe_livekit,
+    observe_pipecat,
+)
+from ai_engine_quality.core.agent_sound import AgentSound
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy, PolicyError
 from ai_engine_quality.core.reading import SummaryError
@@ -23,6 +34,7 @@ from ai_engine_quality.core.summary import (
     HeardSilence,
     LateClock,
     StageLevels,
+    TurnStage,
 )
 from ai_engine_quality.history.certainty import Certainty, how_certain
 from ai_engine_quality.history.records import Unreadable, read_records
@@ -35,6 +47,7 @@ from ai_engine_quality.sinks.records import RecordFile
 
 __all__ = [
     "DEFAULT_POLICY",
+    "AgentSound",
     "Attachment",
     "Band",
     "CallCost",
@@ -49,7 +62,10 @@ __all__ = [
     "FactorScore",
     "HeardCall",
     "HeardSilence",
+    "JobCollector",
     "LateClock",
+    "LiveKitAttachment",
+    "PipecatAttachment",
     "Policy",
     "PolicyError",
     "QualityMonitor",
@@ -61,11 +77,15 @@ __all__ = [
     "StageLevels",
     "Standing",
     "SummaryError",
+    "TurnStage",
     "Unreadable",
     "__version__",
     "attach",
+    "collect_jobs",
     "how_certain",
     "load_settings",
+    "observe_livekit",
+    "observe_pipecat",
     "read_records",
     "score",
 ]

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from ai_engine_quality._version import __version__
@@ -19,24 +20,42 @@ from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import TOLD, CallScore
 from ai_engine_quality.core.scoring import score
+from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.audio import FrameBatch
+from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.live.baseline import Baseline
 from ai_engine_quality.live.by_id import ObservationsById
 from ai_engine_quality.live.facts import CallCost, Retention, Sampling
 from ai_engine_quality.live.handle import CallHandle
-from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT
+from ai_engine_quality.live.hooks import CallEndHook, HookRunner, HookT, hook_name
 from ai_engine_quality.live.live_calls import LiveCalls
 from ai_engine_quality.live.reporting import Reporter
+from ai_engine_quality.live.sections import SECTIONS
+from ai_engine_quality.live.stopping import forget_monitor, watch_monitor
 from ai_engine_quality.live.upkeep import Upkeep
 from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import PrometheusSink
+from ai_engine_quality.sinks.prometheus.shared_files import FIX
 from ai_engine_quality.sinks.records import RecordFile
 
 if TYPE_CHECKING:
     import os
 
     from prometheus_client import CollectorRegistry
+
+
+MAX_OUTCOMES_TOLD = 64
+"""Outcomes that are known or have been told."""
+
+END_SECONDS = 4.0
+"""How long the end of live calls may take when the process stops or the monitor is closed."""
+
+HOOK_SECONDS = 2.0
+"""How much of that hooks get; calls that end later end without them."""
+
+ENDS_TO_FLUSH = 500
+"""Ends of calls after which what they left to be written is waited for: it has to fit."""
 
 
 class QualityMonitor(ObservationsById):
@@ -97,6 +116,8 @@ class QualityMonitor(ObservationsById):
         _check_policy(policy)
         _check_clock("clock", clock)
         _check_clock("wall_clock", wall_clock)
+        _check_flag("per_call_series", per_call_series)
+        _check_flag("log", log)
         self.policy = policy
         self._clock = clock
         self._wall_clock = wall_clock
@@ -106,6 +127,11 @@ class QualityMonitor(ObservationsById):
             LiveCalls(max_live_calls=max_live_calls, expire_after=expire_after),
             FrameBatch(sampling, clock=clock),
         )
+        self._known_outcomes = {
+            *observations.OUTCOMES,
+            *policy.not_scored.voicemail,
+            *policy.not_scored.expired,
+        }
         self._upkeep = Upkeep(self, self._live, clock)
         self._baseline = Baseline()
         self._prometheus = PrometheusSink(
@@ -119,35 +145,91 @@ class QualityMonitor(ObservationsById):
             version=__version__,
             policy_version=policy.version,
         )
-        warnings = Warnings(clock, logger)
+        self._writer = BackgroundWriter()
+        warnings = Warnings(clock, self._writer, self._warning_lost, logger)
         if self._prometheus.multiprocess and per_call_series:
             fix = "several processes can't withdraw series; pass per_call_series=False"
             warnings.warn("quality_per_call_series_off", "PROMETHEUS_MULTIPROC_DIR", fix=fix)
+        if self._prometheus.little_room is not None:
+            warnings.warn("quality_little_room", self._prometheus.little_room, fix=FIX)
         self._reporter = Reporter(self._prometheus, warnings)
         self._hooks = HookRunner(self._reporter.hook_failed)
         if self._records is not None:
-            self._records.adopt(policy, self._reporter.record_lost)
-        self._own_hooks = self._outputs(LogSink(logger) if log else None)
+            self._records.adopt(policy, self._reporter.record_lost, self._writer)
+        self._log = LogSink(self._writer, self._log_lost, logger) if log else None
+        self._own_hooks = self._outputs()
+        self._inherited: frozenset[CallHandle] = frozenset()
+        """Calls of the process that this one was forked from."""
+        watch_monitor(self)
 
     @classmethod
     def from_settings(cls, settings: Settings, **overrides: Any) -> Self:
         """Return a monitor by a settings file and the environment; see ``settings``."""
         return cls(**{**settings.monitor_arguments(), **overrides})
 
-    def _outputs(self, log: LogSink | None) -> HookRunner:
+    def _outputs(self) -> HookRunner:
         """Return the library's own outputs, which are never given up, however slow."""
         outputs = HookRunner(self._reporter.hook_failed, max_slow_runs=math.inf)
-        for output in (self._prometheus, log, self._records):
+        for output in (self._prometheus, self._records, self._log):
             if output is not None:
                 outputs.add(output)
         return outputs
 
+    def _log_lost(self, error: BaseException | None) -> None:
+        self._reporter.log_lost(hook_name(self._log), error)
+
+    def _warning_lost(self, _: BaseException | None) -> None:
+        self._prometheus.dropped(DropReason.LOG_NOT_WRITTEN)
+
+    def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
+        """Wait until what ended calls left to be logged and recorded is written.
+
+        Returns:
+            Whether ``timeout`` seconds sufficed.
+        """
+        return self._writer.flush(timeout)
+
     def close(self) -> None:
-        """Unregister the metrics and write the records that wait. Live calls are forgotten."""
+        """End the live calls, write what waits, and unregister the metrics.
+
+        Live calls end as ``interrupted``: counted, recorded and told to hooks like others. All of
+        it is bounded in time.
+        """
+        self.stop()
+        forget_monitor(self)
         self._live.clear()
         self._prometheus.close()
         if self._records is not None:
             self._records.close()
+        self.flush()
+        self._writer.close()
+
+    def stop(self) -> None:
+        """End the live calls as ``interrupted``: the process stops, or the monitor is closed."""
+        began = time.monotonic()
+        until = began + END_SECONDS
+        own = [handle for handle in self._live.all() if handle not in self._inherited]
+        for number, handle in enumerate(own, start=1):
+            now = time.monotonic()
+            if now >= until:
+                self._reporter.calls_lost(len(own) - number + 1)
+                return
+            self._interrupt(handle, hooks=now < began + HOOK_SECONDS)
+            if number % ENDS_TO_FLUSH == 0:
+                self._writer.flush(until - now)
+
+    def _interrupt(self, handle: CallHandle, *, hooks: bool) -> None:
+        try:
+            self._finish(handle, outcome=INTERRUPTED, failed=False, duration=None, hooks=hooks)
+        except Exception as error:
+            self.drop(DropReason.INTERNAL_ERROR, error)
+
+    def begin_anew(self) -> None:
+        """Leave the live calls to the parent, unless they are ended here: in a forked child."""
+        self._inherited = frozenset(self._handles.values())
+        for part in (self._live, self._baseline, self._prometheus, self._log):
+            if part is not None:
+                part.begin_anew()
 
     # Hooks.
 
@@ -178,6 +260,9 @@ class QualityMonitor(ObservationsById):
         self, call_id: str, provider: str | None = None, pipeline: str | None = None
     ) -> None:
         """Begin to listen to a call. A call that is live, or ended lately, is not begun again."""
+        if SECTIONS.inside:
+            SECTIONS.afterwards(partial(self.call_started, call_id, provider, pipeline))
+            return
         try:
             self._start(observations.call_id(call_id), provider, pipeline)
         except Rejected as rejected:
@@ -199,6 +284,11 @@ class QualityMonitor(ObservationsById):
         self._prometheus.call_started(call.provider, call.pipeline)
         handle.observe_turn = self._prometheus.turn_observer(call.provider, call.pipeline)
         self._publish_live()
+        self._writer.start()
+
+    def count_turn_stage(self, provider: str | None, stage: str, seconds: float) -> None:
+        """Let the histogram have what a stage of a turn took; for the handle."""
+        self._prometheus.turn_stage(provider, stage, seconds)
 
     def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline, where they are given; for the handle."""
@@ -236,8 +326,14 @@ class QualityMonitor(ObservationsById):
 
         Returns:
             Its score, with ``score=None`` and a reason where it is not scored; None for a call
-            that is unknown or has ended already.
+            that is unknown or has ended already, and where this interrupts the library itself, as
+            a finalizer or a signal handler may: the call then ends in a moment.
         """
+        if SECTIONS.inside:
+            named = {"provider": provider, "pipeline": pipeline, "outcome": outcome}
+            more = {"failed": failed, "duration": duration}
+            SECTIONS.afterwards(partial(self.call_ended, call_id, **named, **more))  # type: ignore[arg-type]  # as they came
+            return None
         try:
             handle = self._find(call_id)
             if not handle.live:
@@ -245,15 +341,62 @@ class QualityMonitor(ObservationsById):
                 return None
             handle.call_updated(provider, pipeline)
             checked = self._reporter.checked
+            self._ask_about_length(handle, duration)
+            ending = checked(observations.outcome, outcome)
+            if ending is not None and ending not in self._known_outcomes:
+                self._tell_outcome(ending)
             return self._finish(
                 handle,
-                outcome=checked(observations.outcome, outcome),
+                outcome=ending,
                 failed=checked(observations.flag, failed) or False,
                 duration=checked(_call_seconds, duration),
             )
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
             return None
+
+    def call_observed(self, summary: CallSummary) -> CallScore | None:
+        """End a call that another process has observed: scored and told as this one's own.
+
+        Args:
+            summary: What was observed of it. The call may have been started here, or not.
+
+        Returns:
+            As ``call_ended``.
+        """
+        try:
+            if not self._find(summary.call_id).live:
+                self.call_started(summary.call_id, summary.provider, summary.pipeline)
+            handle = self._find(summary.call_id)
+            if not handle.live:
+                self.drop(handle.gone)
+                return None
+            handle.call_updated(summary.provider, summary.pipeline)
+            if self._live.take(handle, self._clock()) is None:
+                return None
+            for seconds in summary.turn_latencies or ():
+                handle.observe_turn(seconds)
+            return self._tell(score(summary, self.policy), {})
+        except Exception as error:
+            self.drop(DropReason.INTERNAL_ERROR, error)
+            return None
+
+    def _ask_about_length(self, handle: CallHandle, duration: object) -> None:
+        """Ask about a duration that is a thousand times what the clock says."""
+        call = handle.accumulator
+        if call is None or type(duration) not in (int, float):
+            return
+        passed = self._clock() - call.started
+        if passed >= 1.0 and duration > 300 * passed:  # type: ignore[operator]  # a number
+            words = f"call_ended(duration={duration:.6g}) of call {call.call_id}: it began"
+            words += f" {passed:.0f} s ago; are these milliseconds?"
+            self.ask("duration", words)
+
+    def _tell_outcome(self, outcome: str) -> None:
+        """Say once that an outcome is not a usual one: a wrong word would count as a fine call."""
+        if len(self._known_outcomes) < MAX_OUTCOMES_TOLD:
+            self._known_outcomes.add(outcome)
+            self._reporter.outcome_unknown(outcome)
 
     def _finish(
         self,
@@ -263,6 +406,7 @@ class QualityMonitor(ObservationsById):
         failed: bool,
         duration: float | None,
         known: bool = True,
+        hooks: bool = True,
     ) -> CallScore | None:
         """Take a live call out, score it and run the hooks, once however often it is asked.
 
@@ -272,6 +416,7 @@ class QualityMonitor(ObservationsById):
             failed: Whether it failed.
             duration: Seconds; None is the time since it started.
             known: Whether the end is known; else the call has no duration.
+            hooks: Whether hooks are run; the library's own outputs are.
         """
         now = self._clock()
         self._measure_frames()
@@ -281,20 +426,27 @@ class QualityMonitor(ObservationsById):
         length = max(0.0, now - call.started) if duration is None and known else duration
         summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed)
         handle.count_last_turns(call, summary)
-        result = self._placed(score(summary, self.policy))
-        if call.dropped:
-            result = replace(result, dropped=dict(call.dropped))
+        return self._tell(score(summary, self.policy), call.dropped or {}, hooks=hooks)
+
+    def _tell(
+        self, result: CallScore, dropped: Mapping[str, int], *, hooks: bool = True
+    ) -> CallScore:
+        """Place a score among its provider's, and let outputs and hooks have it."""
+        result = self._placed(result, dropped)
         self._own_hooks.run(result)
-        self._hooks.run(result)
+        if hooks:
+            self._hooks.run(result)
         self._publish_live()
         return result
 
-    def _placed(self, result: CallScore) -> CallScore:
-        """Return a score with where it stands among its provider's earlier calls."""
-        if result.score is None:
-            return result
-        standing = self._baseline.place(result.summary.provider, result.score)
-        return replace(result, standing=standing) if standing else result
+    def _placed(self, result: CallScore, dropped: Mapping[str, int]) -> CallScore:
+        """Return a score with where it stands among earlier calls, and with what was dropped."""
+        standing = None
+        if result.score is not None:
+            standing = self._baseline.place(result.summary.provider, result.score)
+        if standing or dropped:
+            return replace(result, standing=standing, dropped=dict(dropped))
+        return result
 
     def _measure_frames(self) -> None:
         """Measure the frames that wait; one that can't be measured must not stop a call's end."""
@@ -321,7 +473,10 @@ class QualityMonitor(ObservationsById):
 
     def engine_info(self, *, version: str, audio_transport: str) -> None:
         """Tell dashboards which engine this is: its version, and ``audiosocket`` or ``rtp``."""
-        self._prometheus.engine_info(version, audio_transport)
+        try:
+            self._prometheus.engine_info(version, audio_transport)
+        except Exception as error:
+            self.drop(DropReason.INTERNAL_ERROR, error)
 
     def hook_live(self, factor: str, live: bool, clock: str = TOLD) -> None:
         """Tell dashboards whether the engine delivers a factor's observations.
@@ -331,11 +486,25 @@ class QualityMonitor(ObservationsById):
             live: Whether they are delivered.
             clock: ``heard`` at the engine's edge, or ``told`` by the engine.
         """
-        self._prometheus.hook_live(factor, live, clock)
+        try:
+            self._prometheus.hook_live(factor, live, clock)
+        except Exception:  # what is no truth value
+            self.drop(DropReason.WRONG_TYPE)
 
-    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+    def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
         """Count what was not taken, and warn once a minute. Never raises."""
-        self._reporter.drop(reason, error)
+        if SECTIONS.inside:
+            SECTIONS.afterwards(partial(self._reporter.drop, reason, error, words))
+        else:
+            self._reporter.drop(reason, error, words)
+
+    def ask(self, what: str, words: str) -> None:
+        """Ask once a minute about a number that was taken and may be of another unit."""
+        self._reporter.ask(what, words)
+
+
+INTERRUPTED = "interrupted"
+"""The outcome of calls that were live when the engine stopped."""
 
 
 def _call_seconds(value: object) -> float:
@@ -345,6 +514,11 @@ def _call_seconds(value: object) -> float:
 def _check_policy(policy: object) -> None:
     if not isinstance(policy, Policy):
         raise TypeError(f"policy must be a Policy, such as Policy.load('v3'), not {policy!r}")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def _check_clock(name: str, clock: object) -> None:

@@ -31,6 +31,12 @@ from ai_engine_quality.sinks.records import SIZES, RecordFile
 ENVIRONMENT_PREFIX = "AI_ENGINE_QUALITY_"
 CONFIG_VARIABLE = "AI_ENGINE_QUALITY_CONFIG"
 MAX_FILE_BYTES = 1_000_000
+MAX_DOTS_IN_LINE = 50
+MAX_DOTS = 5_000
+"""Comments aside: the time that a parser takes for a key grows with the square of its parts."""
+
+MAX_VARIABLE_LENGTH = 100
+"""Characters of a number, true or false."""
 
 
 class SettingsError(ValueError):
@@ -126,6 +132,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
     if len(content) > MAX_FILE_BYTES:
         raise SettingsError(
             f"{path}: longer than {MAX_FILE_BYTES} bytes; this isn't a settings file"
+        )
+    lines = (line for line in content.splitlines() if not line.lstrip().startswith(b"#"))
+    dots = [line.count(b".") for line in lines]
+    if max(dots, default=0) > MAX_DOTS_IN_LINE or sum(dots) > MAX_DOTS:
+        raise SettingsError(
+            f"{path}: more than {MAX_DOTS_IN_LINE} dots in a line, or {MAX_DOTS} in all; "
+            "this isn't a settings file"
         )
     try:
         return tomllib.loads(content.decode())
@@ -242,6 +255,8 @@ _GONE_VARIABLES = {_variable(("retention", key)) for key in _GONE}
 
 def _value(text: str) -> object:
     """Return what TOML would read: a number, true or false; any other text as it is."""
+    if len(text) > MAX_VARIABLE_LENGTH:
+        return text
     try:
         read = tomllib.loads(f"value = {text.strip().lower()}")
     except ValueError:

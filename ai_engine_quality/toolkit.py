@@ -12,6 +12,7 @@ from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import ACTIVE_RMS, CALLER_STAGES
 from ai_engine_quality.core.observations import name as normalised_name
 from ai_engine_quality.core.policy import FACTORS, versions
+from ai_engine_quality.core.sound_ceilings import SOUND_RULES, HeardTrack, heard_track
 from ai_engine_quality.core.wording import floor_percent, percent, plural, printable, seconds
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
 from ai_engine_quality.live.audio import decode
@@ -20,15 +21,18 @@ __all__ = [
     "ACTIVE_RMS",
     "CALLER_STAGES",
     "FACTORS",
+    "SOUND_RULES",
     "Distribution",
     "Ear",
     "Heard",
+    "HeardTrack",
     "Knees",
     "Prometheus",
     "Steps",
     "Unreachable",
     "decode",
     "floor_percent",
+    "heard_track",
     "normalised_name",
     "palette",
     "parse_duration",

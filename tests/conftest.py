@@ -13,7 +13,7 @@ from debian import needs
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from structlog.testing import CapturingLogger
+from written import PatientLogger
 
 import ai_engine_quality as aeq
 from ai_engine_quality.cli import cli
@@ -76,14 +76,14 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def logger() -> CapturingLogger:
+def logger() -> PatientLogger:
     """Return a logger that remembers, in ``calls``, what it was told."""
-    return CapturingLogger()
+    return PatientLogger()
 
 
 @pytest.fixture
 def quality(
-    registry: CollectorRegistry, clock: ManualClock, logger: CapturingLogger
+    registry: CollectorRegistry, clock: ManualClock, logger: PatientLogger
 ) -> Iterator[aeq.QualityMonitor]:
     """Return a monitor on the test's own registry and clock; it logs no calls."""
     monitor = aeq.QualityMonitor(

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+from enum import Enum
 
 import numpy as np
 import pytest
@@ -293,6 +294,55 @@ class TestFailure:
         quality.call_started("1.1")
         assert quality.call_ended("1.1", failed=wrong).summary.failed is False
         assert dropped("wrong_type") == 1
+
+
+class TestOutcomes:
+    def test_an_unusual_outcome_is_told_once(self, quality, logger):
+        """A word that isn't a usual outcome is kept, and told once, with the usual ones."""
+        for number, outcome in enumerate(["compleeted", "error", "compleeted", "completed", None]):
+            quality.call_started(str(number))
+            score = quality.call_ended(str(number), outcome=outcome, duration=1.0)
+            assert score.summary.outcome == outcome
+        told = [call.kwargs for call in logger.calls]
+        assert [fields["subject"] for fields in told] == ["compleeted", "error"]
+        assert all("failed=True" in fields["fix"] for fields in told)
+
+    def test_what_is_told_is_bounded(self, quality, logger, clock):
+        """An engine with a thousand outcomes fills neither the log nor the memory."""
+        for number in range(1_000):
+            quality.call_started(str(number))
+            quality.call_ended(str(number), outcome=f"end_{number}", duration=1.0)
+            clock.advance(61)
+        assert 40 < len(logger.calls) < 64
+
+
+class TestIds:
+    def test_an_enum_of_texts_is_its_text(self, quality):
+        """A call is found by an ``(str, Enum)`` as by the text that it is."""
+
+        class Id(str, Enum):  # noqa: UP042  # as older engines have it
+            FIRST = "1761532874.1"
+
+        quality.call_started(Id.FIRST, provider="deepgram")
+        quality.turn_response("1761532874.1", 0.4)
+        quality.turn_response(Id.FIRST, 0.5)
+        quality.call(Id.FIRST).turn_response(0.6)
+        score = quality.call_ended(Id.FIRST, duration=60.0)
+        assert (score.call_id, score.turns) == ("1761532874.1", 3)
+        assert quality.call(Id.FIRST).call_id == "1761532874.1"
+
+    def test_text_that_hashes_as_it_likes_is_found(self, quality):
+        """A kind of text with a hash of its own is the call of that text."""
+
+        class Id(str):
+            __slots__ = ()
+
+            def __hash__(self):
+                return 7
+
+        quality.call_started(Id("1.1"))
+        quality.turn_response(Id("1.1"), 0.4)
+        assert quality.call_ended(Id("1.1"), duration=60.0).turns == 1
 
 
 class TestTombstones:
@@ -767,6 +817,9 @@ class TestStartUp:
             ({"expire_after": math.nan}, ValueError),
             ({"retention": 60}, TypeError),
             ({"costs": {"deepgram": 0.02}}, TypeError),
+            ({"per_call_series": "no"}, TypeError),
+            ({"per_call_series": None}, TypeError),
+            ({"log": "false"}, TypeError),
         ],
     )
     def test_wrong_use_is_refused_by_the_arguments_name(self, registry, wrong, error):
@@ -929,6 +982,27 @@ class TestPrivacy:
         everything = exposed + told(logger, score) + path.read_text()
         assert score.score is not None
         assert squeezed(SECRETS[secret]) not in squeezed(everything)
+
+    @pytest.mark.parametrize("secret", ["jane.doe@example.com", "49 170 1234567"])
+    @pytest.mark.parametrize("channel", ["outcome", "reason", "provider", "pipeline"])
+    def test_an_address_or_number_becomes_no_label(
+        self, registry, logger, tmp_path, channel, secret
+    ):
+        """An e-mail address or a telephone number in any name is on no label and in no record."""
+        path = tmp_path / "calls.jsonl"
+        quality = aeq.QualityMonitor(registry=registry, logger=logger, records=path)
+        names = {channel: f"sales {secret}"} if channel in {"provider", "pipeline"} else {}
+        quality.call_started("1.1", **names)
+        quality.turn_response("1.1", 0.4)
+        if channel == "reason":
+            quality.fallback("1.1", secret.replace(" ", "_"))
+        outcome = secret.replace(" ", "-") if channel == "outcome" else None
+        score = quality.call_ended("1.1", outcome=outcome, duration=60.0, **names)
+        exposed = generate_latest(registry).decode()
+        quality.close()
+        everything = squeezed(exposed + told(logger, score) + path.read_text())
+        for part in ("janedoe", "examplecom", "1701234567"):
+            assert part not in everything
 
     @pytest.mark.parametrize("method", ["frames_sent", "turn_response", "call_started"])
     def test_a_wrong_value_is_not_repeated_in_the_log(self, quality, logger, method):

@@ -520,7 +520,9 @@ class TestTheMonitorUsesThem:
     def test_the_log_is_on_or_off(self, monitor, text, events):
         """``log`` decides whether a call is an event."""
         logger = Remembering()
-        self.have_call(monitor(text, logger=logger), "call")
+        quality = monitor(text, logger=logger)
+        self.have_call(quality, "call")
+        assert quality.flush()
         assert logger.told == ["call_quality_scored"] * events
 
     def test_live_calls_are_bounded(self, monitor, dropped):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from debian import BRINGS, needs
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
+DEMO_ROOTS = ("ai_engine_quality[cli]", "ai_engine_lab", "pip", "hatchling", "editables")
 
 
 class TestHelp:
@@ -187,3 +191,30 @@ class TestTestsThatNeedPackages:
         asking = [path for path in files if asks.search(path.read_text())]
         assert len(asking) > 8
         assert [p.name for p in asking if "pytest.mark.system(" not in p.read_text()] == []
+
+
+class TestTheDemosPackages:
+    def needed(self):
+        """Return every package that the command line, the lab and their build need here."""
+        found, waiting = set(), [Requirement(f"{name}") for name in DEMO_ROOTS]
+        while waiting:
+            wanted = waiting.pop()
+            name = canonicalize_name(wanted.name)
+            if (name, *sorted(wanted.extras)) in found:
+                continue
+            found.add((name, *sorted(wanted.extras)))
+            for text in metadata.distribution(name).requires or []:
+                of = Requirement(text)
+                extras = wanted.extras or {""}
+                if of.marker is None or any(of.marker.evaluate({"extra": e}) for e in extras):
+                    waiting.append(of)
+        return {name for name, *_ in found} - {"ai-engine-quality", "ai-engine-lab"}
+
+    def test_they_are_all_that_the_demo_needs(self):
+        """The list has each package that the demo's environment needs, and each is locked."""
+        listed = (ROOT / "tools" / "demo-packages").read_text().splitlines()[1:]
+        locked = re.findall(
+            r"^([\w.-]+)==", (ROOT / "tools" / "requirements.lock").read_text(), re.MULTILINE
+        )
+        assert self.needed() <= set(listed) <= set(locked)
+        assert len(listed) < len(locked) / 2

@@ -29,6 +29,7 @@ JOBS = [
     [
         ("vendor.github-workflows", "workflows/ci.yml"),
         ("vendor.github-workflows", "workflows/publish.yml"),
+        ("vendor.github-workflows", "workflows/frameworks.yml"),
         ("vendor.dependabot", "dependabot.yml"),
     ],
 )
@@ -124,3 +125,27 @@ class TestTheLockFile:
     def test_it_names_no_index(self):
         """It holds no address: whoever installs uses their own index."""
         assert not [line for line in self.LINES if "://" in line or line.startswith("--index")]
+
+    def test_ci_installs_nothing_without_a_hash(self):
+        """Whatever `make test` has pip install is checked by its hash, or is this checkout.
+
+        Nor is anything fetched to build it. What npm brings is checked by its own lock file.
+        """
+        makefile = (ROOT / "Makefile").read_text()
+        rules = dict(re.findall(r"^([\w$()/.-]+):([^=\n]*(?:\n\t.*)*)", makefile, re.MULTILINE))
+        reached, waiting = {}, ["test"]
+        while waiting:
+            name = waiting.pop()
+            if name in rules and name not in reached:
+                reached[name] = rules[name]
+                waiting += rules[name].split("\n")[0].partition("##")[0].split()
+        recipes = "\n".join(reached.values())
+        assert "tools/make-venv" in recipes
+        assert not re.search(r"pip\S* install|install-group", recipes)
+        installs = re.findall(
+            r"^[^#\n]*-m pip install.*", (ROOT / "tools/make-venv").read_text(), re.MULTILINE
+        )
+        hashed = [line for line in installs if "--require-hashes" in line]
+        ours = [line for line in installs if "--no-deps --no-build-isolation --editable ." in line]
+        assert (len(hashed), len(ours), len(installs)) == (1, 1, 2)
+        assert re.findall(r"npm (?!ci)\w+ ", recipes.replace("npm >/dev/null", "")) == []

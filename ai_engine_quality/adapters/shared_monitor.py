@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ai_engine_quality.adapters.jobs import JobCollector, JobMonitor, parent_socket
 from ai_engine_quality.monitor import QualityMonitor
 from ai_engine_quality.settings import load_settings
 
@@ -31,5 +32,47 @@ class SharedMonitor:
             self._monitor = None
 
 
-shared_monitor = SharedMonitor(lambda: QualityMonitor.from_settings(load_settings()))
-"""Made from the settings file and the environment, on the registry of the process."""
+def _make() -> QualityMonitor:
+    path = parent_socket()
+    settings = load_settings()
+    if path is None:
+        return QualityMonitor.from_settings(settings)
+    return JobMonitor(path, **settings.monitor_arguments())
+
+
+shared_monitor = SharedMonitor(_make)
+"""Made from the settings file and the environment, on the registry of the process. In a job's
+process it hands what it scores to the parent's."""
+
+_collector: list[JobCollector] = []
+
+
+def collect_jobs(monitor: QualityMonitor | None = None) -> JobCollector:
+    """Let this process' monitor tell what its jobs observe: one process serves each call, say.
+
+    Jobs are the processes that it starts from now on, in which ``observe_livekit`` or
+    ``observe_pipecat`` is given no monitor.
+
+    Args:
+        monitor: Whose metrics, log and records they go to; None is a monitor of this process, made
+            from the settings file and the environment.
+
+    Returns:
+        What takes it, until it is closed; the same again where there is one.
+
+    Raises:
+        SettingsError: a setting can't be used.
+        ValueError: the default registry has a monitor already, which should be handed over then.
+        OSError: no socket can be made.
+    """
+    if _collector:
+        return _collector[0]
+
+    def closed() -> None:
+        _collector.clear()
+        if monitor is None:
+            shared_monitor.leave()
+
+    chosen = shared_monitor.join() if monitor is None else monitor
+    _collector.append(JobCollector(chosen, closed))
+    return _collector[0]

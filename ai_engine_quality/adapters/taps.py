@@ -1,11 +1,13 @@
 """Listens to what is observed on a histogram, without knowing whose histogram it is.
 
 A histogram belongs to a module, not to an engine, so that several attachments may listen to one.
-The first one wraps its ``observe``, and the last one to leave takes the wrap back.
+The first one wraps its ``observe``, and the last one to leave takes the wrap back. A histogram that
+outlives an engine keeps nobody alive: who is gone, has left.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,20 +18,18 @@ Failed = Callable[[Exception], None]
 
 
 class _Tap:
-    """One method of one object that listeners share."""
+    """One method of one object that attachments share."""
 
     def __init__(self, owner: Any) -> None:
         self.owner = owner
-        self.listeners: list[tuple[Callable[..., object], Failed]] = []
+        self.users: list[weakref.ref[Taps]] = []
         self.wraps = Wraps(_ignore)
 
     def notify(self, *values: Any) -> None:
-        """Hand values to every listener; what one raises is its own, and the others listen on."""
-        for listener, failed in tuple(self.listeners):
-            try:
-                listener(*values)
-            except Exception as error:
-                failed(error)
+        """Hand values to everybody who listens."""
+        for user in tuple(self.users):
+            if (taps := user()) is not None:
+                taps.heard(self, values)
 
     def notify_of_child(
         self, _note: object, child: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -37,9 +37,17 @@ class _Tap:
         """Hand on a labelled child and its label values, whichever way they were given."""
         self.notify(child, args or tuple(kwargs.values()))
 
+    def left(self, user: weakref.ref[Taps]) -> tuple[RemainingWrap, ...]:
+        """Forget somebody who has left; with the last one the wrap goes too."""
+        self.users.remove(user)
+        if self.users:
+            return ()
+        _taps.pop(id(self.owner), None)
+        return self.wraps.restore()
+
 
 def _ignore(error: Exception) -> None:
-    """Do nothing: a tap hands each listener's error to that listener already."""
+    """Do nothing: each listener's error has been handed to that listener already."""
 
 
 _taps: dict[int, _Tap] = {}
@@ -51,7 +59,7 @@ class Taps:
     def __init__(self, on_error: Failed) -> None:
         """Listen to none yet; ``on_error`` gets what a listener raised."""
         self._on_error = on_error
-        self._mine: list[tuple[_Tap, Callable[..., object]]] = []
+        self._mine: dict[_Tap, list[Callable[..., object]]] = {}
 
     def observe(self, histogram: Any, listener: Listener) -> None:
         """Call ``listener(value)`` before each ``histogram.observe(value)``.
@@ -80,27 +88,33 @@ class Taps:
         self._join(tap, listener)
 
     def _join(self, tap: _Tap, listener: Callable[..., object]) -> None:
-        tap.listeners.append((listener, self._on_error))
-        self._mine.append((tap, listener))
+        if tap not in self._mine:
+            self._mine[tap] = []
+            tap.users.append(weakref.ref(self, tap.left))
+        self._mine[tap].append(listener)
+
+    def heard(self, tap: _Tap, values: tuple[Any, ...]) -> None:
+        """Hand values to every listener; what one raises is its own, and the others listen on."""
+        for listener in tuple(self._mine.get(tap, ())):
+            try:
+                listener(*values)
+            except Exception as error:
+                self._on_error(error)
 
     def listens_to(self, histogram: Any) -> bool:
         """Return whether this attachment listens to a histogram."""
-        return any(tap.owner is histogram for tap, _ in self._mine)
+        return _taps.get(id(histogram)) in self._mine
 
     def leave(self, histogram: Any) -> tuple[RemainingWrap, ...]:
         """Stop listening to one histogram; return what could not be taken back."""
-        gone = [entry for entry in self._mine if entry[0].owner is histogram]
-        self._mine = [entry for entry in self._mine if entry[0].owner is not histogram]
-        return tuple(left for tap, listener in gone for left in self._quit(tap, listener))
+        tap = _taps.get(id(histogram))
+        return () if tap is None or tap not in self._mine else self._quit(tap)
 
     def leave_all(self) -> tuple[RemainingWrap, ...]:
         """Stop listening; return what could not be taken back."""
-        gone, self._mine = self._mine, []
-        return tuple(left for tap, listener in reversed(gone) for left in self._quit(tap, listener))
+        return tuple(left for tap in reversed(tuple(self._mine)) for left in self._quit(tap))
 
-    def _quit(self, tap: _Tap, listener: Callable[..., object]) -> tuple[RemainingWrap, ...]:
-        tap.listeners = [entry for entry in tap.listeners if entry[0] != listener]
-        if tap.listeners:
-            return ()
-        _taps.pop(id(tap.owner), None)
-        return tap.wraps.restore()
+    def _quit(self, tap: _Tap) -> tuple[RemainingWrap, ...]:
+        del self._mine[tap]
+        mine = next(user for user in tap.users if user() is self)
+        return tap.left(mine)

@@ -20,8 +20,24 @@ class WatchedEngine(NamedTuple):
     """The class."""
     parts: tuple[str, ...]
     """Attributes that the engine has, and another program's class of that name has not."""
+    in_children: bool = False
+    """Whether engines are made in processes that the program starts, one for each call."""
+
+
+IN_CHILDREN = "*"
+"""Stands before a class's name in the table where its engines are made in child processes."""
 
 
 def encode(engines: Iterable[WatchedEngine]) -> str:
     """Return the engines as text: words, and a semicolon between two engines."""
-    return ";".join(" ".join((*engine[:3], *engine.parts)) for engine in engines)
+    return ";".join(
+        " ".join(
+            (
+                engine.adapter,
+                engine.module,
+                (IN_CHILDREN if engine.in_children else "") + engine.name,
+                *engine.parts,
+            )
+        )
+        for engine in engines
+    )

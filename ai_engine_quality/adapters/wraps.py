@@ -2,11 +2,13 @@
 
 Rule: the wrapped method can't tell. Its result, exception or cancellation passes unchanged, and an
 asynchronous wrapper awaits the original and nothing else. What an observer raises is reported, and
-goes no further.
+goes no further. A copy of an object, or what is pickled of it, has no wrap: else its method would
+act on the original.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +22,9 @@ After = Callable[..., object]
 where the original raised or was cancelled."""
 
 _NOTHING: Any = object()
+
+_STATE = "__getstate__"
+"""What ``copy`` and ``pickle`` ask an object for, by whichever protocol."""
 
 
 class CannotWrap(Exception):  # noqa: N818  # an answer to a probe, which the report repeats
@@ -53,6 +58,7 @@ class _Wrap:
     def take_back(self) -> bool:
         """Mute it, and put back what stood there; return False where somebody has wrapped it."""
         self.mute()
+        _StateWithoutWraps.leave(self)
         if vars(self.owner).get(self.name, _NOTHING) is not self.wrapper:
             return False
         if self.own_before is _NOTHING:
@@ -115,6 +121,54 @@ class _Wrap:
         return asynchronous if inspect.iscoroutinefunction(original) else synchronous
 
 
+class _StateWithoutWraps:
+    """Stands on a watched object as ``__getstate__``: a copy is what it would be without wraps.
+
+    A copy that had them would call the original's methods, and none could be pickled.
+    """
+
+    def __init__(self, owner: Any) -> None:
+        self._usual: Callable[[], Any] = getattr(owner, _STATE)
+        self.wraps: list[_Wrap] = []
+
+    @classmethod
+    def join(cls, wrap: _Wrap) -> None:
+        """Leave a wrap out of the state of its object, from now on."""
+        found = vars(wrap.owner).get(_STATE)
+        if found is None:
+            found = cls(wrap.owner)
+            setattr(wrap.owner, _STATE, found)
+        if isinstance(found, cls):  # else the object has one of its own, which we leave alone
+            found.wraps.append(wrap)
+
+    @classmethod
+    def leave(cls, wrap: _Wrap) -> None:
+        """Forget a wrap that is taken back, and go with the last one."""
+        found = vars(wrap.owner).get(_STATE)
+        if isinstance(found, cls) and wrap in found.wraps:
+            found.wraps.remove(wrap)
+            if not found.wraps:
+                delattr(wrap.owner, _STATE)
+
+    def __call__(self) -> Any:
+        """Return what the object's own ``__getstate__`` does, less what was set on the object."""
+        state = self._usual()
+        if isinstance(state, tuple) and state:  # of a class that has slots too
+            return (self._cleaned(state[0]), *state[1:])
+        return self._cleaned(state)
+
+    def _cleaned(self, attributes: Any) -> Any:
+        if not isinstance(attributes, dict):
+            return attributes
+        cleaned = {name: value for name, value in attributes.items() if value is not self}
+        for wrap in reversed(self.wraps):  # one may stand on another
+            if cleaned.get(wrap.name) is wrap.wrapper:
+                del cleaned[wrap.name]
+                if wrap.own_before is not _NOTHING:
+                    cleaned[wrap.name] = wrap.own_before
+        return cleaned
+
+
 class RemainingWrap(NamedTuple):
     """A wrap that could not be taken back, because somebody wrapped it in turn."""
 
@@ -164,6 +218,8 @@ class Wraps:
             setattr(owner, name, wrap.wrapper)
         except Exception as error:
             raise CannotWrap(f"{_named(owner, name)} can't be replaced: {error}") from error
+        with contextlib.suppress(Exception):  # an object that can't be copied either
+            _StateWithoutWraps.join(wrap)
         self._wraps.append(wrap)
 
     def has(self, owner: Any, name: str) -> bool:

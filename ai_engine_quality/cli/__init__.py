@@ -34,10 +34,14 @@ GROUP = "ai_engine_quality.commands"
 """The entry points by which a distribution adds commands."""
 
 OWN = {
+    "calls": "calls:calls",
     "compare": "compare:compare_command",
     "doctor": "doctor:doctor",
     "explain": "explain:explain",
+    "export-dashboards": "export:export_dashboards",
+    "export-rules": "export:export_rules",
     "listen": "listen:listen",
+    "report": "report:report",
     "rescore": "rescore:rescore",
     "run": "run:run",
     "tune": "tune:tune",

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 
+from ai_engine_quality.cli.calls import last_calls, worst_calls
 from ai_engine_quality.cli.output import (
     NOT_FOUND,
     described,
     json_option,
     print_json,
     read_policy,
-    records_option,
     stored_scores,
 )
+from ai_engine_quality.cli.selecting import conditions, found_records_option, selected
 from ai_engine_quality.core.policy import Policy, versions
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
@@ -24,28 +25,62 @@ from ai_engine_quality.history.certainty import how_certain
 
 
 @click.command()
-@click.argument("call_id")
-@records_option
+@click.argument("call_id", required=False)
+@click.option("--worst", is_flag=True, help="The call with the lowest score.")
+@click.option("--last", is_flag=True, help="The call that started last.")
+@found_records_option
+@conditions
 @click.option(
     "--policy",
     metavar="VERSION|FILE",
     help="Score the call again by a shipped version, such as v1, or by a settings file's [policy].",
 )
 @json_option
-def explain(call_id: str, records: Path, policy: str | None, as_json: bool) -> None:
+def explain(
+    *,
+    call_id: str | None,
+    worst: bool,
+    last: bool,
+    records: Path,
+    policy: str | None,
+    as_json: bool,
+    **chosen: str | None,
+) -> None:
     """Say why CALL_ID got its score: its factors by cost, its ceilings, and what would differ.
+
+    Instead of CALL_ID, --worst or --last, of all calls or of those that --provider, --since and
+    the other conditions choose.
 
     Exit code 1: there is no such call in the records.
     """
+    if (call_id is not None) + worst + last != 1:
+        raise click.UsageError("name one of CALL_ID, --worst and --last")
+    if call_id is None:
+        calls = selected(records, chosen)
+        found = next(iter(worst_calls(calls, 1) if worst else last_calls(calls, 1)), None)
+        if found is None:
+            click.echo(printable(f"{records} holds no such call"), err=True)
+    else:
+        found = _named(call_id, records)
+    if found is None:
+        raise click.exceptions.Exit(NOT_FOUND)
+    _explain(found, policy, as_json=as_json)
+
+
+def _named(call_id: str, records: Path) -> CallScore | None:
+    """Return the call of an id, the latest one where an id came twice; say where there is none."""
     found: CallScore | None = None
     known: list[str] = []
     for stored in stored_scores(records):
         known.append(stored.call_id)
         if stored.call_id == call_id:
-            found = stored  # the latest one, where a call id came twice
+            found = stored
     if found is None:
         _say_missing(call_id, records, known)
-        raise click.exceptions.Exit(NOT_FOUND)
+    return found
+
+
+def _explain(found: CallScore, policy: str | None, *, as_json: bool) -> None:
     scored_by = _policy_of(found) if policy is None else read_policy(policy)
     if policy is not None and scored_by is not None:
         found = score(found.summary, scored_by)

@@ -11,7 +11,6 @@ import click
 from rich.table import Table
 
 from ai_engine_quality.cli.output import (
-    DEFAULT_RECORDS,
     NOT_FOUND,
     band_text,
     console,
@@ -21,6 +20,7 @@ from ai_engine_quality.cli.output import (
     read_policy,
     stored_scores,
 )
+from ai_engine_quality.cli.selecting import records_argument
 from ai_engine_quality.core.policy import Band, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
@@ -50,7 +50,7 @@ class _Totals:
 
 
 @click.command()
-@click.argument("records", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_RECORDS)
+@records_argument
 @click.option(
     "--policy",
     required=True,

@@ -63,6 +63,13 @@ MAX_PAUSES = 64
 """Pauses given and not played yet, of one answer; what comes beyond joins the last."""
 
 
+HELD_MARGIN_SECONDS = 0.25
+"""What an engine has sent ahead is played, or thrown away, within this of its holding back."""
+
+MAX_HELD = 32
+"""Times at which playing was held back that are remembered; older ones have been accounted for."""
+
+
 class AnswerTotals(NamedTuple):
     """What the answers of a call came to. Seconds."""
 
@@ -167,7 +174,7 @@ class AnswerAudio:
     """Keeps the account of one call's answers."""
 
     __slots__ = (
-        "_ahead", "_answers", "_asked_at", "_comfort", "_completed", "_cut", "_given",
+        "_ahead", "_answers", "_asked_at", "_comfort", "_completed", "_cut", "_given", "_held",
         "_hole_seconds", "_holes", "_last", "_last_given_at", "_longest", "_lost", "_missing",
         "_run_answer", "_silent", "_sounded_at", "_thrown", "hinted",
     )  # fmt: skip
@@ -186,6 +193,7 @@ class AnswerAudio:
         self._last_given_at = float("-inf")
         self._asked_at = float("-inf")
         self._sounded_at = float("-inf")
+        self._held: tuple[tuple[float, float], ...] = ()
 
     def copy(self) -> AnswerAudio:
         """Return an equal one that changes for itself."""
@@ -238,10 +246,32 @@ class AnswerAudio:
             self._last = None
 
     def flush(self, at: float, seconds: float) -> None:
-        """Take note that ``seconds`` of what was sent will not be played: a barge-in."""
+        """Take note that ``seconds`` of what was sent will not be played, nor what is still due.
+
+        A barge-in: an answer that nobody has heard of yet is thrown away with the one that plays.
+        """
         if self._answers:
             self._answers[0].played = max(0.0, self._answers[0].played - seconds)
+        if self._held and self._held[-1][1] > at:  # it was an interruption after all
+            self._held = self._held[:-1]
+        for answer in self._answers:
+            if answer.left_over:
+                answer.barged = True
         self.barge_in(at)
+
+    def hold(self, at: float) -> None:
+        """Take note that the engine holds back what it plays, to see whether the caller speaks."""
+        if not self._held or self._held[-1][1] < at:
+            self._held = (*self._held[1 - MAX_HELD :], (at, float("inf")))
+
+    def resume(self, at: float) -> None:
+        """Take note that it goes on: the caller had not meant to interrupt."""
+        if self._held and self._held[-1][1] > at:
+            self._held = (*self._held[:-1], (self._held[-1][0], at))
+
+    def held(self, since: float, until: float) -> float:
+        """Return for how many seconds of a stretch playing was held back."""
+        return sum(max(0.0, min(until, end) - max(since, at)) for at, end in self._held)
 
     def asked(self, at: float, silent: float) -> None:
         """Take note that the caller has spoken: what is given from now on answers that.
@@ -332,6 +362,9 @@ class AnswerAudio:
         answer = self._answers[0]
         if answer is not began or not answer.played or answer.over:
             return  # what sounds now was not given: music on hold
+        if self._held:
+            held = self.held(at - silent - missing - HELD_MARGIN_SECONDS, at)
+            missing, silent = max(0.0, missing - held), max(0.0, silent - max(0.0, held - missing))
         filled = silent - answer.allowed(silent, self._ahead)
         if filled < MIN_FILLED_SECONDS - 1e-9:
             filled = 0.0
@@ -360,7 +393,8 @@ class AnswerAudio:
             self._thrown += answer.left_over
         else:
             self._lost += answer.left_over
-        self._cut += answer.barged or self._was_cut(answer)
+        heard = answer.heard_to > float("-inf")
+        self._cut += (answer.barged and heard) or self._was_cut(answer)
 
     def _was_cut(self, answer: _Answer) -> bool:
         """Return whether an answer ended before all of it had been said."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, NamedTuple
 
+from ai_engine_quality.core.agent_sound import DEAD_RMS, FrameCheck, SoundAccumulator
 from ai_engine_quality.core.distribution import BoundedValues, Distribution
 from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import (
@@ -22,7 +23,7 @@ from ai_engine_quality.core.observations import (
     Rejected,
     is_agent_stage,
 )
-from ai_engine_quality.core.summary import CallSummary, HeardCall, StageLevels
+from ai_engine_quality.core.summary import CallSummary, HeardCall, StageLevels, TurnStage
 
 GROUP_FRAMES = 50
 """Active frames whose common level is one value of the spread: a second of speech, or more."""
@@ -39,6 +40,28 @@ NOISE_VALUES = 64
 MAX_STAGES = 8
 MAX_REASONS = 8
 MAX_DROPPED = 16
+
+
+MAX_TOLD_STAGES = 1024
+"""Stages of turns that are remembered until the call's end."""
+
+SLOWEST_TURNS = 3
+"""Turns whose stages are kept."""
+
+STAGE_MARGIN_SECONDS = 0.5
+"""An engine may tell so much later, or earlier, than an answer begins, what it took."""
+
+
+class ToldStage(NamedTuple):
+    """What the engine told of a turn."""
+
+    at: float
+    """When its answer began, in monotonic seconds."""
+    turns: int
+    """How many turns the engine had told of by then."""
+    stage: str
+    seconds: float
+    provider: str | None
 
 
 class FrameFormat(NamedTuple):
@@ -67,6 +90,8 @@ class StageAccumulator:
 
     agent: bool
     """Whether the agent's own audio passes here."""
+    started: float = 0.0
+    """Monotonic seconds at the start of the call."""
     encoding: object = None
     """As given with the last raw frame that was found valid; so are its rate and length."""
     sample_rate: object = None
@@ -82,6 +107,14 @@ class StageAccumulator:
     frames: int = 0
     active: int = 0
     active_seconds: float = 0.0
+    last: bytes = b""
+    """The last raw frame, where each of them is seen: what comes next is compared with it."""
+    sound: SoundAccumulator | None = None
+    """What the agent sounds like; made with its first raw frame."""
+    check_stands_for: float = FRAME_SECONDS
+    """Seconds of audio for which one check of a frame counts."""
+    played: float = 0.0
+    """Seconds of the agent's raw frames so far."""
     _energy: float = 0.0
     _group_energy: float = 0.0
     _group_n: int = 0
@@ -91,6 +124,7 @@ class StageAccumulator:
     _clipped: float = 0.0
     _dc: float = 0.0
     _flatness: BoundedValues | None = None
+    _last_sample: float = 0.0
 
     def add_level(self, rms: float, seconds: float, at: float | None = None) -> None:
         """Take a measured frame.
@@ -115,15 +149,56 @@ class StageAccumulator:
             self._groups.add(math.sqrt(self._group_energy / GROUP_FRAMES))
             self._group_energy, self._group_n = 0.0, 0
 
-    def add_noise_check(self, rms: float, flatness: float, clipped: float, dc: float) -> None:
-        """Take an active frame's spectral flatness, share of clipped samples, and DC offset."""
+    def hear_edges(self, rms: float, first: float, last: float) -> None:
+        """Take how an agent's frame, of which each is seen, begins and ends.
+
+        Args:
+            rms: Its level, which ``add_level`` has taken.
+            first: The size of its first sample.
+            last: The size of its last one.
+        """
+        sound = self.sound
+        if sound is None:
+            return
+        sound.level(rms)
+        if rms <= DEAD_RMS:
+            sound.silence(self._last_sample, self.level_so_far)
+        elif sound.run:
+            sound.sounds_again(first, self.level_so_far)
+        self._last_sample = last
+
+    @property
+    def level_so_far(self) -> float:
+        """Energy-mean RMS of the active frames; 0 where there are none."""
+        return math.sqrt(self._energy / self.active) if self.active else 0.0
+
+    def add_check(
+        self, rms: float, found: FrameCheck, at: float | None = None, *, for_noise: bool = True
+    ) -> None:
+        """Take what is wrong with an active frame.
+
+        Args:
+            rms: Its level.
+            found: What was measured.
+            at: Its time in seconds from the start of the call; None: unknown.
+            for_noise: Whether it is one of those by which a whole track is told from noise.
+        """
+        if for_noise:
+            self._add_noise_check(rms, found)
+        if self.agent:
+            if self.sound is None:
+                self.sound = SoundAccumulator()
+            moment = self.played if at is None else at
+            self.sound.check(found, rms, self.level_so_far, moment, self.check_stands_for)
+
+    def _add_noise_check(self, rms: float, found: FrameCheck) -> None:
         if self._flatness is None:
             self._flatness = BoundedValues(NOISE_VALUES)
-        self._flatness.add(flatness)
+        self._flatness.add(found.flatness)
         self._noise_n += 1
         self._noise_energy += rms * rms
-        self._clipped += clipped
-        self._dc += dc
+        self._clipped += found.clipped
+        self._dc += found.dc
 
     def freeze(self) -> StageLevels:
         """Return what was measured so far, without digits that say nothing."""
@@ -138,6 +213,9 @@ class StageAccumulator:
             flatness=_rounded(self._median_flatness(), 6),
             active_seconds=round(self.active_seconds, 6),
             noise_rms=_rounded(math.sqrt(self._noise_energy / n) if n else None, 3),
+            sound=None
+            if self.sound is None
+            else self.sound.freeze(self.level_so_far, self.check_stands_for),
         )
 
     def _spread(self) -> float | None:
@@ -189,6 +267,7 @@ class CallAccumulator:
     dropped: dict[str, int] | None = None
     """What was reported and dropped for being wrong, ``turn:out_of_range`` to how often: it says
     why there is no score, and is no part of what was observed."""
+    told_stages: list[ToldStage] | None = None
     _lost_at: float | None = None
     _turns_when_lost: int = 0
 
@@ -201,6 +280,14 @@ class CallAccumulator:
             worst.sort(key=lambda turn: -turn[1])  # stable: of equally slow turns the earlier first
             self._worst_turns = worst[:3]
         self.turns.add(seconds)
+
+    def turn_stage(self, stage: str, seconds: float, provider: str | None, at: float) -> None:
+        """Take where some of a turn's time went."""
+        if self.told_stages is None:
+            self.told_stages = []
+        if len(self.told_stages) < MAX_TOLD_STAGES:
+            told = ToldStage(at, self.turns.n, stage, seconds, provider)
+            self.told_stages.append(told)
 
     def unanswered(self, waited: float) -> None:
         """Take a turn that never got a reply."""
@@ -273,7 +360,9 @@ class CallAccumulator:
         if found is None:
             if len(self.stages) >= MAX_STAGES:
                 raise Rejected(DropReason.TOO_MANY_STAGES)
-            found = self.stages[name] = StageAccumulator(agent=is_agent_stage(name))
+            found = self.stages[name] = StageAccumulator(
+                agent=is_agent_stage(name), started=self.started
+            )
             self._listen_at(name, found)
         return found
 
@@ -319,6 +408,21 @@ class CallAccumulator:
         if self.ear is not None:
             self.ear.answer_complete(at)
 
+    def answer_dropped(self, at: float) -> None:
+        """Take note that what was not heard yet of the answers was thrown away."""
+        if self.ear is not None:
+            self.ear.agent_flushed(at)
+
+    def answer_held(self, at: float) -> None:
+        """Take note that playing is held back, to see whether the caller speaks."""
+        if self.ear is not None:
+            self.ear.agent_held(at)
+
+    def answer_resumed(self, at: float) -> None:
+        """Take note that playing goes on."""
+        if self.ear is not None:
+            self.ear.agent_resumed(at)
+
     def words_spoken(self, characters: int) -> None:
         """Take how much text the agent's audio holds."""
         self.characters = characters + (self.characters or 0)
@@ -355,9 +459,39 @@ class CallAccumulator:
         """
         told = self._told(duration=duration, outcome=outcome, failed=failed)
         if self.ear is None or not self.stages:
-            return CallSummary(**told)
+            return self._with_causes(CallSummary(**told), ())
         until = self.started + (duration or 0.0) if now is None else now
-        return CallSummary(**_as_heard(told, self.ear.freeze(until)))
+        heard = self.ear.freeze(until)
+        return self._with_causes(CallSummary(**_as_heard(told, heard)), heard.answered_at)
+
+    def _with_causes(self, summary: CallSummary, answered_at: tuple[float, ...]) -> CallSummary:
+        """Return a summary with the stages of its slowest turns, where they were told."""
+        if not self.told_stages:
+            return summary
+        found: dict[tuple[int, str], TurnStage] = {}
+        for turn, seconds in summary.slowest_turns(SLOWEST_TURNS):
+            for told in self._told_of(turn, seconds, answered_at, summary.is_heard("latency")):
+                key = turn, told.stage
+                before = found[key].seconds if key in found else 0.0
+                total = round(before + told.seconds, 3)
+                found[key] = TurnStage(turn, told.stage, total, told.provider)
+        return replace(summary, turn_stages=tuple(found.values()) or None)
+
+    def _told_of(
+        self, turn: int, seconds: float, answered_at: tuple[float, ...], heard: bool
+    ) -> list[ToldStage]:
+        """Return what was told of a turn: of a heard one by its time, else by its number."""
+        told = self.told_stages or []
+        if not heard:
+            return [each for each in told if each.turns == turn]
+        if turn > len(answered_at):
+            return []
+        answered = answered_at[turn - 1]
+        earliest = answered - seconds
+        if turn > 1:  # what was told of the answer before is that one's
+            earliest = max(earliest, answered_at[turn - 2] + STAGE_MARGIN_SECONDS)
+        latest = answered + STAGE_MARGIN_SECONDS
+        return [each for each in told if earliest <= each.at <= latest]
 
     def _told(self, **how: Any) -> dict[str, Any]:
         """Return a summary's fields as the engine told them."""

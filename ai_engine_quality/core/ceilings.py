@@ -12,6 +12,7 @@ from ai_engine_quality.core.factors import AgentAudio, Cost
 from ai_engine_quality.core.observations import is_agent_stage
 from ai_engine_quality.core.policy import Policy
 from ai_engine_quality.core.result import Ceiling
+from ai_engine_quality.core.sound_ceilings import sound_ceilings
 from ai_engine_quality.core.summary import CallSummary, HeardCall, StageLevels
 from ai_engine_quality.core.wording import percent, seconds
 
@@ -50,6 +51,7 @@ def _call_ceilings(summary: CallSummary, policy: Policy, agent: AgentAudio) -> I
     if agent.noise:
         yield Ceiling("noise", rules.noise, agent.noise, "codec")
     yield from _stepped("clipping", policy, agent.clipped, "rms")
+    yield from sound_ceilings(summary, policy)
     if summary.failed:
         reason = "the engine's report that the call failed"
         yield Ceiling("call_failed", rules.call_failed, reason, None)

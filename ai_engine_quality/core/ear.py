@@ -41,7 +41,9 @@ MAX_FRAME_SECONDS = 2.0
 
 MAX_LEVEL = 32768.0
 
-_CALLER, _AGENT, _GIVEN, _COMPLETE, _BEGAN, _TOLD, _FLUSHED, _JUMP = map(float, range(8))
+(
+    _CALLER, _AGENT, _GIVEN, _COMPLETE, _BEGAN, _TOLD, _FLUSHED, _HELD, _RESUMED, _JUMP,
+) = map(float, range(10))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,8 @@ class Heard:
     """Whether the caller's track held nothing over digital silence."""
     agent_heard: bool | None
     """Whether the agent was ever heard."""
+    answered_at: tuple[float, ...]
+    """When the answers to the first turns began, in monotonic seconds."""
     dropped: int
     """Observations that were wrong, or too late to be put in their place."""
     clock_jumps: int
@@ -165,6 +169,14 @@ class Ear:
     def agent_flushed(self, at: float) -> None:
         """Take note that the far end threw away what it had not played yet."""
         self._take(at + self._shift, _FLUSHED, 0.0, 0.0)
+
+    def agent_held(self, at: float) -> None:
+        """Take note that playing is held back, to see whether the caller speaks."""
+        self._take(at + self._shift, _HELD, 0.0, 0.0)
+
+    def agent_resumed(self, at: float) -> None:
+        """Take note that playing goes on."""
+        self._take(at + self._shift, _RESUMED, 0.0, 0.0)
 
     def _take(self, at: float, kind: float, level: float, seconds: float) -> None:
         latest = self._latest
@@ -247,6 +259,10 @@ class Ear:
             self._answers.barge_in(at)
         elif kind == _FLUSHED:
             self._agent.flush(at)
+        elif kind == _HELD:
+            self._answers.hold(at)
+        elif kind == _RESUMED:
+            self._answers.resume(at)
         else:
             self._turns.put(at, Edge.JUMP)
 
@@ -333,6 +349,7 @@ class Ear:
             longest_stall=caller.longest_stall if caller.seen else None,
             caller_dead=caller.loudest <= DEAD_LINE_RMS if caller.seen else None,
             agent_heard=agent.ever_voiced if heard_agent or hinted else None,
+            answered_at=tuple(at - self._shift for at in turns.answered_at) if both else (),
             dropped=self._dropped,
             clock_jumps=self._jumps,
         )

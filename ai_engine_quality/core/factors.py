@@ -74,12 +74,21 @@ def _heard(summary: CallSummary, factor: str) -> str:
     return ", told by a clock that starts late," if late else ""
 
 
+_STAGES = {"stt": "STT", "end_of_turn": "end of turn", "llm": "LLM", "tool": "tool", "tts": "TTS"}
+
+
+def _cause(summary: CallSummary, turn: int) -> str:
+    """Return where most of a turn's time went, in words, where it is known."""
+    cause = summary.cause_of(turn)
+    return f": {_STAGES.get(cause.stage, cause.stage)} {seconds(cause.seconds)}" if cause else ""
+
+
 def _worst_turn(summary: CallSummary) -> str:
     """Return the slowest turn in words: which one, and how slow."""
     slowest = summary.slowest_turn()
     longest_wait = max(summary.unanswered or (), default=0.0)
     if slowest and slowest[1] >= longest_wait:
-        return f"turn {slowest[0]}, {seconds(slowest[1])}"
+        return f"turn {slowest[0]}, {seconds(slowest[1])}{_cause(summary, slowest[0])}"
     return f"an unanswered turn, {seconds(longest_wait)}"
 
 

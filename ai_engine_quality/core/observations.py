@@ -46,6 +46,11 @@ PROVIDER_OUT = "provider_out"
 TRANSPORT_OUT = "transport_out"
 
 
+TURN_STAGES = ("stt", "end_of_turn", "llm", "tool", "tts")
+"""Where the time of a turn goes: until the words are known, until the caller is taken to have said
+all, until the first words of an answer, in tools meanwhile, and until its first audio."""
+
+
 class DropReason(StrEnum):
     """Why an observation, or a call, was not taken: the ``reason`` label, all of them bounded."""
 
@@ -66,8 +71,11 @@ class DropReason(StrEnum):
     FRAME_ODD_LENGTH = "frame_odd_length"
     FRAME_OVERSIZED = "frame_oversized"
     EXPIRED_CALL = "expired_call"
+    COUNTED_AS_OTHER = "counted_as_other"
+    NOT_ENDED_IN_TIME = "not_ended_in_time"
     SAMPLE_EVICTED = "sample_evicted"
     RECORD_NOT_WRITTEN = "record_not_written"
+    LOG_NOT_WRITTEN = "log_not_written"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -91,6 +99,15 @@ def instant(value: object) -> float:
     if isinstance(value, (int, float)) and type(value) is not bool and -MAX_INSTANT <= value < 0:
         return float(value)
     return _number(value, MAX_INSTANT)
+
+
+def turn_stage(value: object) -> str:
+    """Return a stage of a turn."""
+    if not isinstance(value, str):
+        raise Rejected(DropReason.WRONG_TYPE)
+    if value not in TURN_STAGES:
+        raise Rejected(DropReason.UNKNOWN_STAGE)
+    return str(value)
 
 
 def rms(value: object) -> float:
@@ -144,6 +161,11 @@ def flag(value: object) -> bool:
     raise Rejected(DropReason.WRONG_TYPE)
 
 
+def plain(value: str) -> str:
+    """Return text as Python's own: an ``(str, Enum)`` has another ``str()`` than its value."""
+    return value if type(value) is str else str.__str__(value)
+
+
 def call_id(value: object) -> str:
     """Return an opaque call id: 1 to 256 printable characters.
 
@@ -154,26 +176,42 @@ def call_id(value: object) -> str:
         raise Rejected(DropReason.WRONG_TYPE)
     if not 0 < len(value) <= MAX_CALL_ID_LENGTH or not value.isprintable():
         raise Rejected(DropReason.BAD_CALL_ID)
-    return str(value)
+    return plain(value)
 
+
+OTHER = "other"
+"""What a name or a reason is called that may be a caller's, and so is not kept."""
+
+_DATE = re.compile(
+    r"(?<!\d)(?:20\d\d[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?(?:[0-2]\d|3[01]))?"
+    r"|(?:0[1-9]|1[0-2])[-_. ]20\d\d)(?!\d)"
+)
+"""Models are named after days and months: ``gpt-4o-realtime-preview-2024-12-17``."""
+
+MAX_NAME_DIGITS = 6
+"""In a provider's or pipeline's name, dates and sample rates aside; a telephone has seven."""
 
 _NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
 
 
 def name(value: object) -> str | None:
-    """Return a provider's, pipeline's or outcome's normalised name, or None where it has none.
+    """Return a provider's or pipeline's normalised name, or None where it has none.
 
-    ``OpenAI Realtime``, ``openai-realtime`` and ``openai_realtime`` are one provider.
+    ``OpenAI Realtime``, ``openai-realtime`` and ``openai_realtime`` are one provider. What holds an
+    e-mail address, or digits enough for a telephone number, is ``other``.
     """
     if value is None:
         return None
     if not isinstance(value, str):
         raise Rejected(DropReason.WRONG_TYPE)
-    return _normalised(str(value[: 4 * MAX_NAME_LENGTH])) or None
+    return _normalised(plain(value)[: 4 * MAX_NAME_LENGTH]) or None
 
 
 @lru_cache(256)  # an engine has few names, and its calls can share them
 def _normalised(value: str) -> str:
+    digits = sum(char.isdigit() for char in _SAMPLE_RATE.sub("", _DATE.sub("", value)))
+    if "@" in value or digits > MAX_NAME_DIGITS:
+        return OTHER
     return _NOT_IN_NAME.sub("_", value.lower()).strip("_")[:MAX_NAME_LENGTH]
 
 
@@ -181,7 +219,7 @@ def outcome(value: object) -> str | None:
     """Return what the engine calls a call's end, as a code word in lower case, or None."""
     if value is None:
         return None
-    return code_word(value.lower() if isinstance(value, str) else value)
+    return code_word(plain(value).lower() if isinstance(value, str) else value)
 
 
 _STAGE = re.compile(r"transport_out(:[a-z0-9_-]{1,32})?|provider_out|transport_in|provider_in")
@@ -191,9 +229,10 @@ def stage(value: object) -> str:
     """Return a stage of the audio's way: where in the engine a frame was seen."""
     if not isinstance(value, str):
         raise Rejected(DropReason.WRONG_TYPE)
-    if not _STAGE.fullmatch(value):
+    text = plain(value)
+    if not _STAGE.fullmatch(text):
         raise Rejected(DropReason.UNKNOWN_STAGE)
-    return str(value)
+    return text
 
 
 def is_agent_stage(stage_name: str) -> bool:
@@ -203,6 +242,11 @@ def is_agent_stage(stage_name: str) -> bool:
 
 _CODE_WORD = re.compile(r"[a-z][a-z0-9]*(?:[-_@:/>.=!]+[a-z0-9]+)*")
 _SAMPLE_RATE = re.compile(r"(?<!\d)(?:8|11025|12|16|22050|24|32|44100|48)(?:000)?(?!\d)")
+_ADDRESS = re.compile(
+    r"@(?!(?:8|11025|12|16|22050|24|32|44100|48)(?:000)?(?:k|hz|khz)?(?![a-z0-9.]))"
+)
+"""What stands before and after it is a person's address, unless that is a sample rate."""
+
 MAX_DIGITS = 3
 MAX_CODE_WORD_LENGTH = 48
 
@@ -210,15 +254,29 @@ MAX_CODE_WORD_LENGTH = 48
 def code_word(value: object) -> str:
     """Return a reason that a program chose (``transport-failure``), or ``other``.
 
-    Free text may hold a caller's words, and digits that are no sample rate their telephone's
-    number, so neither is kept.
+    Free text may hold a caller's words, digits that are no sample rate their telephone's number,
+    and what has an ``@`` that is before no sample rate is an address, so none is kept.
     """
     if not isinstance(value, str):
         raise Rejected(DropReason.WRONG_TYPE)
-    if len(value) > MAX_CODE_WORD_LENGTH or not _CODE_WORD.fullmatch(value):
-        return "other"
-    digits = sum(char.isdigit() for char in _SAMPLE_RATE.sub("", value))
-    return "other" if digits > MAX_DIGITS else str(value)
+    text = plain(value)
+    if len(text) > MAX_CODE_WORD_LENGTH or not _CODE_WORD.fullmatch(text) or _ADDRESS.search(text):
+        return OTHER
+    digits = sum(char.isdigit() for char in _SAMPLE_RATE.sub("", text))
+    return OTHER if digits > MAX_DIGITS else text
+
+
+OUTCOMES = (
+    "completed",
+    "failed",
+    "expired",
+    "interrupted",
+    "agent_hangup",
+    "caller_hangup",
+    "no_input_timeout",
+    "transferred",
+)
+"""What a call's end is usually called; another code word serves too, and is told once."""
 
 
 def detail(value: object) -> str:

@@ -115,6 +115,27 @@ class CeilingRules:
     """By the share of the agent's audio that was given and never played."""
     late_greeting: Steps = ()
     """By the seconds until the agent was first heard."""
+    # What the agent sounds like; policies before v3 have none of these.
+    noise_level: Steps = ()
+    """By the level of the noise in the valleys of the speech's spectrum, as a share of its own."""
+    noisy_seconds: Steps = ()
+    """By the share of the agent's speech that lies in seconds of noise."""
+    held_samples: Steps = ()
+    """By the share of frames whose samples were held."""
+    edges: Steps = ()
+    """By the share of the steps between frames that are jumps."""
+    clicks: Steps = ()
+    """By the share of loud frames with a click inside."""
+    repeated: Steps = ()
+    """By the share of active frames that are the one before again."""
+    cut_speech: Steps = ()
+    """By the effective share of silent frames that cut into speech."""
+    narrow: Steps = ()
+    """By how many dB less power lies over 2,300 Hz than in all."""
+    wrong_speed: int | None = None
+    """By the characters of the agent's words for each second of its voice."""
+    seems_wrong_speed: int | None = None
+    """By the spectrum and the rhythm alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +164,39 @@ class Conversation:
     untimed_barge_ins: int = 10
     untimed_per_turn: float = 2.0
     """So many interruptions, more than this number for each turn, and none of them timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """From when on an agent's sound is judged, and its pace (from v3 on)."""
+
+    steady: float = 3.2
+    """Noise is steady: so much, as a ratio of powers, its level may differ between frames."""
+    loud_noise: float = 0.045
+    """Share of the speech's level from which noise is noise however it wavers."""
+    lively: float = 0.04
+    """How much levels change from frame to frame, as a power of ten, where it is speech."""
+    least_noisy_seconds: float = 0.8
+    usual: float = 16.0
+    """Characters a second of the agent's voice; and the wide zone in which nothing is wrong."""
+    slow: float = 12.5
+    fast: float = 22.0
+    text_missing: float = 3.0
+    """Fewer characters a second than this: not all of the text was told."""
+    pace_seconds: float = 3.0
+    """Voice from which on there is a pace."""
+    not_slow: float = 0.25
+    """So many octaves over the usual, by spectrum and rhythm, speech can't be too slow; and so many
+    under it, it can't be too quick."""
+    not_fast: float = 0.25
+    seems_slow: float = 0.95
+    """So many octaves under the usual, or over it, speech seems wrong without any text."""
+    seems_fast: float = 1.15
+    clear_noise: float = 0.0126
+    """More noise, a larger offset, or more clicks or less silence, deceive spectrum and rhythm."""
+    clear_offset: float = 500.0
+    clear_clicks: float = 0.1
+    clear_activity: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +236,7 @@ class Policy:
     not_scored: NotScored
     bands: Mapping[Band, int]
     conversation: Conversation = Conversation()
+    sound: Sound = Sound()
 
     def __post_init__(self) -> None:
         # A policy's version says what it holds: nobody may change that below it.
@@ -216,7 +271,7 @@ class Policy:
         """
         with reading.reported_as(PolicyError):
             sections = reading.fields(
-                "", data, _SECTIONS, optional=("conversation",), what="a policy"
+                "", data, _SECTIONS, optional=("conversation", "sound"), what="a policy"
             )
         policy = cls(**sections)
         _check(policy)
@@ -446,6 +501,7 @@ _SECTIONS: dict[str, reading.Reader] = {
             "untimed_barge_ins",
         ),
     ),
+    "sound": partial(_section, Sound),
 }
 
 

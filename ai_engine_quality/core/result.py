@@ -214,6 +214,8 @@ def _line(call: CallScore) -> str:
     if decides := call.deciding_ceiling:
         parts.append(f"held to {decides.ceiling} by {decides.reason}")
     line = f"{call.score}, {call.band}: {', '.join(parts) or 'nothing lost'}."
+    if dropped := _dropped(call):
+        line += f" {dropped[0].upper()}{dropped[1:]}."
     for change in _changes(call)[:1]:
         line += f" Without {change}."
     if late := call.summary.late_clock():
@@ -277,6 +279,9 @@ def _not_measured(summary: CallSummary) -> Iterator[str]:
         yield "speed (no text)"
     if all(is_agent_stage(name) for name in stages):
         yield "caller's side (no audio of it)"
+    sounds = [s.sound for name, s in stages.items() if is_agent_stage(name) and s.sound]
+    if not any(sound.noise is not None for sound in sounds):
+        yield "clicks, held samples, repeated frames (too few of the agent's raw frames)"
     yield "lost beginnings and ends of sentences, low-rate codecs, mild aliasing"
 
 

@@ -20,6 +20,7 @@ from ai_engine_quality.core.factors import (
     FACTOR_COSTS,
     NOT_MEASURED,
     UNOBSERVED,
+    AgentAudio,
     Cost,
     agent_audio,
 )
@@ -71,6 +72,7 @@ class _Decision(NamedTuple):
 
     costs: Mapping[str, Cost]
     """By factor, where it was observed."""
+    agent: AgentAudio
     ceilings: tuple[Ceiling, ...]
     weight: float
     """Of the observed factors, in all."""
@@ -83,16 +85,29 @@ def _decide(summary: CallSummary, policy: Policy) -> _Decision:
     agent = agent_audio(summary, policy) if summary.audio else NOT_MEASURED
     costs = {}
     for name in policy.factors:
-        cost = FACTOR_COSTS[name](summary, policy, agent)
+        cost = _cost(name, summary, policy, agent)
         if cost is not None:
-            most = policy.weights[name]
-            costs[name] = cost if cost.points <= most else cost._replace(points=most)
+            costs[name] = cost
+    return _decided(summary, policy, agent, costs)
+
+
+def _cost(name: str, summary: CallSummary, policy: Policy, agent: AgentAudio) -> Cost | None:
+    """Return what an observed factor costs: its weight at most."""
+    cost = FACTOR_COSTS[name](summary, policy, agent)
+    most = policy.weights[name]
+    return cost if cost is None or cost.points <= most else cost._replace(points=most)
+
+
+def _decided(
+    summary: CallSummary, policy: Policy, agent: AgentAudio, costs: Mapping[str, Cost]
+) -> _Decision:
+    """Return what the factors' costs come to, with the ceilings over them."""
     ceilings = tuple(sorted(all_ceilings(summary, policy, agent, costs), key=_height))
     weight = sum(policy.weights[name] for name in costs)
     reason = _unscored_reason(summary, policy, weight, ceilings)
     raw = raw_score([cost.points for cost in costs.values()])
     points = None if reason else points_under(map(_height, ceilings), raw)
-    return _Decision(costs, ceilings, weight, raw, reason, points)
+    return _Decision(costs, agent, ceilings, weight, raw, reason, points)
 
 
 _height = attrgetter("ceiling")
@@ -119,7 +134,13 @@ def _without_slowest_turn(
         return None
     if latency.n < 2 or not latency.points:
         return None
-    better = _decide(summary.without_slowest_turn(), policy).points
+    fewer = summary.without_slowest_turn()
+    costs = dict(decision.costs)  # no other factor knows of turns
+    faster = _cost("latency", fewer, policy, decision.agent)
+    if faster is None:
+        return None
+    costs["latency"] = faster
+    better = _decided(fewer, policy, decision.agent, costs).points
     if better is None or better <= decision.points:
         return None
     return Counterfactual(f"turn {worst[0]}", better, policy.band(better))

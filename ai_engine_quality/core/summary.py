@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple, Self
 
 from ai_engine_quality.core import reading
+from ai_engine_quality.core.agent_sound import AgentSound
 from ai_engine_quality.core.distribution import MAX_BIN, Bins, Distribution, coarser
 from ai_engine_quality.core.ear import Heard
-from ai_engine_quality.core.observations import FRAME_SECONDS, is_agent_stage
+from ai_engine_quality.core.observations import FRAME_SECONDS, OTHER, is_agent_stage
 from ai_engine_quality.core.reading import SummaryError
 
 
@@ -39,6 +40,8 @@ class StageLevels:
     """Seconds of speech that the sample stands for; None: 20 ms for each active frame."""
     noise_rms: float | None = None
     """Energy-mean RMS of the frames of the noise check; None: use ``rms``."""
+    sound: AgentSound | None = None
+    """What is wrong with the samples, at a stage of the agent's; None where none were seen."""
 
     @property
     def speech_seconds(self) -> float:
@@ -146,6 +149,17 @@ class LateClock(NamedTuple):
     """Answers that were heard."""
 
 
+class TurnStage(NamedTuple):
+    """Where some of a slow turn's time went, as the engine told it."""
+
+    turn: int
+    """Which turn; they count from 1."""
+    stage: str
+    """``stt``, ``end_of_turn``, ``llm``, ``tool`` or ``tts``."""
+    seconds: float
+    provider: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSummary:
     """Everything that was observed of one call. Unreported is None, never 0.
@@ -201,6 +215,8 @@ class CallSummary:
     files_played: int | None = None
     """Files that were played to the caller beside the agent's stream."""
     clock_starts_late: bool = False
+    turn_stages: tuple[TurnStage, ...] | None = None
+    """Of the slowest turns, where the engine tells it."""
     """Whether the engine is known to start its clock of latencies late."""
 
     def __post_init__(self) -> None:
@@ -246,6 +262,11 @@ class CallSummary:
         turns = enumerate(self.turn_latencies or (), start=1)
         return tuple(sorted(turns, key=lambda turn: (-turn[1], turn[0]))[:most])
 
+    def cause_of(self, turn: int) -> TurnStage | None:
+        """Return the stage in which most of a slow turn's time went, where the engine tells it."""
+        stages = [stage for stage in self.turn_stages or () if stage.turn == turn]
+        return max(stages, key=lambda stage: stage.seconds, default=None)
+
     def late_clock(self) -> LateClock | None:
         """Return by how much the reported latencies start late, where they do; a fact, no points.
 
@@ -287,13 +308,16 @@ class CallSummary:
             turn_latencies=tuple(latencies) or None,
             turn_count=self.turn_count - 1 if self.turn_count else None,
             worst_turns=None if self.worst_turns is None else self.worst_turns[1:],
+            turn_stages=None,
         )
 
     def compacted(self, keep: int, merge: int, percentile: float) -> CallSummary:
         """Return the same call in less room, with what decides its score at most 1 % off.
 
         Only the ``keep`` largest values of each kind stay exact; ``merge`` bins of the others
-        become one, except around the percentile (0 to 100) that is scored.
+        become one, except around the percentile (0 to 100) that is scored. Where hundreds become
+        one, each agent stage but the most checked one leaves out what it sounds like, and rare
+        reasons are counted as ``other``.
         """
         latencies = self.waits()
         reactions = self.distribution("barge_in_reactions")
@@ -307,6 +331,10 @@ class CallSummary:
                 changes[name], binned[name] = coarser(
                     exact, bins, keep=keep, merge=merge, around=around
                 )
+        if merge >= _SOUND_GOES_AT:
+            changes["audio"] = _with_one_sound(self.audio)
+            changes["fallback_reasons"] = _most_frequent(self.fallback_reasons)
+            changes["codec_details"] = _most_frequent(self.codec_details)
         return replace(self, **changes, binned=binned, worst_turns=self.slowest_turns())
 
     def to_dict(self) -> dict[str, Any]:
@@ -345,8 +373,43 @@ def _short(value: Any) -> Any:
     return round(value, 3) if isinstance(value, float) else value
 
 
+def _most_frequent(counts: Mapping[str, int], keep: int = 4) -> dict[str, int]:
+    """Return the counts of the most frequent reasons, the others in one."""
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    kept, rest = dict(ordered[:keep]), sum(count for _, count in ordered[keep:])
+    return {**kept, OTHER: kept.get(OTHER, 0) + rest} if rest else kept
+
+
+def _with_one_sound(audio: Mapping[str, StageLevels]) -> dict[str, StageLevels]:
+    """Return the stages with the sound of the first that was checked most: it is the one judged.
+
+    Each path of the audio is judged by its own most checked stage, so two may be kept: one where
+    the engine plays, and one where the provider speaks.
+    """
+    kept: dict[str, str] = {}
+    for stage, levels in audio.items():
+        path = stage.partition(":")[0]
+        best = kept.get(path)
+        most = -1 if best is None or (had := audio[best].sound) is None else had.checked
+        if levels.sound is not None and levels.sound.checked > most:
+            kept[path] = stage
+    return {
+        stage: levels if stage in kept.values() else replace(levels, sound=None)
+        for stage, levels in audio.items()
+    }
+
+
 def _levels_to_dict(levels: StageLevels) -> dict[str, Any]:
-    return {f.name: getattr(levels, f.name) for f in fields(levels)}
+    out = {f.name: getattr(levels, f.name) for f in fields(levels)}
+    sound = out.pop("sound")
+    if sound is not None:  # what is as it should be is left out: most of it, of most calls
+        usual = AgentSound()
+        out["sound"] = {
+            f.name: value
+            for f in fields(sound)
+            if (value := getattr(sound, f.name)) != getattr(usual, f.name)
+        }
+    return out
 
 
 def _bins(name: str, value: object) -> Bins:
@@ -360,10 +423,29 @@ def _worst_turns(name: str, value: object) -> tuple[tuple[int, float], ...]:
     return reading.pairs(name, value, reading.not_negative)
 
 
+def _turn_stage(name: str, value: object) -> TurnStage:
+    items = reading.items(name, value)
+    if len(items) != 4:
+        raise SummaryError(f"{name} must be [turn, stage, seconds, provider], not {value!r}")
+    turn, stage, seconds, provider = items
+    return TurnStage(
+        reading.count(name, turn),
+        reading.text(name, stage),
+        reading.not_negative(name, seconds),
+        reading.optional(reading.text)(name, provider),
+    )
+
+
 def _levels(name: str, value: object) -> StageLevels:
     if isinstance(value, StageLevels):
         return value
     return StageLevels(**reading.fields(name, value, _LEVEL_READERS, optional=True))
+
+
+def _sound(name: str, value: object) -> AgentSound:
+    if isinstance(value, AgentSound):
+        return value
+    return AgentSound(**reading.fields(name, value, _SOUND_READERS, optional=True))
 
 
 def _silence(name: str, value: object) -> HeardSilence:
@@ -391,6 +473,17 @@ def _binned(name: str, value: object) -> dict[str, Bins]:
     return {} if value is None else reading.fields(name, value, readers, optional=True)
 
 
+_SOUND_READERS: dict[str, reading.Reader] = {
+    **dict.fromkeys(("checked", "repeated", "silent", "holes"), reading.count),
+    **dict.fromkeys(
+        ("noise", "held", "clicks", "edges", "above", "upper"), reading.optional(reading.share)
+    ),
+    "noisy_seconds": reading.not_negative,
+    "noisy_from": reading.optional(reading.not_negative),
+    "speed": reading.optional(reading.real),
+    **dict.fromkeys(("wavers", "lively"), reading.optional(reading.not_negative)),
+}
+
 _LEVEL_READERS: dict[str, reading.Reader] = {
     "frames": reading.or_default(reading.count, 0),
     "active": reading.or_default(reading.count, 0),
@@ -401,6 +494,7 @@ _LEVEL_READERS: dict[str, reading.Reader] = {
     "flatness": reading.optional(reading.share),
     "active_seconds": reading.optional(reading.not_negative),
     "noise_rms": reading.optional(reading.not_negative),
+    "sound": reading.optional(_sound),
 }
 
 _SILENCE_READERS: dict[str, reading.Reader] = {
@@ -440,7 +534,10 @@ _HEARD_READERS: dict[str, reading.Reader] = {
 _VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
 """Fields that hold values, exact or binned."""
 
-_SEQUENCES = (*_VALUES, "worst_turns")
+_SOUND_GOES_AT = 256
+"""Bins made one: a record that is too long by then can't hold the sound of every stage."""
+
+_SEQUENCES = (*_VALUES, "worst_turns", "turn_stages")
 
 _READERS: dict[str, reading.Reader] = {
     "call_id": reading.text,
@@ -472,4 +569,5 @@ _READERS: dict[str, reading.Reader] = {
     "provider_lost": reading.or_default(reading.flag, False),
     "files_played": reading.optional(reading.count),
     "clock_starts_late": reading.or_default(reading.flag, False),
+    "turn_stages": reading.optional(reading.many(_turn_stage)),
 }

@@ -11,7 +11,7 @@ from array import array
 from enum import IntEnum
 
 from ai_engine_quality.core.answer_audio import AnswerAudio
-from ai_engine_quality.core.distribution import BoundedValues
+from ai_engine_quality.core.distribution import EXACT_LIMIT, BoundedValues
 
 RESUME_SECONDS = 0.7
 """An agent that resumes sooner has paused; the caller too, while both speak."""
@@ -82,11 +82,35 @@ class TurnTaking:
     """Puts the two sides' talkspurts together."""
 
     __slots__ = (
-        "_agent_cut", "_agent_quiet_at", "_agent_since", "_answers", "_caller_end",
-        "_caller_since", "_first_end", "_overlap_end", "_overlap_since", "_queue", "_sorted",
-        "_spell_end", "_told_at", "_words", "_words_end", "agent_voice", "answers",
-        "blind_hole_seconds", "blind_holes", "caller_voice", "first_word_at", "fresh", "latencies",
-        "longest_blind_hole", "reactions", "talk_over_seconds", "talk_overs", "unanswered",
+        "_agent_cut",
+        "_agent_quiet_at",
+        "_agent_since",
+        "_answers",
+        "_caller_end",
+        "_caller_since",
+        "_first_end",
+        "_overlap_end",
+        "_overlap_since",
+        "_queue",
+        "_sorted",
+        "_spell_end",
+        "_told_at",
+        "_words",
+        "_words_end",
+        "agent_voice",
+        "answered_at",
+        "answers",
+        "blind_hole_seconds",
+        "blind_holes",
+        "caller_voice",
+        "first_word_at",
+        "fresh",
+        "latencies",
+        "longest_blind_hole",
+        "reactions",
+        "talk_over_seconds",
+        "talk_overs",
+        "unanswered",
     )  # fmt: skip
 
     def __init__(self, answers: AnswerAudio) -> None:
@@ -108,6 +132,8 @@ class TurnTaking:
         self.latencies = BoundedValues()
         self.fresh = array("d")
         """The last of them, until somebody takes them: a histogram wants each one once."""
+        self.answered_at = array("d")
+        """When the answers to the first of them began."""
         self.unanswered = BoundedValues()
         self.reactions = BoundedValues()
         self.answers = 0
@@ -159,12 +185,22 @@ class TurnTaking:
             self._take(at, edge, seconds, cut)
         if done:
             del queue[:done]
-        if self._agent_quiet_at is not None and until > self._agent_quiet_at + RESUME_SECONDS:
+        if self._agent_quiet_at is not None and self._over(self._agent_quiet_at, until):
             self._end_spell()
+
+    def _over(self, quiet_at: float, at: float) -> bool:
+        """Return whether the agent has been silent for too long to have paused.
+
+        Not for as long as the engine holds it back, to see whether the caller speaks.
+        """
+        silent = at - quiet_at
+        return silent > RESUME_SECONDS and (
+            silent - self._answers.held(quiet_at - RESUME_SECONDS, at) > RESUME_SECONDS
+        )
 
     def _take(self, at: float, edge: Edge, seconds: float, cut: bool | None) -> None:
         quiet_at = self._agent_quiet_at
-        if quiet_at is not None and at > quiet_at + RESUME_SECONDS:
+        if quiet_at is not None and self._over(quiet_at, at):
             self._end_spell()
         if edge is Edge.CALLER_STARTS:
             self._caller_starts(at)
@@ -236,6 +272,8 @@ class TurnTaking:
         asked = self._words >= MIN_WORDS_SECONDS
         if asked and self._caller_since is None and at - self._words_end >= MIN_REPLY_SECONDS:
             self.latencies.add(at - self._words_end)
+            if len(self.answered_at) < EXACT_LIMIT:
+                self.answered_at.append(at)
             if len(self.fresh) < MAX_FRESH:
                 self.fresh.append(at - self._words_end)
         if self.first_word_at is None:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import re
+import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-from prometheus_client import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
 from ai_engine_quality.core.durations import prometheus_seconds
+from ai_engine_quality.doctor.alerting import check_alertmanager, check_web_pages
+from ai_engine_quality.doctor.alertmanager_api import Access, Alertmanager
 from ai_engine_quality.doctor.dashboards import check_dashboards
-from ai_engine_quality.doctor.expected import ENGINE, LIBRARY, PER_CALL
-from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable, get
-from ai_engine_quality.doctor.results import CheckResult, failed, ok, skipped, warning
+from ai_engine_quality.doctor.engine import Shown, check_shown, read_engine
+from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
+from ai_engine_quality.doctor.results import CheckResult, failed, ok, skipped
+from ai_engine_quality.doctor.rules import check_rules, read_rules
+from ai_engine_quality.doctor.targets import (
+    check_attached,
+    check_stored,
+    check_targets,
+    engine_jobs,
+    engines_of,
+    match_engine,
+    read_targets,
+)
 
-JOB = "ai-engine"
-JOBS = re.compile("ai[-_]engine")
-"""What scrape jobs of engines are called; as in the first rule of monitoring/rules."""
 RETENTION_DAYS = 30.0
-INNER = frozenset({"le", "quantile"})
-"""Labels within a histogram or a summary."""
 DAY = 86_400.0
 DEFAULT_RETENTION_DAYS = 15.0
 """What Prometheus keeps where nobody says it."""
@@ -36,166 +40,79 @@ class Stack:
     engine: str
     prometheus: str
     dashboards: Path
+    access: Access = field(default_factory=Access)
 
 
 def examine(stack: Stack) -> Iterator[CheckResult]:
     """Yield every check's findings, in the order in which data flow."""
-    yield from _guarded("engine", lambda: check_engine(stack.engine))
+    shown, answered = read_engine(stack.engine)
+    yield from answered
+    if shown is not None:
+        yield from _guarded("metrics", partial(check_shown, shown))
     prometheus = Prometheus(stack.prometheus)
+    checks = _of_prometheus(stack, prometheus, shown)
     try:
         prometheus.query("vector(1)")
     except Unreachable as reason:
-        yield failed(
-            "prometheus", str(reason), "start it: make up; or name another by --prometheus"
-        )
-        for check in ("target", "rules", "retention", "alertmanager", "dashboards"):
+        fix = "start it: make up; or name another by --prometheus"
+        yield failed("prometheus", str(reason), fix)
+        for check in checks:
             yield skipped(check, "Prometheus doesn't answer")
         return
     yield ok("prometheus", f"{prometheus.url} answers queries")
-    yield from _guarded("target", lambda: check_targets(prometheus, datetime.now(UTC)))
-    yield from _guarded("rules", lambda: check_rules(prometheus))
-    yield from _guarded("retention", lambda: check_retention(prometheus))
-    yield from _guarded("alertmanager", lambda: check_alertmanager(prometheus))
-    yield from _guarded("dashboards", lambda: check_dashboards(prometheus, stack.dashboards))
+    for check, run in checks.items():
+        if prometheus.too_slow:
+            yield skipped(check, "Prometheus is too slow")
+        else:
+            yield from _guarded(check, run)
+
+
+def _of_prometheus(
+    stack: Stack, prometheus: Prometheus, shown: Shown | None
+) -> Mapping[str, Callable[[], Iterator[CheckResult]]]:
+    """Return what is asked of a Prometheus that answers, in order."""
+
+    @functools.cache
+    def alertmanagers() -> list[Alertmanager]:
+        return stack.access.read(prometheus)
+
+    return {
+        "target": lambda: _check_scraping(prometheus, shown, stack.engine),
+        "rules": lambda: _check_rules(prometheus),
+        "retention": lambda: check_retention(prometheus),
+        "alertmanager": lambda: check_alertmanager(prometheus, alertmanagers()),
+        "web pages": lambda: check_web_pages(prometheus, alertmanagers()),
+        "dashboards": lambda: check_dashboards(prometheus, stack.dashboards),
+    }
 
 
 def _guarded(check: str, run: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
+    fix = "see whether that server is what you think it is"
     try:
         yield from run()
     except Unreachable as reason:
-        yield failed(check, str(reason), "see whether that server is what you think it is")
+        yield failed(check, str(reason), fix)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        yield failed(check, f"an answer of a form that isn't Prometheus' ({error!r})", fix)
 
 
-def check_engine(url: str) -> Iterator[CheckResult]:
-    """Yield whether an engine answers, and whether it shows what it must."""
-    base = url.rstrip("/")
-    try:
-        get(f"{base}/health")
-        text = get(f"{base}/metrics")
-    except Unreachable as reason:
-        yield failed(
-            "engine", str(reason), "start the engine (or `demo --serve`), or name it by --engine"
-        )
-        yield skipped("metrics", "the engine doesn't answer")
+def _check_rules(prometheus: Prometheus) -> Iterator[CheckResult]:
+    yield from check_rules(prometheus, read_rules(prometheus), datetime.now(UTC))
+
+
+def _check_scraping(prometheus: Prometheus, shown: Shown | None, url: str) -> Iterator[CheckResult]:
+    targets = read_targets(prometheus)
+    jobs = engine_jobs(read_rules(prometheus))
+    engines = engines_of(targets, jobs)
+    yield from check_targets(prometheus, targets, jobs, datetime.now(UTC))
+    if not engines:
         return
-    yield ok("engine", f"{base} answers")
-    yield from check_metrics(text)
-
-
-def check_metrics(text: str) -> Iterator[CheckResult]:
-    """Yield whether an exposition has every expected metric with its labels."""
-    try:
-        found = {family.name: family for family in text_string_to_metric_families(text)}
-    except ValueError as error:
-        yield failed("metrics", f"/metrics is no exposition: {error}", "is it the engine's port?")
-        return
-    info = found.get("ai_agent_quality_info")
-    if info is None or not info.samples:
-        fix = "attach it: ai-engine-quality run -- PROGRAM, or aeq.attach(engine)"
-        yield failed("metrics", "the quality library isn't in this engine", fix)
-    else:
-        yield _compared("metrics", "the library's", LIBRARY, found, "update the library")
-    yield _compared("engine metrics", "the engine's", ENGINE, found, "an engine this library knows")
-    if hooks := found.get("ai_agent_quality_hook_live"):
-        yield from _hooks(hooks)
-
-
-def _compared(
-    check: str,
-    whose: str,
-    expected: Mapping[str, frozenset[str]],
-    shown: Mapping[str, Metric],
-    fix: str,
-) -> CheckResult:
-    missing = [name for name in expected if name not in shown]
-    wrong = [
-        f"{name} has {{{', '.join(sorted(labels))}}}"
-        for name, wanted in expected.items()
-        if name in shown
-        for labels in {frozenset(sample.labels) - INNER for sample in shown[name].samples}
-        if labels - PER_CALL != wanted - PER_CALL
-    ]
-    if missing or wrong:
-        found = "; ".join([*(f"{name} is missing" for name in missing), *wrong])
-        return failed(check, found, fix)
-    return ok(check, f"all {len(expected)} of {whose} are there, with their labels")
-
-
-def _hooks(family: Metric) -> Iterator[CheckResult]:
-    factors: dict[str, float] = {}
-    for sample in family.samples:  # heard or told: either will do
-        factor = sample.labels["factor"]
-        factors[factor] = max(sample.value, factors.get(factor, 0.0))
-    blind = sorted(factor for factor, live in factors.items() if not live)
-    if blind:
-        fix = "see attachment.report() in the engine's log for what each one misses"
-        yield warning("hooks", f"not delivered by this engine: {', '.join(blind)}", fix)
-    elif factors:
-        yield ok("hooks", f"all {len(factors)} observations are delivered")
-
-
-def check_targets(prometheus: Prometheus, now: datetime) -> Iterator[CheckResult]:
-    """Yield, for each engine, whether it is up and was scraped within its interval."""
-    targets = [
-        target
-        for target in prometheus.api("targets", state="active")["activeTargets"]
-        if JOBS.fullmatch(target["labels"].get("job", ""))
-    ]
-    if not targets:
-        fix = "list the engines in monitoring/targets/engines.yml"
-        yield failed("target", f"Prometheus has no target of the job {JOB}", fix)
-    for target in targets:
-        yield _target(target, now)
-
-
-def _target(target: Mapping[str, Any], now: datetime) -> CheckResult:
-    name = target["scrapeUrl"]
-    if target["health"] != "up":
-        error = target.get("lastError") or "not scraped yet"
-        fix = "is the engine running there, and within sample_limit and scrape_timeout?"
-        return failed("target", f"{name} is {target['health']}: {error}", fix)
-    interval = prometheus_seconds(target.get("scrapeInterval", "1s"))
-    age = (now - _moment(target["lastScrape"])).total_seconds()
-    # One interval, one scrape under way, and a second for the clocks of two machines.
-    if age > 2 * interval + 1:
-        fix = "Prometheus is overloaded, or this machine's clock is off"
-        return failed("target", f"{name} was last scraped {age:.0f} s ago", fix)
-    took = float(target.get("lastScrapeDuration", 0))
-    if took > interval / 2:
-        fix = "rendering holds up the engine's audio: fewer series, or a longer interval"
-        return warning("target", f"{name} takes {took:.2f} s of every {interval:g} s", fix)
-    return ok("target", f"{name} is up, scraped every {interval:g} s in {took * 1000:.0f} ms")
-
-
-def _moment(text: str) -> datetime:
-    """Return a time of Go's, which has more digits than Python reads."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.replace("Z", "+00:00")))
-
-
-def check_rules(prometheus: Prometheus) -> Iterator[CheckResult]:
-    """Yield whether the project's rules are loaded, and whether any can't be evaluated."""
-    groups = prometheus.api("rules")["groups"]
-    ours = [group for group in groups if group["name"].startswith(f"{JOB}-")]
-    rules = [rule for group in ours for rule in group["rules"]]
-    alerts = {rule["name"] for rule in rules if rule["type"] == "alerting"}
-    if not {"HealthEndpointDown", "Watchdog"} <= alerts:
-        fix = "mount monitoring/ and name rules/*.yml and alerts/*.yml in prometheus.yml"
-        yield failed("rules", f"{len(alerts)} of the project's alerts are loaded", fix)
-        return
-    ill = [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] == "err"]
-    if ill:
-        yield failed("rules", "; ".join(ill), "correct it; promtool check rules FILE helps")
-        return
-    firing = sorted(
-        rule["name"]
-        for rule in rules
-        if rule.get("state") == "firing" and rule["name"] != "Watchdog"
-    )
-    said = f"{len(rules)} rules, {len(alerts)} alerts, all healthy"
-    if firing:
-        yield warning("rules", f"{said}; firing: {', '.join(firing)}", "see docs/Runbook.md")
-    else:
-        yield ok("rules", f"{said}; none fires")
+    if shown is not None:
+        matched = match_engine(prometheus, shown, url, engines, targets)
+        yield matched.result
+        if matched.target is not None:
+            yield from check_stored(prometheus, shown, matched.target)
+    yield from check_attached(prometheus, engines)
 
 
 def check_retention(prometheus: Prometheus) -> Iterator[CheckResult]:
@@ -211,19 +128,3 @@ def check_retention(prometheus: Prometheus) -> Iterator[CheckResult]:
         yield failed("retention", f"{said} are kept", fix)
     else:
         yield ok("retention", f"{said} are kept")
-
-
-def check_alertmanager(prometheus: Prometheus) -> Iterator[CheckResult]:
-    """Yield whether alerts have somewhere to go, and whether they get there."""
-    active = prometheus.api("alertmanagers")["activeAlertmanagers"]
-    if not active:
-        fix = "list it in monitoring/targets/alertmanager.yml, and start it: make up"
-        yield failed("alertmanager", "Prometheus knows no Alertmanager", fix)
-    for entry in active:
-        base = entry["url"].partition("/api/")[0]
-        try:
-            get(f"{base}/-/ready")
-        except Unreachable as reason:
-            yield failed("alertmanager", str(reason), "start it: make up")
-        else:
-            yield ok("alertmanager", f"{base} is ready")

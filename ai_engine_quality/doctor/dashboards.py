@@ -10,6 +10,7 @@ from typing import Any
 
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
 from ai_engine_quality.doctor.results import CheckResult, failed, ok, skipped, warning
+from ai_engine_quality.stack.files import METRIC
 
 # What stands for "all" in a variable's place, and for a panel's own window.
 _BUILT_IN = {
@@ -23,14 +24,13 @@ _BUILT_IN = {
 }
 _VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)")
 _FALLBACK = re.compile(r"\s+or\s+(?:on\s*\(\s*\)\s*)?vector\(\s*0\s*\)", re.IGNORECASE)
-_METRIC = re.compile(r"\b(ai_agent_\w+|(?:[a-z]\w*:)+\w+)")
 
 
 def check_dashboards(prometheus: Prometheus, folder: Path) -> Iterator[CheckResult]:
     """Yield, for each dashboard file, how many of its queries return data."""
     files = sorted(folder.glob("*.json"))
     if not files:
-        yield skipped("dashboards", f"{folder} has none (run from the project, or --dashboards)")
+        yield skipped("dashboards", f"{folder} has none; name another by --dashboards")
     for file in files:
         try:
             dashboard = json.loads(file.read_text(encoding="utf-8"))
@@ -48,14 +48,17 @@ def _dashboard(prometheus: Prometheus, name: str, dashboard: Any) -> CheckResult
             if prometheus.query(askable(expression, _some_call(prometheus, expression))):
                 full += 1
             else:
-                empty.append(f"{title} ({why_empty(prometheus, expression)})")
+                empty.append(f"{title}: {why_empty(prometheus, expression)}")
         except Unreachable as reason:
             wrong.append(f"{title}: {reason}")
+    every = full + len(empty) + len(wrong)
     if wrong:
-        return failed(check, "; ".join(wrong), "the query is wrong: make the dashboards anew")
+        fix = "the query is wrong: make the dashboards anew"
+        return failed(check, f"{len(wrong)} of {every} queries fail: {wrong[0]}", fix, tuple(wrong))
     if empty:
-        found = f"{full} queries have data, {len(empty)} none: {'; '.join(empty)}"
-        return warning(check, found, "calls fill most panels; place some, or wait for them")
+        found = f"{len(empty)} of {every} queries have no data: {empty[0]}"
+        fix = "calls fill most panels; place some, or wait for them"
+        return warning(check, found, fix, tuple(empty))
     return ok(check, f"all {full} queries have data")
 
 
@@ -91,7 +94,7 @@ def askable(expression: str, call_id: str = "") -> str:
 
 def why_empty(prometheus: Prometheus, expression: str) -> str:
     """Return why a query may have no data: what it reads isn't there, or nothing happened."""
-    names = sorted(set(_METRIC.findall(expression)))
+    names = sorted(set(METRIC.findall(expression)))
     absent = [name for name in names if not prometheus.query(f"last_over_time({name}[1h])")]
     if absent:
         return f"no samples of {', '.join(absent)} within an hour"

@@ -11,15 +11,20 @@ from typing import Final
 
 LIBRARY: Final[Mapping[str, frozenset[str]]] = {
     "ai_agent_call_quality_score": frozenset({"call_id"}),
+    "ai_agent_call_quality_turns": frozenset({"call_id", "provider"}),
+    "ai_agent_call_quality_points_lost": frozenset({"call_id", "factor"}),
     "ai_agent_call_scores": frozenset({"provider", "pipeline"}),
     "ai_agent_calls_scored": frozenset({"provider", "pipeline", "band"}),
     "ai_agent_calls_unscored": frozenset({"reason"}),
     "ai_agent_call_quality_penalty_points": frozenset({"provider", "pipeline", "factor"}),
     "ai_agent_call_turn_response_seconds": frozenset({"provider", "pipeline"}),
+    "ai_agent_turn_stage_seconds": frozenset({"provider", "stage"}),
     "ai_agent_call_underflow_ratio": frozenset({"provider", "pipeline"}),
     "ai_agent_call_ceilings": frozenset({"provider", "rule"}),
     "ai_agent_call_coverage_ratio": frozenset({"provider"}),
     "ai_agent_call_clipped_ratio": frozenset({"provider"}),
+    "ai_agent_call_corrupt_audio_seconds": frozenset({"provider", "kind"}),
+    "ai_agent_call_pace_characters_per_second": frozenset({"provider"}),
     "ai_agent_calls_started": frozenset({"provider"}),
     "ai_agent_calls_ended": frozenset({"provider", "outcome"}),
     "ai_agent_calls_active": frozenset(),
@@ -50,6 +55,9 @@ ENGINE: Final[Mapping[str, frozenset[str]]] = {
     "ai_agent_vad_confidence": frozenset(),
     "ai_agent_vad_frames": frozenset({"result"}),
 }
+
+FRAMEWORKS: Final = ("pipecat ", "livekit-agents ")
+"""How the versions of engines begin that have none of the AVA engine's own metrics."""
 
 PER_CALL: Final = frozenset({"call_id"})
 """The label that the engine of October 2025 has in addition."""

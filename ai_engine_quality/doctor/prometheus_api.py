@@ -2,39 +2,94 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import math
+import queue
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
 
 TIMEOUT_SECONDS = 10.0
+"""In which a server must say something."""
+
+TOTAL_SECONDS = 30.0
+"""In which its answer must be complete, however it comes: some drip a byte every few seconds."""
+
 MAX_BYTES = 64 * 1024 * 1024
 
 
 class Unreachable(Exception):  # noqa: N818  # named for what it says, in a message
     """A server that can't be asked; the text says why."""
 
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        """Its HTTP status, where it answered with one that isn't 200."""
 
-def get(url: str) -> str:
-    """Return the text behind a URL.
+
+class TooSlow(Unreachable):
+    """A server whose answer isn't complete in time: to ask it more would take as long each time."""
+
+
+def get(url: str, authorization: str | None = None) -> str:
+    """Return the text behind a URL, or give up after ``TOTAL_SECONDS``.
+
+    An ``authorization`` is a header's value, for this URL's server alone: it passes by every proxy
+    that the environment names, and is not sent on to where that server's answer leads.
 
     Raises:
-        Unreachable: nobody answers, or not with 200.
+        Unreachable: nobody answers, or not with 200; ``TooSlow`` where it takes too long.
     """
+    # urllib bounds each read, but not all of them together. A thread that is still reading then
+    # ends with the process.
+    outcome: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
+    reading = threading.Thread(
+        target=_put, args=(url, authorization, outcome), daemon=True, name="get"
+    )
+    reading.start()
+    try:
+        found = outcome.get(timeout=TOTAL_SECONDS)
+    except queue.Empty:
+        raise TooSlow(f"{url} hasn't answered completely within {TOTAL_SECONDS:g} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _put(url: str, authorization: str | None, outcome: queue.SimpleQueue[str | Exception]) -> None:
+    try:
+        outcome.put(_get(url, authorization))
+    except Exception as error:  # raised again in the thread that waits for it
+        outcome.put(error)
+
+
+def _get(url: str, authorization: str | None) -> str:
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise Unreachable(f"{url} is no http:// address")
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  # checked
+        with _opened(url, authorization) as answer:
             return str(answer.read(MAX_BYTES).decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
         with error:
             detail = error.read(300).decode("utf-8", "replace").strip()
-        raise Unreachable(f"{url} answers {error.code}: {detail}") from error
-    except (OSError, ValueError) as error:
+        raise Unreachable(f"{url} answers {error.code}: {detail}", error.code) from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise Unreachable(f"{url} can't be reached: {reason}") from error
+        said = getattr(reason, "strerror", None) or reason
+        raise Unreachable(f"{url.partition('?')[0]} can't be reached: {said}") from error
+
+
+def _opened(url: str, authorization: str | None) -> Any:
+    request = urllib.request.Request(url)  # noqa: S310  # checked
+    if authorization is None:
+        return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310  # checked
+    # urllib repeats other headers wherever it is redirected to.
+    request.add_unredirected_header("Authorization", authorization)
+    past_proxies = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return past_proxies.open(request, timeout=TIMEOUT_SECONDS)
 
 
 def get_json(url: str, **parameters: str) -> Any:
@@ -56,6 +111,8 @@ class Prometheus:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        self.too_slow = False
+        """Whether an answer of it took too long: it isn't asked again then."""
 
     def api(self, path: str, **parameters: str) -> Any:
         """Return the ``data`` of an API call.
@@ -63,7 +120,13 @@ class Prometheus:
         Raises:
             Unreachable: it can't be asked, or answers an error.
         """
-        answer = get_json(f"{self.url}/api/v1/{path}", **parameters)
+        if self.too_slow:
+            raise TooSlow(f"{self.url} is too slow to be asked again")
+        try:
+            answer = get_json(f"{self.url}/api/v1/{path}", **parameters)
+        except TooSlow:
+            self.too_slow = True
+            raise
         if not isinstance(answer, dict) or answer.get("status") != "success":
             raise self._stranger(path)
         return answer["data"]

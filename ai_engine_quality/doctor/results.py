@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class CheckStatus(StrEnum):
@@ -14,7 +15,7 @@ class CheckStatus(StrEnum):
     """Worth a look; the stack works."""
     FAILED = "failed"
     SKIPPED = "skipped"
-    """Not tried, because something that it needs has failed."""
+    """Not tried, because something that it needs has failed or isn't there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +25,38 @@ class CheckResult:
     check: str
     verdict: CheckStatus
     found: str
+    """In a line: what stands after the check's name."""
     fix: str = ""
-    """What to do; empty where nothing is wrong."""
+    """What to do; empty where nothing is wrong, or another finding says it."""
+    details: tuple[str, ...] = ()
+    """What is too long for the line: names, one each."""
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain types."""
-        return {key: str(value) for key, value in asdict(self).items()}
+        return {
+            "check": self.check,
+            "verdict": str(self.verdict),
+            "found": self.found,
+            "fix": self.fix,
+            "details": list(self.details),
+        }
 
 
-def ok(check: str, found: str) -> CheckResult:
+def ok(check: str, found: str, details: tuple[str, ...] = ()) -> CheckResult:
     """Return a finding that all is well."""
-    return CheckResult(check, CheckStatus.OK, found)
+    return CheckResult(check, CheckStatus.OK, found, details=details)
 
 
-def warning(check: str, found: str, fix: str) -> CheckResult:
+def warning(check: str, found: str, fix: str, details: tuple[str, ...] = ()) -> CheckResult:
     """Return a finding that is worth a look."""
-    return CheckResult(check, CheckStatus.WARNING, found, fix)
+    return CheckResult(check, CheckStatus.WARNING, found, fix, details)
 
 
-def failed(check: str, found: str, fix: str) -> CheckResult:
+def failed(check: str, found: str, fix: str, details: tuple[str, ...] = ()) -> CheckResult:
     """Return a finding that something is broken."""
-    return CheckResult(check, CheckStatus.FAILED, found, fix)
+    return CheckResult(check, CheckStatus.FAILED, found, fix, details)
 
 
-def skipped(check: str, because: str) -> CheckResult:
+def skipped(check: str, because: str, fix: str = "") -> CheckResult:
     """Return a finding that a check could not be made."""
-    return CheckResult(check, CheckStatus.SKIPPED, f"not checked: {because}")
+    return CheckResult(check, CheckStatus.SKIPPED, f"not checked: {because}", fix)

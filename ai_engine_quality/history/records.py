@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -113,7 +113,8 @@ def _opened(base: Path, stack: ExitStack) -> list[tuple[Path, BinaryIO]]:
     """Return the files that there are, oldest first, all of them open before the first is read.
 
     They are opened from the newest one on, since a rotation meanwhile moves each to the next name:
-    none is missed, and one that is met again has only newer ones before it.
+    none is missed. Where one is met again, what was opened after it is either newer than where this
+    reading began, and left out, or older and moved on too, perhaps given up meanwhile: it is kept.
     """
     found: dict[tuple[int, int], tuple[Path, BinaryIO]] = {}
     number = missing = 0
@@ -129,11 +130,21 @@ def _opened(base: Path, stack: ExitStack) -> list[tuple[Path, BinaryIO]]:
         status = os.fstat(stream.fileno())
         key = (status.st_dev, status.st_ino)
         if key in found:
-            while next(reversed(found)) != key:
-                found.popitem()  # newer than where this reading began
+            order = list(found)
+            after = order[order.index(key) + 1 :]
+            for newer in set(after).intersection(_before(base, number - 1)):
+                del found[newer]
         else:
             found[key] = path, stream
     return list(found.values())[::-1]
+
+
+def _before(base: Path, number: int) -> Iterator[tuple[int, int]]:
+    """Yield which files have a lower number now, and so are newer."""
+    for lower in range(number):
+        with suppress(OSError):
+            status = rotated(base, lower).stat()
+            yield status.st_dev, status.st_ino
 
 
 def _read_file(path: Path, stream: BinaryIO) -> Iterator[CallScore | Unreadable]:

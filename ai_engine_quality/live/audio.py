@@ -16,9 +16,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ai_engine_quality.core.agent_sound import SoundAccumulator
 from ai_engine_quality.core.call import FrameFormat, StageAccumulator
 from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
+from ai_engine_quality.live import frame_checks
 from ai_engine_quality.live.facts import Sampling
+from ai_engine_quality.live.frame_checks import EDGE_SAMPLES, MIN_SPECTRUM_SECONDS
+from ai_engine_quality.live.sections import SECTIONS
 
 Samples = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -29,15 +33,11 @@ SAMPLE_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 4
 MAX_FRAME_SECONDS = 0.2
 """Longer than this isn't a frame but a recording."""
 
-MIN_SPECTRUM_SECONDS = 0.01
-"""Shorter frames have too few bins between 200 and 3,800 Hz for a flatness."""
-
-SPEECH_BAND_HZ = (200.0, 3_800.0)
-CLIPPED_AT = 32_100.0
-"""Full scale: u-law's largest value is 32,124, A-law's 32,256, linear's 32,767."""
-
 BATCH_FRAMES = 256
 """Frames that are measured at once."""
+
+CHECK_FRAMES = 128
+"""Frames that are looked into at once: numpy's cost for each call is then shared."""
 
 _ALIASES = {
     "ulaw": ("ulaw", "mulaw", "mu-law", "pcmu", "g711_ulaw", "g711ulaw"),
@@ -138,47 +138,39 @@ def frame_rms(samples: Samples) -> Values:
     return levels
 
 
-def flatness(samples: Samples, sample_rate: int) -> Values:
-    """Return the spectral flatness, 0 to 1, of each row of a (frames, samples) array.
-
-    Geometric over arithmetic mean of the power spectrum: Hann window, bins of 200 to 3,800 Hz.
-    """
-    window, band = _spectrum_of(samples.shape[-1], sample_rate)
-    power = np.abs(np.fft.rfft(samples * window, axis=-1)[:, band]) ** 2 + 1e-9
-    return np.asarray(np.exp(np.log(power).mean(axis=-1)) / power.mean(axis=-1), dtype=np.float64)
-
-
-@lru_cache(maxsize=32)  # as above
-def _spectrum_of(samples: int, sample_rate: int) -> tuple[Samples, slice]:
-    frequencies = np.fft.rfftfreq(samples, 1 / sample_rate)
-    low, high = SPEECH_BAND_HZ
-    first = np.searchsorted(frequencies, low, side="left")
-    last = np.searchsorted(frequencies, high, side="right")
-    return np.hanning(samples).astype(np.float32), slice(int(first), int(last))
-
-
 class _Step(NamedTuple):
     """One measured frame in the sampler's pattern."""
 
     level: bool
+    check: bool
+    """Whether it is looked into."""
     noise_check: bool
+    """Whether it is one of those by which a whole track is told from noise."""
     skip: int
     """Frames that pass before the next one."""
     next: int
 
 
+def _check_every(sampling: Sampling) -> int:
+    """Return of how many frames one is looked into: twice as often as for noise alone."""
+    return max(1, sampling.noise_every // 2)
+
+
 def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
     """Return which frames of a stage are measured, until it begins anew."""
     level_every, noise_every = sampling.level_every, sampling.noise_every
-    length = math.lcm(level_every, noise_every) if agent else level_every
+    check_every = _check_every(sampling)
+    length = math.lcm(level_every, noise_every, check_every) if agent else level_every
     taken = [
         number
         for number in range(length)
-        if number % level_every == 0 or (agent and number % noise_every == 0)
+        if number % level_every == 0
+        or (agent and (number % noise_every == 0 or number % check_every == 0))
     ]
     return tuple(
         _Step(
             level=number % level_every == 0,
+            check=agent and (number % check_every == 0 or number % noise_every == 0),
             noise_check=agent and number % noise_every == 0,
             skip=following - number - 1,
             next=(place + 1) % len(taken),
@@ -190,7 +182,9 @@ def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
 class _Group:
     """Frames of one format that wait to be measured."""
 
-    __slots__ = ("frames", "levels", "of", "stands_for", "to_check")
+    __slots__ = (
+        "firsts", "frames", "lasts", "levels", "of", "repeats", "stands_for", "to_check",
+    )  # fmt: skip
 
     def __init__(self, stands_for: float) -> None:
         self.frames: list[bytes] = []
@@ -198,10 +192,16 @@ class _Group:
         """Each frame's stage."""
         self.stands_for = stands_for
         """Seconds of audio for which each level counts."""
-        self.to_check: list[int] = []
-        """Places of the frames that are checked for noise."""
+        self.to_check: list[tuple[int, bytes, bool, float]] = []
+        """Of each frame that is looked into: its place, the end of the frame before it (empty where
+        that is not known), whether it tells a whole track from noise, and when it is heard."""
+        self.repeats: list[int] = []
+        """Places of the frames that are the one before again."""
         self.levels: list[float] = []
         """Each frame's RMS, once they are measured."""
+        self.firsts: list[float] = []
+        """The size of each frame's first sample, likewise; and of its last one."""
+        self.lasts: list[float] = []
 
 
 _Hint = tuple[Callable[[float], object], float]
@@ -235,10 +235,12 @@ class FrameBatch:
         if not isinstance(chosen, Sampling):
             raise TypeError(f"sampling must be a Sampling(...), not {sampling!r}")
         self.clock = clock
-        self._level_every = chosen.level_every
+        self._level_every, self._check_every = chosen.level_every, _check_every(chosen)
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
+        self._chosen: dict[FrameFormat, list[_Chosen]] = {}
+        """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
         self._levels: dict[float, _Group] = {}
         """Levels that were measured elsewhere and wait with the frames, by how long each lasts."""
         self._waiting: list[tuple[StageAccumulator, _Group, int, float] | _Hint] = []
@@ -256,6 +258,9 @@ class FrameBatch:
         form = stage.format
         if form is None:
             return
+        if stage.agent and stage.sound is None:
+            stage.sound = SoundAccumulator()
+            stage.check_stands_for = form.seconds * self._check_every
         step = self._patterns[stage.agent][stage.step]
         stage.step, stage.skip = step.next, step.skip
         group = self._groups.get(form)
@@ -263,14 +268,24 @@ class FrameBatch:
             group = self._groups[form] = _Group(form.seconds * self._level_every)
         frames = group.frames
         place = len(frames)
-        if step.noise_check:
-            group.to_check.append(place)
+        if stage.agent:
+            stage.played += group.stands_for
+            before = stage.last if self._level_every == 1 else b""
+            if step.check:
+                moment = (self.clock() if at is None else at) - stage.started
+                # Frames that are handed over faster than they sound are heard one after the other.
+                moment = max(moment, stage.played)
+                tail = before[-_TAIL_BYTES:]
+                group.to_check.append((place, tail, step.noise_check, moment))
+            if frame == before:
+                group.repeats.append(place)
+            stage.last = frame
         frames.append(frame)
         group.of.append(stage)
         if step.level:
             self._waiting.append((stage, group, place, self.clock() if at is None else at))
         if place + 1 >= self._capacity or len(self._waiting) >= self._capacity:
-            self.measure()
+            self._measure_levels()
 
     def take_level(self, stage: StageAccumulator, rms: float, seconds: float, at: float) -> None:
         """Take a level of a call that has raw frames too: it must not overtake those that wait.
@@ -287,7 +302,7 @@ class FrameBatch:
         self._waiting.append((stage, group, len(group.levels), at))
         group.levels.append(rms)
         if len(self._waiting) >= self._capacity:
-            self.measure()
+            self._measure_levels()
 
     def take_hint(self, hint: Callable[[float], object], at: float) -> None:
         """Take what happened between frames: it must not overtake those that wait either.
@@ -304,10 +319,18 @@ class FrameBatch:
     @property
     def waiting_bytes(self) -> int:
         """How many bytes of audio wait to be measured: bounded, however many calls there are."""
-        return sum(len(frame) for group in self._groups.values() for frame in group.frames)
+        waiting = sum(len(frame) for group in self._groups.values() for frame in group.frames)
+        chosen = sum(len(one.frame) for each in self._chosen.values() for one in each)
+        return waiting + chosen
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
+        with SECTIONS:
+            self._measure_levels()
+            self._look()
+
+    def _measure_levels(self) -> None:
+        """Measure the levels of all frames that wait, and choose those that are looked into."""
         groups, self._groups = self._groups, {}
         self._levels = {}
         waiting, self._waiting = self._waiting, []
@@ -319,15 +342,75 @@ class FrameBatch:
                 hint(at)
             else:
                 stage, group, place, at = one
-                stage.add_level(group.levels[place], group.stands_for, at)
+                level = group.levels[place]
+                stage.add_level(level, group.stands_for, at)
+                if self._level_every == 1 and stage.agent and group.lasts:
+                    first, last = group.firsts[place], group.lasts[place]
+                    stage.hear_edges(level, first, last)
+        for form, group in groups.items():
+            if group.to_check and form.seconds >= MIN_SPECTRUM_SECONDS:
+                self._choose(form, group)
+
+    def _choose(self, form: FrameFormat, group: _Group) -> None:
+        """Let frames with sound wait to be looked into, until there are enough of them."""
+        for place, tail, for_noise, at in group.to_check:
+            level = group.levels[place]
+            if level >= ACTIVE_RMS:
+                stage, frame = group.of[place], group.frames[place]
+                one = _Chosen(stage, frame, tail, level, at, for_noise)
+                self._chosen.setdefault(form, []).append(one)
+        if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
+            self._look()
+
+    def _look(self) -> None:
+        """Look into every frame that was chosen."""
+        formats, self._chosen = self._chosen, {}
+        for form, chosen in formats.items():
+            samples = decode(b"".join(one.frame for one in chosen), form.encoding)
+            samples = samples.reshape(len(chosen), form.samples)
+            before = _tails([one.tail for one in chosen], form.encoding)
+            checks = frame_checks.check(samples, form.sample_rate, before)
+            for one, found in zip(chosen, checks, strict=True):
+                one.stage.add_check(one.level, found, one.at, for_noise=one.for_noise)
+
+
+class _Chosen(NamedTuple):
+    """A frame that is looked into."""
+
+    stage: StageAccumulator
+    frame: bytes
+    tail: bytes
+    level: float
+    at: float
+    """Seconds from the start of the call."""
+    for_noise: bool
+
+
+_TAIL_BYTES = 2 * EDGE_SAMPLES
 
 
 def _measure(form: FrameFormat, group: _Group) -> None:
-    """Measure a group's levels, and look for noise in those of its frames that are checked."""
+    """Measure a group's levels, and of agents' frames what their bytes and edges tell."""
     samples = decode(b"".join(group.frames), form.encoding)
     samples = samples.reshape(len(group.frames), form.samples)
     levels = group.levels = frame_rms(samples).tolist()
-    check_noise(form, samples, levels, {row: group.of[row] for row in group.to_check})
+    if not any(stage.agent for stage in group.of):
+        return
+    group.firsts = np.abs(samples[:, 0]).tolist()
+    group.lasts = np.abs(samples[:, -1]).tolist()
+    for row in group.repeats:
+        sound = group.of[row].sound
+        if levels[row] >= ACTIVE_RMS and sound is not None:
+            sound.repeats(frame_checks.seam(samples[row]))
+
+
+def _tails(tails: list[bytes], encoding: str) -> list[tuple[float, ...] | None]:
+    """Return the last samples before each frame; None where they are not known."""
+    size = EDGE_SAMPLES * (2 if encoding == "slin16" else 1)
+    return [
+        tuple(decode(tail[-size:], encoding).tolist()) if len(tail) >= size else None
+        for tail in tails
+    ]
 
 
 def check_noise(
@@ -336,7 +419,7 @@ def check_noise(
     levels: list[float],
     stages: Mapping[int, StageAccumulator],
 ) -> None:
-    """Measure what tells noise from speech, and hand it to each frame's stage.
+    """Look for faults in single frames, and hand what is found to each frame's stage.
 
     Quiet frames, and those that are too short for a spectrum, are passed over.
 
@@ -349,13 +432,6 @@ def check_noise(
     rows = [row for row in stages if levels[row] >= ACTIVE_RMS]
     if not rows or form.seconds < MIN_SPECTRUM_SECONDS:
         return
-    chosen = samples[rows]
-    found = zip(
-        rows,
-        flatness(chosen, form.sample_rate).tolist(),
-        (np.abs(chosen) >= CLIPPED_AT).mean(axis=-1).tolist(),
-        chosen.mean(axis=-1).tolist(),
-        strict=True,
-    )
-    for row, flat, clipped, dc in found:
-        stages[row].add_noise_check(levels[row], flat, clipped, dc)
+    checks = frame_checks.check(samples[rows], form.sample_rate, [None] * len(rows))
+    for row, found in zip(rows, checks, strict=True):
+        stages[row].add_check(levels[row], found)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from threading import Lock
+from threading import RLock
 
 from ai_engine_quality.core.result import Standing
+from ai_engine_quality.live.sections import SECTIONS
 
 CALLS = 500
 """Calls of a provider that a new one is compared with."""
@@ -26,7 +27,11 @@ class Baseline:
 
     def __init__(self) -> None:
         self._scores: dict[str, _Latest] = {}
-        self._placing = Lock()  # a scrape may end an overdue call in a thread of its own
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """In a forked child: the lock may be held by a thread that isn't there."""
+        self._placing = RLock()  # a scrape may end an overdue call in a thread of its own
 
     def place(self, provider: str | None, score: int) -> Standing | None:
         """Return where a score stands among the provider's calls before it, and remember it.
@@ -35,7 +40,7 @@ class Baseline:
         """
         if provider is None:
             return None
-        with self._placing:
+        with SECTIONS, self._placing:
             latest = self._scores.get(provider)
             if latest is None:
                 if len(self._scores) >= MAX_PROVIDERS:

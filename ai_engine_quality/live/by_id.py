@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_engine_quality.core.observations import FRAME_SECONDS, DropReason
+from ai_engine_quality.core.observations import FRAME_SECONDS, DropReason, plain
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.handle import CallHandle, CallOwner
 from ai_engine_quality.live.live_calls import LiveCalls
@@ -27,7 +27,7 @@ class ObservationsById(CallOwner):
         if found.live or not isinstance(call_id, str):
             return found
         gone = DropReason.CALL_ENDED if found is self._late else DropReason.UNKNOWN_CALL
-        return CallHandle(self, None, call_id, gone)
+        return CallHandle(self, None, plain(call_id), gone)
 
     def _find(self, call_id: object) -> CallHandle:
         """Return the live handle, or the one that drops for unknown or for ended calls."""
@@ -35,6 +35,8 @@ class ObservationsById(CallOwner):
             found = self._live.handles.get(call_id)  # type: ignore[call-overload]  # whatever it is
             if found is not None:
                 return found  # type: ignore[no-any-return]  # as above
+            if isinstance(call_id, str) and type(call_id) is not str:  # it may hash as it likes
+                return self._find(plain(call_id))
             return self._late if self._live.ended_lately(call_id) else self._unknown  # type: ignore[arg-type]  # as above
         except Exception:  # unhashable, or a foreign __eq__
             return self._unknown
@@ -46,6 +48,18 @@ class ObservationsById(CallOwner):
         except Exception:  # unknown, unhashable, or a foreign __eq__
             found = self._find(call_id)
         found.turn_response(seconds)
+
+    def turn_stage(
+        self,
+        call_id: str,
+        stage: str,
+        seconds: float,
+        provider: str | None = None,
+        *,
+        at: float | None = None,
+    ) -> None:
+        """Report where some of a turn's time went: stt, end_of_turn, llm, tool or tts."""
+        self._find(call_id).turn_stage(stage, seconds, provider, at=at)
 
     def unanswered(self, call_id: str, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""
@@ -103,6 +117,18 @@ class ObservationsById(CallOwner):
     def answer_complete(self, call_id: str) -> None:
         """Report that the provider has handed over all of its answer."""
         self._find(call_id).answer_complete()
+
+    def answer_dropped(self, call_id: str) -> None:
+        """Report that what the caller has not heard yet was thrown away, for they spoke."""
+        self._find(call_id).answer_dropped()
+
+    def answer_held(self, call_id: str) -> None:
+        """Report that playing is held back, to see whether the caller really speaks."""
+        self._find(call_id).answer_held()
+
+    def answer_resumed(self, call_id: str) -> None:
+        """Report that playing goes on where it was held back."""
+        self._find(call_id).answer_resumed()
 
     def words_spoken(self, call_id: str, characters: int) -> None:
         """Report how much text the agent's audio holds: a number, never the words."""

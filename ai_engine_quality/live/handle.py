@@ -17,13 +17,14 @@ from ai_engine_quality.core.distribution import EXACT_LIMIT
 from ai_engine_quality.core.observations import (
     FRAME_SECONDS,
     MAX_COUNT,
-    MAX_SECONDS,
     DropReason,
     Rejected,
 )
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
+from ai_engine_quality.core.units import UNITS, dropped_words, suspect_words
 from ai_engine_quality.live.audio import FrameBatch, check_frame
+from ai_engine_quality.live.sections import SECTIONS
 
 _ENDED = array("d", [0.0] * EXACT_LIMIT)
 """What the handle of an ended call has for turns: no room, so that none is taken."""
@@ -35,6 +36,9 @@ def _unobserved(_seconds: float) -> None:
 
 _RAW_FRAME = "raw frame"
 
+_USUAL_TURN = UNITS["turn"].suspect
+"""Seconds: a longer turn is taken too, and asked about."""
+
 _NO_STAGES: dict[str, StageAccumulator] = {}
 """Likewise for raw frames."""
 
@@ -44,8 +48,14 @@ class CallOwner(Protocol):
 
     frames: FrameBatch
 
-    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+    def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
         """Count what was not taken."""
+
+    def ask(self, what: str, words: str) -> None:
+        """Ask about what was taken, and is unusual."""
+
+    def count_turn_stage(self, provider: str | None, stage: str, seconds: float) -> None:
+        """Let the histogram have what a stage of a turn took."""
 
     def update_names(self, handle: CallHandle, provider: object, pipeline: object) -> None:
         """Set a call's provider and pipeline."""
@@ -122,6 +132,10 @@ class CallHandle:
         """Why observations are dropped while there is no call."""
         return self._gone
 
+    def still_there(self) -> None:
+        """Take note that the call goes on, though nothing of it is observed in this process."""
+        self.observed_at = self._monitor.frames.clock()
+
     def close(self, gone: DropReason) -> CallAccumulator | None:
         """Take the call's observations away; used by the monitor when the call ends."""
         call, self._call, self._gone = self._call, None, gone
@@ -130,7 +144,7 @@ class CallHandle:
 
     def turn_response(self, seconds: float) -> None:
         """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
-        if type(seconds) is float and 0.0 <= seconds <= MAX_SECONDS:
+        if type(seconds) is float and 0.0 <= seconds < _USUAL_TURN:
             turns = self._turns
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
@@ -167,6 +181,28 @@ class CallHandle:
             turns = call.ear.take_latencies() if heard else call.turns.freeze().all()
         for seconds in turns:
             self.observe_turn(seconds)
+
+    def turn_stage(
+        self, stage: str, seconds: float, provider: str | None = None, *, at: float | None = None
+    ) -> None:
+        """Report where some of a turn's time went.
+
+        Args:
+            stage: ``stt``, ``end_of_turn``, ``llm``, ``tool`` or ``tts``.
+            seconds: How long that took.
+            provider: Whose it is; None is the call's provider.
+            at: When the turn's answer began, in monotonic seconds; None: now.
+        """
+        moment = self._monitor.frames.clock() if at is None else at
+        self._take("turn stage", self._turn_stage, stage, seconds, provider, moment)
+
+    def _turn_stage(
+        self, call: CallAccumulator, stage: object, seconds: object, provider: object, at: object
+    ) -> None:
+        name, took = observations.turn_stage(stage), observations.seconds(seconds)
+        whose = observations.name(provider)
+        call.turn_stage(name, took, whose, observations.instant(at))
+        self._monitor.count_turn_stage(whose or call.provider, name, took)
 
     def unanswered(self, waited: float) -> None:
         """Report a turn of the caller that never got a reply, and the seconds it waited."""
@@ -274,7 +310,8 @@ class CallHandle:
         moment = None if at is None else observations.instant(at)
         found = call.stage(observations.stage(stage))
         found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
-        found.format = form
+        if found.format != form:
+            found.format, found.last = form, b""  # frames of two formats don't meet
         self._stages = call.stages or _NO_STAGES
         if found.skip:
             found.skip -= 1
@@ -311,6 +348,27 @@ class CallHandle:
         """Report that the provider has handed over all of its answer."""
         frames = self._monitor.frames
         self._take("answer", lambda call: frames.take_hint(call.answer_complete, frames.clock()))
+
+    def answer_dropped(self) -> None:
+        """Report that what the caller has not heard yet of the answers was thrown away.
+
+        Rightly so, since the caller spoke: it is no lost audio.
+        """
+        frames = self._monitor.frames
+        self._take("answer", lambda call: frames.take_hint(call.answer_dropped, frames.clock()))
+
+    def answer_held(self) -> None:
+        """Report that playing is held back, to see whether the caller really speaks: no hole.
+
+        ``answer_resumed`` or ``answer_dropped`` follows.
+        """
+        frames = self._monitor.frames
+        self._take("answer", lambda call: frames.take_hint(call.answer_held, frames.clock()))
+
+    def answer_resumed(self) -> None:
+        """Report that playing goes on where it was held back: it was no interruption."""
+        frames = self._monitor.frames
+        self._take("answer", lambda call: frames.take_hint(call.answer_resumed, frames.clock()))
 
     def words_spoken(self, characters: int) -> None:
         """Report how much text the agent's audio holds: a number of characters, never words."""
@@ -378,15 +436,18 @@ class CallHandle:
             self._monitor.drop(self._gone)
             return
         try:
-            observe(call, *values)
+            with SECTIONS:  # an end that interrupts would find the call half changed
+                observe(call, *values)
+            if values and (words := suspect_words(what, self.call_id, values[0])):
+                self._monitor.ask(what, words)
         except Rejected as rejected:
-            self._reject(what, rejected)
+            self._reject(what, rejected, values)
         except Exception as error:
             self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
-    def _reject(self, what: str, rejected: Rejected) -> None:
+    def _reject(self, what: str, rejected: Rejected, values: tuple[Any, ...] = ()) -> None:
         """Count what is not believed, and let the call know."""
-        self._monitor.drop(rejected.reason)
+        self._monitor.drop(rejected.reason, words=dropped_words(what, self.call_id, values))
         if self._call is not None:
             self._call.drop(what, rejected.reason)
 

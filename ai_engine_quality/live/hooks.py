@@ -57,10 +57,7 @@ class HookRunner:
         self._on_failure = on_failure
         self._max_slow_runs = max_slow_runs
         self._timer = timer
-        self._hooks: list[CallEndHook] = []
-        self._slow_runs: dict[int, int] = {}
-        self._fast_since: dict[int, int] = {}
-        """Of hooks that were slow: fast runs in a row since then."""
+        self._hooks: list[_Added] = []
         self._nesting = _Nesting()
 
     def add(self, hook: HookT) -> HookT:
@@ -77,9 +74,9 @@ class HookRunner:
                 f"{hook_name(hook)} is a coroutine function, which nobody would await; make it a "
                 "plain function that starts a task: loop.create_task(...)"
             )
-        if hook in self._hooks:
+        if self._added(hook) is not None:
             raise ValueError(f"{hook_name(hook)} is a hook already; remove_hook() it first")
-        self._hooks.append(hook)
+        self._hooks.append(_Added(hook))
         return hook
 
     def remove(self, hook: CallEndHook) -> None:
@@ -88,10 +85,13 @@ class HookRunner:
         Raises:
             ValueError: it isn't there.
         """
-        if hook not in self._hooks:
+        added = self._added(hook)
+        if added is None:
             raise ValueError(f"{hook_name(hook)} is not a hook of this monitor")
-        self._hooks.remove(hook)
-        self._forgive(hook)
+        self._hooks.remove(added)
+
+    def _added(self, hook: object) -> _Added | None:
+        return next((added for added in self._hooks if added.hook == hook), None)
 
     def run(self, score: CallScore) -> None:
         """Run every hook; one that raises is reported, and the others run all the same."""
@@ -105,42 +105,53 @@ class HookRunner:
             self._nesting.depth -= 1
 
     def _run_each(self, score: CallScore) -> None:
-        for hook in tuple(self._hooks):
-            failure: Exception | None = None
+        for added in tuple(self._hooks):
+            failure: BaseException | None = None
             began = self._timer()
             try:
-                hook(score)
-            except Exception as error:
+                added.hook(score)
+            except (KeyboardInterrupt, SystemExit):
+                raise  # meant to end the process
+            except BaseException as error:  # a CancelledError of some task of the hook's, say
                 failure = error
             elapsed = self._timer() - began
             if failure is not None:
-                self._on_failure(hook_name(hook), failure)
+                self._on_failure(hook_name(added.hook), failure)
             if elapsed > SLOW_SECONDS:
-                self._was_slow(hook)
-            elif id(hook) in self._slow_runs:
-                self._was_fast(hook)
+                self._was_slow(added)
+            elif added.slow_runs:
+                added.was_fast()
 
     def _refuse(self) -> None:
         """Report hooks that end calls without end: the stack would, in the middle of a count."""
-        for hook in tuple(self._hooks):
+        for added in tuple(self._hooks):
             text = f"hooks ended calls within hooks, {MAX_NESTED} deep; start a task for them"
-            self._on_failure(hook_name(hook), RecursionError(text))
+            self._on_failure(hook_name(added.hook), RecursionError(text))
 
-    def _was_slow(self, hook: CallEndHook) -> None:
-        runs = self._slow_runs[id(hook)] = self._slow_runs.get(id(hook), 0) + 1
-        self._fast_since[id(hook)] = 0
-        if runs >= self._max_slow_runs and hook in self._hooks:
-            self.remove(hook)
-        self._on_failure(hook_name(hook), None)
+    def _was_slow(self, added: _Added) -> None:
+        added.slow_runs += 1
+        added.fast_since = 0
+        if added.slow_runs >= self._max_slow_runs and added in self._hooks:
+            self._hooks.remove(added)
+        self._on_failure(hook_name(added.hook), None)
 
-    def _was_fast(self, hook: CallEndHook) -> None:
-        runs = self._fast_since[id(hook)] = self._fast_since.get(id(hook), 0) + 1
-        if runs >= FORGIVEN_AFTER:
-            self._forgive(hook)
 
-    def _forgive(self, hook: CallEndHook) -> None:
-        self._slow_runs.pop(id(hook), None)
-        self._fast_since.pop(id(hook), None)
+class _Added:
+    """A hook, from when it is added until it is removed: added again, it begins anew."""
+
+    __slots__ = ("fast_since", "hook", "slow_runs")
+
+    def __init__(self, hook: CallEndHook) -> None:
+        self.hook = hook
+        self.slow_runs = 0
+        self.fast_since = 0
+        """Fast runs in a row since it was slow."""
+
+    def was_fast(self) -> None:
+        """Forget the slow runs after enough fast ones."""
+        self.fast_since += 1
+        if self.fast_since >= FORGIVEN_AFTER:
+            self.slow_runs = self.fast_since = 0
 
 
 class _Nesting(threading.local):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ai_engine_quality.core.observations import DropReason, Rejected
+from ai_engine_quality.core.observations import OUTCOMES, DropReason, Rejected
 
 
 class Counts(Protocol):
@@ -34,14 +34,19 @@ class Reporter:
         self._counts = counts
         self._warner = warner
 
-    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+    def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
         """Count what was not taken, and warn once a minute. Never raises."""
+        more = {"warning": words} if words else {}
         try:
             self._counts.dropped(reason)
-            self._warner.warn("quality_observation_dropped", reason.value, error)
+            self._warner.warn("quality_observation_dropped", reason.value, error, **more)
         except Exception:
             # Nothing is left to tell it with, and the engine must not notice.
             return
+
+    def ask(self, what: str, words: str) -> None:
+        """Ask about what was taken, and may be of another unit."""
+        self._warner.warn("quality_unit_unusual", what, warning=words)
 
     def checked(self, check: Callable[[object], Any], value: object) -> Any:
         """Return a checked value, or None for one that is dropped: the call goes on all the same.
@@ -63,6 +68,26 @@ class Reporter:
         self._counts.hook_failed(hook)
         event = "quality_hook_slow" if error is None else "quality_hook_failed"
         self._warner.warn(event, hook, error)
+
+    def log_lost(self, output: str, error: BaseException | None) -> None:
+        """Tell of a call that was not logged; no exception: too many waited.
+
+        By a counter alone in that case: a warning would wait as well.
+        """
+        self._counts.dropped(DropReason.LOG_NOT_WRITTEN)
+        if error is not None:
+            self.hook_failed(output, error)
+
+    def outcome_unknown(self, outcome: str) -> None:
+        """Tell of an outcome that is taken as it is, but isn't one of the usual words."""
+        usual = ", ".join(OUTCOMES)
+        fix = f"counted as it is, as a call that did not fail; usual are {usual}; pass failed=True"
+        self._warner.warn("quality_outcome_unknown", outcome, fix=fix)
+
+    def calls_lost(self, lost: int) -> None:
+        """Tell of live calls that could not be ended in time when the engine stopped."""
+        self._counts.dropped(DropReason.NOT_ENDED_IN_TIME, lost)
+        self._warner.warn("quality_calls_lost", "interrupted", calls=lost)
 
     def record_lost(self, lost: int, error: BaseException | None) -> None:
         """Tell of records that could not be written."""

@@ -1,7 +1,11 @@
-"""What each scrape brings up to date: calls that never end expire, and live bands are made anew."""
+"""What each scrape brings up to date: calls that never end expire, and live bands are made anew.
+
+All of it is bounded by time: what a scrape doesn't get to, the next one does.
+"""
 
 from __future__ import annotations
 
+import time
 from bisect import bisect
 from collections.abc import Callable
 from typing import Protocol
@@ -13,8 +17,15 @@ from ai_engine_quality.live.facts import NOT_SCORED, LiveCount
 from ai_engine_quality.live.handle import CallHandle
 from ai_engine_quality.live.live_calls import LiveCalls
 
-MAX_EXPIRED = 200
-"""Calls that expire at once: after a jump of the clock all may be due, and audio has to go on."""
+EXPIRE_SECONDS = 0.002
+"""How long calls may expire in a scrape: after a jump of the clock all may be due, and audio has to
+go on."""
+
+EXPIRE_SECONDS_AT_START = 0.001
+"""And where a call starts."""
+
+HEAR_SECONDS = 0.001
+"""How long turns that were heard are counted. Together with bands made anew: 5 ms."""
 
 
 class Owner(Protocol):
@@ -25,7 +36,7 @@ class Owner(Protocol):
     def expire(self, handle: CallHandle) -> None:
         """End a call that never ended."""
 
-    def drop(self, reason: DropReason, error: BaseException | None = None) -> None:
+    def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
         """Count what went wrong."""
 
 
@@ -37,30 +48,41 @@ class Upkeep:
         self._live = live
         self._clock = clock
         self._milestones = owner.policy.milestones()
+        self._to_hear: list[CallHandle] = []
+        """Live calls whose heard turns are still to be counted in this round."""
 
     def before_collect(self) -> None:
         """Bring everything that is collected up to date; never raises into a scrape."""
         try:
-            self.expire_calls()
-            for handle in self._live.all():
-                handle.count_heard_turns()
+            self.expire_calls(EXPIRE_SECONDS)
+            self._count_heard_turns()
             self.rescore_some()
         except Exception as error:
             self._owner.drop(DropReason.INTERNAL_ERROR, error)
 
-    def expire_calls(self) -> int:
-        """End some of the calls that never ended; return how many.
+    def expire_calls(self, seconds: float = EXPIRE_SECONDS_AT_START) -> int:
+        """End some of the calls that never ended; return how many: at least one of those due.
 
-        Runs at each start and scrape, and each time takes a few: the loop that paces audio waits.
+        Runs at each start and scrape, for a short time: the loop that paces audio waits.
         """
-        now = self._clock()
-        self._live.forget_ended(now)
-        for expired in range(MAX_EXPIRED):
-            oldest = self._live.oldest_overdue(now)
-            if oldest is None:
-                return expired
+        now, until = self._clock(), time.perf_counter() + seconds
+        expired = 0
+        while (oldest := self._live.oldest_overdue(now)) is not None:
             self._owner.expire(oldest)
-        return MAX_EXPIRED
+            expired += 1
+            if time.perf_counter() >= until:
+                break
+        self._live.forget_ended(now, until)
+        return expired
+
+    def _count_heard_turns(self) -> None:
+        until = time.perf_counter() + HEAR_SECONDS
+        if not self._to_hear:
+            self._to_hear = self._live.all()
+        while self._to_hear:
+            self._to_hear.pop().count_heard_turns()
+            if time.perf_counter() >= until:
+                return
 
     def rescore_some(self) -> LiveCount:
         """Make some calls' provisional bands anew; return how many calls each band has."""

@@ -3,25 +3,63 @@
 from __future__ import annotations
 
 import traceback
+from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 import structlog
 
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import printable
+from ai_engine_quality.live.background import BackgroundWriter
 
 SECONDS_BETWEEN_WARNINGS = 60.0
+MAX_LINES = 1_000
+"""Calls that wait to be logged; further ones are not logged, and counted."""
+
+MAX_SUBJECTS = 1_000
+"""Warnings that are remembered, so that each is logged once a minute."""
+
+Unlogged = Callable[[BaseException | None], None]
+"""Told that an event was not logged, and why; no exception: there was no room."""
 
 
 class LogSink:
-    """Logs ``call_quality_scored`` for each call. Names that the operator chose, and numbers."""
+    """Logs ``call_quality_scored`` for each call. Names that the operator chose, and numbers.
 
-    def __init__(self, logger: Any = None) -> None:
+    The words are made, rendered and written by the background writer.
+    """
+
+    def __init__(self, writer: BackgroundWriter, on_unlogged: Unlogged, logger: Any = None) -> None:
+        self._writer = writer
+        self._on_unlogged = on_unlogged
         self._logger = logger if logger is not None else structlog.get_logger("ai_engine_quality")
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Leave what waits to the parent: in a forked child."""
+        self._waiting: deque[tuple[Context, CallScore]] = deque()
 
     def __call__(self, score: CallScore) -> None:
-        """Log a call that has ended."""
+        """Hand over a call that has ended, with what the engine's log is bound to just now."""
+        if len(self._waiting) >= MAX_LINES:
+            self._on_unlogged(None)
+            return
+        self._waiting.append((copy_context(), score))
+        if not self._writer.put(self._write_next):
+            self._waiting.pop()
+            self._on_unlogged(None)
+
+    def _write_next(self) -> None:
+        try:
+            context, score = self._waiting.popleft()
+            context.run(self._log, score)
+        except BaseException as error:
+            self._on_unlogged(error)
+
+    def _log(self, score: CallScore) -> None:
         summary = score.summary
         standing = {"standing": str(score.standing)} if score.standing else {}
         self._logger.info(
@@ -53,8 +91,16 @@ def _traceback(error: BaseException | None) -> str | None:
 class Warnings:
     """Warnings of the library about itself: once per event, subject and minute."""
 
-    def __init__(self, clock: Callable[[], float], logger: Any = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        writer: BackgroundWriter,
+        on_unlogged: Unlogged,
+        logger: Any = None,
+    ) -> None:
         self._clock = clock
+        self._writer = writer
+        self._on_unlogged = on_unlogged
         self._logger = logger if logger is not None else structlog.get_logger("ai_engine_quality")
         self._last: dict[tuple[str, str], float] = {}
         self._suppressed: dict[tuple[str, str], int] = {}
@@ -69,15 +115,31 @@ class Warnings:
         if last is not None and 0 <= now - last < SECONDS_BETWEEN_WARNINGS:  # a clock may go back
             self._suppressed[key] = self._suppressed.get(key, 0) + 1
             return
+        if len(self._last) >= MAX_SUBJECTS:
+            self._last.clear()
+            self._suppressed.clear()
         self._last[key] = now
+        since_last = self._suppressed.pop(key, 0) + 1
+        job = partial(copy_context().run, self._write, key, since_last, error, fields)
+        if not self._writer.put(job):
+            self._on_unlogged(None)
+
+    def _write(
+        self,
+        key: tuple[str, str],
+        since_last: int,
+        error: BaseException | None,
+        fields: dict[str, Any],
+    ) -> None:
+        event, subject = key
         try:
             self._logger.warning(
                 event,
                 subject=subject,
-                since_last_warning=self._suppressed.pop(key, 0) + 1,
+                since_last_warning=since_last,
                 traceback=_traceback(error),
                 **fields,
             )
-        except Exception:
+        except BaseException:
             # A broken logger must not reach the engine; the counters still tell.
-            self._suppressed[key] = self._suppressed.get(key, 0) + 1
+            self._suppressed[key] = self._suppressed.get(key, 0) + since_last

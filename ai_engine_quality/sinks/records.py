@@ -1,26 +1,34 @@
-"""The record file: one JSON line per call, rotated by size, written by a thread of its own.
+"""The record file: one JSON line per call, rotated by size, written in the background.
 
-The engine's loop only puts a score into a bounded queue. A full disk, a folder that is gone or a
-slow one costs records, which are counted, and never a call.
+The engine's loop only hands a score over. A full disk, a folder that is gone or a slow one costs
+records, which are counted, and never a call. Several processes may write to one file: each write
+and each rotation holds the file's lock, and looks whether the file is still the one of that name.
 """
 
 from __future__ import annotations
 
-import atexit
+import errno
+import fcntl
 import os
-import queue
 import threading
-import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ai_engine_quality.core import reading
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.history.records import MAX_RECORD_BYTES, rotated, to_line
+from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
+from ai_engine_quality.live.stopping import watch_writer
 
 QUEUE_RECORDS = 10_000
-FLUSH_SECONDS = 5.0
+MAX_ATTEMPTS = 1_000
+"""So often others may rotate the file away between its opening and its locking."""
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""What a file system says that has no locks: one process at a time can write there."""
 
 
 def _file_bytes(name: str, value: object) -> int:
@@ -36,7 +44,10 @@ Lost = Callable[[int, BaseException | None], None]
 
 
 class RecordFile:
-    """Appends records; call it with each score. ``close()`` writes what still waits."""
+    """Appends records; call it with each score. ``close()`` writes what still waits.
+
+    Several processes may append to one file, where its file system has locks.
+    """
 
     def __init__(
         self,
@@ -51,7 +62,8 @@ class RecordFile:
         """Open nothing yet: the folder is made, and the file opened, with the first record.
 
         Args:
-            path: The file; older ones get ``.1``, ``.2`` ... appended.
+            path: The file; older ones get ``.1``, ``.2`` ... appended. A relative one is under the
+                folder that is the current one now.
             max_bytes: Bytes at which the file is rotated.
             files: How many files are kept in all.
             policy: By which a call too long for one record is scored again.
@@ -64,21 +76,22 @@ class RecordFile:
         """
         SIZES["max_bytes"]("max_bytes", max_bytes)
         SIZES["files"]("files", files)
-        self.path = Path(path)
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
         self._max_bytes = max_bytes
         self._files = files
         self._policy = policy
         self._certainty = certainty
         self.on_lost = on_lost or _nobody_told
-        self._queue: queue.Queue[CallScore | threading.Event] = queue.Queue(QUEUE_RECORDS)
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._most = QUEUE_RECORDS
+        self._writer = BackgroundWriter()
+        self._adopted = False
         self._handle: int | None = None
-        atexit.register(self.flush)
-        self._pid = os.getpid()
+        self._waiting: deque[CallScore] = deque()
+        self._writing = threading.RLock()
+        watch_writer(self)
 
-    def adopt(self, policy: Policy, on_lost: Lost) -> None:
-        """Take a monitor's policy, and tell it of lost records too; a monitor does so."""
+    def adopt(self, policy: Policy, on_lost: Lost, writer: BackgroundWriter) -> None:
+        """Take a monitor's policy and its writer, and tell it of lost records too."""
         told = self.on_lost
 
         def tell_both(lost: int, error: BaseException | None) -> None:
@@ -87,102 +100,107 @@ class RecordFile:
 
         self._policy = policy
         self.on_lost = tell_both
+        self._writer, self._adopted = writer, True
 
     def __call__(self, score: CallScore) -> None:
-        """Queue a score to be written; never waits."""
-        self._notice_fork()
-        try:
-            self._queue.put_nowait(score)
-        except queue.Full:
+        """Hand a score over to be written; never waits."""
+        if len(self._waiting) >= self._most:
             self.on_lost(1, None)
             return
-        self._ensure_thread()
+        self._waiting.append(score)
+        if not self._writer.put(self._write_next):
+            self._waiting.pop()
+            self.on_lost(1, None)
 
     def flush(self, timeout: float = FLUSH_SECONDS) -> bool:
-        """Wait until what was queued is written; return whether ``timeout`` seconds sufficed."""
-        self._notice_fork()
-        if self._thread is None and self._queue.empty():
-            return True
-        self._ensure_thread()
-        done = threading.Event()
-        end = time.monotonic() + timeout
-        try:
-            self._queue.put(done, timeout=timeout)
-        except queue.Full:
-            return False
-        return done.wait(max(0.0, end - time.monotonic()))
+        """Wait until what was handed over is written, and close the file until more comes.
+
+        Returns:
+            Whether ``timeout`` seconds sufficed.
+        """
+        if self._handle is not None or self._waiting:
+            self._writer.put(self._let_go)
+        return self._writer.flush(timeout)
 
     def close(self) -> None:
         """Write what waits, and count as lost what a stuck disk doesn't take in time.
 
         The file opens again should another score come.
         """
-        if not self.flush() and (lost := self._drain()):
-            self.on_lost(lost, None)
-        atexit.unregister(self.flush)
+        if not self.flush():
+            lost = len(self._waiting)
+            self._waiting.clear()
+            if lost:
+                self.on_lost(lost, None)
+        if not self._adopted:
+            self._writer.close()
 
-    def _drain(self) -> int:
-        """Take out what waits; return how many records that were."""
-        lost = 0
-        while True:
+    def stop(self) -> None:
+        """Write what waits, in bounded time: the process stops.
+
+        Where the writer is held up by something else, such as a log that nobody reads, the records
+        are written here.
+        """
+        self._writer.stop()
+        if self._waiting and self._writing.acquire(blocking=False):
             try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return lost
-            lost += isinstance(item, CallScore)
+                while self._waiting:
+                    self._write_next()
+            finally:
+                self._writing.release()
 
-    def _ensure_thread(self) -> None:
-        if self._thread is not None and self._thread.is_alive():
-            return
-        with self._starting:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._write_forever, name="ai-engine-quality-records", daemon=True
-                )
-                self._thread.start()
+    def begin_anew(self) -> None:
+        """Leave what waits, and the open file, to the parent: this is a forked child."""
+        self._waiting = deque()
+        self._writing = threading.RLock()
+        self._let_go()
 
-    def _notice_fork(self) -> None:
-        """In a forked child the parent's thread isn't there, and its queue is the parent's."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._thread = None
-            self._starting = threading.Lock()
-            self._queue = queue.Queue(QUEUE_RECORDS)
-
-    def _write_forever(self) -> None:
-        while True:
-            item = self._queue.get()
-            if isinstance(item, threading.Event):
-                self._close_handle()
-                item.set()
-                continue
+    def _write_next(self) -> None:
+        with self._writing:
             try:
-                self._write(to_line(item, self._policy, certainty=self._certainty))
+                score = self._waiting.popleft()
+            except IndexError:  # written, or given up, meanwhile
+                return
+            try:
+                self._write(to_line(score, self._policy, certainty=self._certainty))
             except Exception as error:  # a full disk, a folder that is gone, a record that can't be
-                self._close_handle()
-                self.on_lost(1, error)
+                self._let_go()
+                with suppress(Exception):
+                    self.on_lost(1, error)
 
     def _write(self, line: bytes) -> None:
-        handle = self._open_handle()
-        if os.fstat(handle).st_size + len(line) > self._max_bytes:
-            self._rotate()
+        for _ in range(MAX_ATTEMPTS):
             handle = self._open_handle()
+            _lock(handle)
+            try:
+                if self._is_still_there(handle) and self._append(handle, line):
+                    return
+            finally:
+                _unlock(handle)
+        raise OSError(errno.EBUSY, f"{self.path} is never the same file for long")
+
+    def _append(self, handle: int, line: bytes) -> bool:
+        """Write a line to the locked file; where it is full, rotate it and return False."""
+        _end_torn_line(handle)
         size = os.fstat(handle).st_size
+        if size and size + len(line) > self._max_bytes:
+            self._rotate()
+            return False
         written = os.write(handle, line)
         if written < len(line):
             # The disk is full: take the torn line back, so that the file stays readable.
             os.ftruncate(handle, size)
             raise OSError(f"wrote {written} of {len(line)} bytes")
+        return True
 
     def _open_handle(self) -> int:
         """Return the open file; a new one where somebody moved or deleted the old one."""
         if self._handle is not None and not self._is_still_there(self._handle):
-            self._close_handle()
+            self._let_go()
         if self._handle is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._handle = os.open(self.path, flags, 0o640)
-            _end_torn_line(self._handle)
         return self._handle
 
     def _is_still_there(self, handle: int) -> bool:
@@ -191,13 +209,14 @@ class RecordFile:
         except OSError:
             return False
 
-    def _close_handle(self) -> None:
+    def _let_go(self) -> None:
         handle, self._handle = self._handle, None
         if handle is not None:
-            os.close(handle)
+            with suppress(OSError):  # a disk that fails even here; the handle is gone all the same
+                os.close(handle)
 
     def _rotate(self) -> None:
-        self._close_handle()
+        """Move each file to the next name, with the one in use, which is locked, last."""
         for number in range(self._files - 1, 0, -1):
             source = rotated(self.path, number - 1)
             if source.exists():
@@ -206,12 +225,25 @@ class RecordFile:
             self.path.unlink(missing_ok=True)
 
 
+def _lock(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
+def _unlock(handle: int) -> None:
+    with suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_UN)  # not by closing: a forked child may have it open too
+
+
 def _nobody_told(lost: int, error: BaseException | None) -> None:
     """Lose records silently: what a file does that no monitor owns."""
 
 
 def _end_torn_line(handle: int) -> None:
-    """End a line that a crash left torn, so that the next record begins on a line of its own."""
+    """End a line that a crash, also of another process, left torn: the next one is its own."""
     size = os.fstat(handle).st_size
     if size and os.pread(handle, 1, size - 1) != b"\n":
         os.write(handle, b"\n")

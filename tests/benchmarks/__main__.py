@@ -6,14 +6,14 @@ import json
 import math
 import sys
 
-import alternatives
-import call_end
 import frames
 import growth
 import load
 import memory
 import observations
+import pauses
 import scrape
+import whole_call
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -21,7 +21,7 @@ from rich.table import Table
 
 def main() -> None:
     """Measure everything and print a table, or JSON with ``--json``."""
-    parts = (observations, frames, call_end, scrape, memory, load, growth, alternatives)
+    parts = (whole_call, pauses, scrape, observations, frames, memory, load, growth)
     quiet = "--json" in sys.argv
     found = [ratio for part in track(parts, "measuring", disable=quiet) for ratio in part.ratios()]
     if quiet:

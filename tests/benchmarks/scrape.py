@@ -41,7 +41,7 @@ def ratios() -> Iterator[Ratio]:
         pieces=1,
         yardstick_pieces=1,
         rounds=25,
-        goal=0.8,
+        goal=1.0,
     )
     yield measure(
         "of that, collecting without rendering",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -9,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -98,6 +101,37 @@ def test_what_is_no_notification_is_refused_and_harmless(listener, body):
     assert listener.post(told(ALERT)) == 200
 
 
+def drip(url, stop, seconds=0.2):
+    """Send a notification a byte at a time; return whether it was cut off, and not stopped."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n")
+        while not stop.wait(seconds):
+            try:
+                connection.sendall(b" ")
+                connection.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    if connection.recv(100) == b"":
+                        return True
+                connection.setblocking(True)
+            except OSError:
+                return True
+    return False
+
+
+def test_who_drips_keeps_nobody_waiting_and_is_cut_off(listener):
+    """Others are told meanwhile, however many drip, and those are gone after ten seconds."""
+    stop = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(60) as pool:
+        dripping = [pool.submit(drip, listener.url, stop) for _ in range(60)]
+        assert listener.post(told(ALERT)) == 200
+        ended = concurrent.futures.wait(dripping, timeout=120)
+        stop.set()
+    assert not ended.not_done
+    assert all(each.result() for each in dripping)
+    assert listener.post(told(ALERT)) == 200
+
+
 def test_nothing_steers_the_terminal(listener):
     """Control characters of labels are made visible."""
     listener.post(told({**ALERT, "labels": {"alertname": "\x1b[2Jgone", "severity": "\x07"}}))
@@ -119,3 +153,14 @@ def test_a_port_in_use_is_told_with_its_mend():
     assert done.returncode == 1
     assert port in done.stderr
     assert "alertmanager.yml" in done.stderr
+
+
+def test_what_is_told_again_is_one_line(listener):
+    """A repetition is marked and has no words; after it has resolved, an alert is new again."""
+    since = {**ALERT, "startsAt": "2026-11-29T08:00:00Z"}
+    for alert in (since, since, {**since, "status": "resolved"}, since):
+        assert listener.post(told(alert)) == 200
+    _, out = listener.stop()
+    assert out.count("HighTurnResponseLatency") == 4
+    assert out.count("told again") == 1
+    assert out.count("Answers are slow") == 2

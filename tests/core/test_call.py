@@ -8,6 +8,7 @@ import pytest
 from two_sides import FRAME, frames
 
 import ai_engine_quality as aeq
+from ai_engine_quality.core.agent_sound import FrameCheck
 from ai_engine_quality.core.call import CallAccumulator, StageAccumulator
 from ai_engine_quality.core.distribution import BoundedValues
 
@@ -20,11 +21,17 @@ def stage_of(*levels, seconds=0.02):
     return stage
 
 
+def found(**measured):
+    """Return the check of a frame in which nothing else is wrong."""
+    usual = dict.fromkeys(FrameCheck._fields, 0.0)
+    return FrameCheck(**{**usual, "click": False, "edge": None, **measured})
+
+
 def checked(*checks):
     """Return the levels of a stage after these noise checks."""
     stage = StageAccumulator(agent=True)
-    for check in checks:
-        stage.add_noise_check(*check)
+    for rms, flatness, clipped, dc in checks:
+        stage.add_check(rms, found(flatness=flatness, clipped=clipped, dc=dc))
     return stage.freeze()
 
 

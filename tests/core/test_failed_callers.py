@@ -280,7 +280,8 @@ class TestWords:
             assert words in last
         last = scored(agent_characters=400).explain(full=True).splitlines()[-1]
         assert last == (
-            "  not measured: lost beginnings and ends of sentences, low-rate codecs, mild aliasing"
+            "  not measured: clicks, held samples, repeated frames (too few of the agent's raw "
+            "frames), lost beginnings and ends of sentences, low-rate codecs, mild aliasing"
         )
 
 

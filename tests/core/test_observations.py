@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from enum import Enum
 from fractions import Fraction
 
 import numpy as np
@@ -157,6 +158,18 @@ class TestCallId:
         """Text of numpy's becomes Python's, so that nothing foreign is kept."""
         assert type(observations.call_id(np.str_("1.1"))) is str
 
+    @pytest.mark.parametrize(
+        "check", ["call_id", "name", "outcome", "code_word", "detail", "stage"]
+    )
+    def test_an_enum_of_texts_is_its_text(self, check):
+        """The members of an ``(str, Enum)`` are their values, whatever ``str()`` says of them."""
+
+        class Word(str, Enum):  # noqa: UP042  # as older engines have it
+            STAGE = "provider_out"
+
+        found = getattr(observations, check)(Word.STAGE)
+        assert (type(found), found) == (str, "provider_out")
+
 
 class TestName:
     @pytest.mark.parametrize(
@@ -175,6 +188,36 @@ class TestName:
     def test_what_is_no_text_is_refused(self, value):
         """Anything but text or None is of a wrong type."""
         assert reason(observations.name, value) == DropReason.WRONG_TYPE
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "+49 170 1234567",
+            "caller 0301234567",
+            "sales_49_170_123_45_67",
+            "tel:555-123-4567",
+            "jane.doe@example.com",
+            "Jane Doe <jane@163.com>",
+            "x" * 70 + "491701234567",
+        ],
+    )
+    def test_what_may_be_a_callers_is_not_kept(self, value):
+        """A telephone number or an e-mail address makes a provider or pipeline ``other``."""
+        assert observations.name(value) == "other"
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "gpt_4o_realtime_preview_2024_12_17",
+            "gemini_2_5_flash_native_audio_preview_09_2025",
+            "local_hybrid_16000",
+            "claude_3_5_sonnet_20241022",
+            "tenant_123456",
+        ],
+    )
+    def test_versions_and_dates_are_kept(self, value):
+        """The digits of models, versions and sample rates are no telephone number."""
+        assert observations.name(value) == value
 
     @given(st.text(max_size=400))
     def test_every_name_is_short_and_plain(self, value):
@@ -198,7 +241,20 @@ class TestOutcome:
         """What the engine calls a call's end is kept, and None where it doesn't say."""
         assert observations.outcome(value) == outcome
 
-    @pytest.mark.parametrize("value", ["+49 170 1234567", "he said his name is John", "491701"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "+49 170 1234567",
+            "he said his name is John",
+            "491701",
+            "jane.doe@example.com",
+            "transferred:jane@example.com",
+            "jane@163.com",
+            "jane@12.com",
+            "jane@8000.com",
+            "jane@pbx",
+        ],
+    )
     def test_free_text_and_numbers_are_not_kept(self, value):
         """What may be a caller's words or number becomes ``other``."""
         assert observations.outcome(value) == "other"

@@ -71,7 +71,14 @@ NAMED = {
         "Configuration values: times": "table",
         "Configuration values: thresholds": "table",
     },
-    "call-drill-down": {"Score": "gauge", "Band": "stat", "Ended": "stat", "Why?": "text"},
+    "call-drill-down": {
+        "Score": "gauge",
+        "Band": "stat",
+        "Turns": "stat",
+        "Ended": "stat",
+        "What cost the points": "bargauge",
+        "Why?": "text",
+    },
 }
 """What the dashboards were asked to have, and as what kind of panel."""
 

@@ -19,8 +19,9 @@ from services import program
 from ai_engine_quality.cli import cli
 
 COMMANDS = list(commands())
+SOURCES = (ROOT, ROOT / "lab")
 LINES = sorted({line for _, line in COMMANDS})
-SYSTEM = {
+SYSTEM = {"sh", "sudo"} | {
     "ENGINE=http://127.0.0.1:15000",
     "amtool",
     "agent",
@@ -31,6 +32,7 @@ SYSTEM = {
     "curl",
     "docker",
     "export",
+    "kubectl",
     "ls",
     "ping",
     "pip",
@@ -117,10 +119,13 @@ def test_our_scripts_exist(line):
     """What Python is asked to run is a file or a module of this project, or a known one."""
     _, *arguments = words(line)
     if arguments[0] == "-m":
-        assert (
-            arguments[1] in {"ai_engine_quality", "pytest", "build", "venv", "src.engine"}
-            or (ROOT / (arguments[1].replace(".", "/") + ".py")).is_file()
-        )
+        assert arguments[1] in {
+            "ai_engine_quality",
+            "pytest",
+            "build",
+            "venv",
+            "src.engine",
+        } or any((at / (arguments[1].replace(".", "/") + ".py")).is_file() for at in SOURCES)
     elif arguments[0] not in {"main.py", "-c"}:
         assert (ROOT / arguments[0]).exists()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import gc
+import weakref
 
 import pytest
+from prometheus_client import generate_latest
 
 import ai_engine_quality as aeq
 from ai_engine_quality.live.hooks import HookRunner
@@ -261,8 +265,132 @@ class TestFailingHooks:
         assert dropped("call_ended") == 2 + 2 + 1  # late turns, ends from within, 1.2 once more
         assert registry.get_sample_value("ai_agent_calls_active") == 0
 
+    @pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, BaseExceptionGroup])
+    def test_a_cancellation_stays_within_its_hook(self, quality, registry, clock, error):
+        """CancelledError out of a hook leaves neither ``call_ended`` nor a scrape's expiry."""
+        seen = []
+
+        def cancelled(score):
+            del score
+            raise error("cancelled", [KeyboardInterrupt()]) if "Group" in str(error) else error
+
+        quality.add_hook(cancelled)
+        quality.add_hook(seen.append)
+        quality.call_started("1.1")
+        assert quality.call_ended("1.1", duration=60.0) is seen[0]
+        quality.call_started("1.2")
+        clock.advance(5 * 3_600)
+        assert b"ai_agent_call_quality_score" in generate_latest(registry)
+        assert [score.unscored_reason for score in seen] == ["too_little_evidence", "expired"]
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+    def test_what_is_meant_to_end_the_process_does(self, quality, registry, error):
+        """SystemExit out of a hook goes on; the call is counted all the same."""
+
+        def leave(score):
+            del score
+            raise error
+
+        quality.add_hook(leave)
+        quality.call_started("1.1", provider="deepgram")
+        with pytest.raises(error):
+            quality.call_ended("1.1", duration=60.0)
+        quality.remove_hook(leave)
+        ended = {"provider": "deepgram", "outcome": "unknown"}
+        assert registry.get_sample_value("ai_agent_calls_ended_total", ended) == 1
+
+
+class Hooks:
+    """Its methods are hooks: each look at one makes it anew, with an id that others had."""
+
+    def __init__(self, timer, seconds):
+        self.runs, self._timer, self._seconds = 0, timer, seconds
+
+    def __call__(self, score):
+        """Take its time."""
+        del score
+        self.runs += 1
+        self._timer.now += self._seconds
+
+    def method(self, score):
+        """Take its time, likewise."""
+        self(score)
+
 
 class TestSlowHooks:
+    @pytest.mark.parametrize("how", ["the same", "a method", "another of the same address"])
+    def test_a_removed_hook_begins_anew(self, how):
+        """Slow runs are a hook's own: removed and added again, it has all five of them."""
+        timer = Timer()
+        runner, hooks = HookRunner(lambda *_: None, timer=timer), Hooks(timer, 0.2)
+        for _ in range(8):
+            if how == "another of the same address":
+                hooks = Hooks(timer, 0.2)
+            hook = hooks.method if how == "a method" else hooks
+            runner.add(hook)
+            for _ in range(4):
+                runner.run(None)
+            runner.remove(hooks.method if how == "a method" else hooks)
+        assert hooks.runs == (4 if how == "another of the same address" else 32)
+        runner.add(hooks)
+        for _ in range(9):
+            runner.run(None)
+        assert hooks.runs == (9 if how == "another of the same address" else 37)
+
+    def test_a_hook_that_takes_its_own_place_is_a_new_one(self):
+        """A hook that removes and adds itself within its slow run isn't given up for that run."""
+        timer, runs = Timer(), []
+        runner = HookRunner(lambda *_: None, timer=timer)
+
+        def again(score):
+            del score
+            runs.append(1)
+            timer.now += 0.2
+            runner.remove(again)
+            runner.add(again)
+
+        runner.add(again)
+        for _ in range(20):
+            runner.run(None)
+        assert len(runs) == 20
+
+    def test_nothing_is_left_of_a_removed_hook(self):
+        """A thousand hooks that came, were slow and went leave nothing in memory."""
+        timer, gone = Timer(), []
+        runner = HookRunner(lambda *_: None, timer=timer)
+        for _ in range(1_000):
+            hooks = Hooks(timer, 0.2)
+            gone.append(weakref.ref(hooks))
+            runner.add(hooks.method)
+            runner.run(None)
+            runner.remove(hooks.method)
+        del hooks
+        gc.collect()
+        assert [ref for ref in gone if ref() is not None] == []
+        assert [value for value in vars(runner).values() if value in ([], {})] == [[]]
+
+    def test_the_librarys_own_outputs_are_never_given_up(self, registry, monkeypatch):
+        """However slow metrics, records and log are: each call is counted, and each is told."""
+        quality, taken = aeq.QualityMonitor(registry=registry, records="/dev/null"), []
+        timer = Timer()
+        quality._own_hooks._timer = timer
+        for output in (quality._prometheus, quality._records, quality._log):
+            kind = type(output)
+
+            def slow(self, score, *, real=kind.__call__):
+                timer.now += 1.0
+                taken.append(type(self).__name__)
+                real(self, score)
+
+            monkeypatch.setattr(kind, "__call__", slow)
+        end_calls(quality, many=50)
+        quality.close()
+        assert {kind: taken.count(kind) for kind in taken} == {
+            "PrometheusSink": 50,
+            "RecordFile": 50,
+            "LogSink": 50,
+        }
+
     def test_a_hook_is_given_up_after_five_runs_over_50_ms(self):
         """The fifth slow run is the last one; each is reported as slow, by the hook's name."""
         timer, runs, reports = Timer(), [], []

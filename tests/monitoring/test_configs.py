@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -148,9 +150,8 @@ class TestCompose:
     def test_every_service_is_locked_down(self, stack, overrides):
         """Pinned, not root, read-only, without capabilities, limited, checked, its logs bounded."""
         for name, service in stack(*overrides)["services"].items():
-            image, _, tag = service["image"].partition(":")
-            assert image, name
-            assert tag[0].isdigit() or tag[0] == "v", name
+            # The version, and the digest that is pulled: a tag can be moved.
+            assert re.fullmatch(r"[\w/-]+:v?\d[\d.]+@sha256:[0-9a-f]{64}", service["image"]), name
             assert service["user"].split(":")[0] not in ("", "0", "root"), name
             assert service["read_only"] is True, name
             assert service["cap_drop"] == ["ALL"], name
@@ -185,6 +186,26 @@ class TestCompose:
         assert any(part.startswith("--storage.tsdb.retention.size=") for part in command)
         assert not [part for part in command if "lifecycle" in part or "admin-api" in part]
 
+    @pytest.mark.parametrize("overrides", OVERRIDES, ids=lambda o: "+".join(o) or "host")
+    def test_web_pages_are_kept_out(self, stack, overrides):
+        """What test_web_pages proves of these options is what every variant is started with."""
+        services = stack(*overrides)["services"]
+        assert "--web.cors.origin=none" in services["prometheus"]["command"]
+        login = "/run/monitoring-login"
+        assert f"--web.config.file={login}/web.yml" in services["alertmanager"]["command"]
+        assert (
+            f"--http.config.file={login}/amtool.yml"
+            in (services["alertmanager"]["healthcheck"]["test"])
+        )
+        needing = {"prometheus", "alertmanager"} | ({"victoriametrics"} & services.keys())
+        for name in needing:
+            (mount,) = [m for m in services[name]["volumes"] if m["target"] == login]
+            assert mount["source"].endswith(".secrets/login")
+            assert mount["read_only"]
+        if "victoriametrics" in services:
+            command = services["victoriametrics"]["command"]
+            assert f"-httpAuth.password=file://{login}/password" in command
+
     def test_grafana_has_no_password_but_the_one_in_a_file(self, stack):
         """No password in the configuration; the file's place is what `make up` fills."""
         environment = stack()["services"]["grafana"]["environment"]
@@ -217,14 +238,105 @@ class TestMakeUp:
                 assert done.returncode == 0, done.stderr
                 assert ".secrets/grafana/admin-password" in done.stdout
                 found.add((project / ".secrets/grafana/admin-password").read_text())
+                found.add((project / ".secrets/login/password").read_text())
             assert stat.S_IMODE((project / ".secrets").stat().st_mode) == 0o700
-        assert len(found) == 2
+        assert len(found) == 4
         assert {len(password) for password in found} == {24}
+
+
+class TestSecrets:
+    """`tools/monitoring-secrets`, which `make up` runs."""
+
+    def make(self, folder, **environ):
+        return run(
+            "/bin/sh",
+            ROOT / "tools" / "monitoring-secrets",
+            folder,
+            env={**os.environ, **environ},
+        )
+
+    @pytest.fixture
+    def secrets(self, tmp_path):
+        assert self.make(tmp_path / "secrets").returncode == 0
+        return tmp_path / "secrets"
+
+    @pytest.mark.parametrize("name", ["grafana/admin-password", "login/password"])
+    @pytest.mark.parametrize("ill", ["short", "empty", "writable", "by its group", "a link"])
+    def test_a_password_that_may_be_known_is_made_anew(self, secrets, tmp_path, name, ill):
+        """Short, empty, writable by others, or elsewhere: a new one is made, and a line says so."""
+        path = secrets / name
+        known = {"short": "admin", "empty": ""}.get(ill, "k" * 24)
+        path.unlink()
+        if ill == "a link":
+            (tmp_path / "elsewhere").write_text(known)
+            path.symlink_to(tmp_path / "elsewhere")
+        else:
+            path.write_text(known)
+            path.chmod({"writable": 0o666, "by its group": 0o664}.get(ill, 0o600))
+        with path.open() as opened:
+            done = self.make(secrets)
+            assert done.returncode == 0, done.stderr
+            assert opened.read() == known, "who has the old one open sees nothing of the new one"
+        assert f"{path} had less than 20 characters, or others could write it" in done.stderr
+        assert ("reset-admin-password" in done.stderr) is name.startswith("grafana")
+        made = path.read_text()
+        assert len(made) == 24
+        assert made.isalnum()
+        assert made != known
+        assert not path.is_symlink()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o444
+        if name == "login/password":
+            assert made in (secrets / "login" / "amtool.yml").read_text()
+
+    def test_good_ones_stay(self, secrets):
+        """Nothing is made or said a second time, also where the operator chose the password."""
+        own = secrets / "grafana" / "admin-password"
+        own.unlink()
+        own.write_text("chosenByTheOperator0123456789\n")
+        own.chmod(0o600)
+        before = {path: path.read_bytes() for path in secrets.rglob("*") if path.is_file()}
+        done = self.make(secrets)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert {path: path.read_bytes() for path in secrets.rglob("*") if path.is_file()} == before
+
+    def test_nobody_else_may_enter(self, secrets):
+        """The outer folder is its owner's, also where it was open before."""
+        secrets.chmod(0o777)
+        self.make(secrets)
+        assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+
+    @pytest.mark.parametrize("hashing", ["perl", "htpasswd"])
+    def test_either_program_hashes(self, tmp_path, hashing):
+        """What Alertmanager reads begins as bcrypt does, and isn't the password."""
+        programs = self._only(tmp_path / "bin", *([hashing] if hashing == "perl" else []))
+        if hashing == "htpasswd":
+            double = programs / "htpasswd"
+            double.write_text('#!/bin/sh\nread -r word || true; echo "monitoring:\\$2y\\$10\\$x"\n')
+            double.chmod(0o755)
+        done = self.make(tmp_path / "secrets", PATH=str(programs))
+        assert done.returncode == 0, done.stderr
+        users = yaml.safe_load((tmp_path / "secrets/login/web.yml").read_text())["basic_auth_users"]
+        assert users["monitoring"].startswith("$2")
+
+    def test_without_either_it_says_what_is_missing_and_leaves_no_open_door(self, tmp_path):
+        """The program to install is named; Alertmanager would not start."""
+        programs = self._only(tmp_path / "bin")
+        done = self.make(tmp_path / "secrets", PATH=str(programs))
+        assert done.returncode == 1
+        assert "apache2-utils" in done.stderr
+        assert not (tmp_path / "secrets/login/web.yml").exists()
+
+    def _only(self, folder, *more):
+        folder.mkdir()
+        needed = ("cat", "chmod", "find", "head", "mkdir", "mv", "rm", "sed", "sh", "tr", "wc")
+        for name in (*needed, *more):
+            (folder / name).symlink_to(shutil.which(name))
+        return folder
 
 
 def _copied(project):
     (project / "tools").mkdir(parents=True)
-    for name in (COMPOSE, "tools/monitoring-up"):
+    for name in (COMPOSE, "tools/monitoring-up", "tools/monitoring-secrets"):
         (project / name).write_text((ROOT / name).read_text())
     return project
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import tempfile
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
@@ -13,6 +17,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 import ai_engine_quality as aeq
+from ai_engine_quality.live.sections import SECTIONS
 
 HUGE_TEXT = "x" * 10_000_000
 """A call id of 10 MB."""
@@ -141,6 +146,9 @@ STEPS = st.one_of(
     st.tuples(st.just("end"), IDS, ENDS),
     st.tuples(st.just("wait"), st.floats(0, 2_000), st.none()),
     st.tuples(st.just("tell"), ANYTHING, ANYTHING),
+    st.tuples(st.just("hook"), st.sampled_from(["good", "broken", "cancelled", "gone"]), st.none()),
+    st.tuples(st.just("interrupt"), IDS, ENDS),
+    st.tuples(st.just("flush"), st.none(), st.none()),
     st.tuples(st.just("scrape"), st.none(), st.none()),
 )
 SESSIONS = st.lists(STEPS, max_size=30)
@@ -152,10 +160,16 @@ class Session:
     def __init__(self) -> None:
         self.now = 0.0
         self.registry = CollectorRegistry()
+        self._folder = tempfile.TemporaryDirectory()
+        self._records = aeq.RecordFile(
+            Path(self._folder.name) / "calls.jsonl", max_bytes=8_000, files=1_000
+        )
+        self._hooks: list[aeq.CallEndHook] = []
+        self._logged = 0
         self.quality = aeq.QualityMonitor(
             registry=self.registry,
             clock=lambda: self.now,
-            log=False,
+            records=self._records,
             logger=self,
             expire_after=1_000.0,
         )
@@ -167,6 +181,11 @@ class Session:
     def warning(self, event: str, **fields: object) -> None:
         """Log nothing, but make the text that a log would have."""
         repr((event, fields))
+
+    def info(self, event: str, **fields: object) -> None:
+        """Count a call that is logged."""
+        self.warning(event, **fields)
+        self._logged += 1
 
     def do(self, kind: str, first: object, second: object) -> None:
         """Do one step; nothing may come out of it."""
@@ -182,6 +201,15 @@ class Session:
         elif kind == "end":
             score = quality.call_ended(first, **second)
             assert score is None or score is self.told[-1]
+        elif kind == "interrupt":
+            before = len(self.told)
+            with SECTIONS:
+                assert quality.call_ended(first, **second) is None
+                assert len(self.told) == before
+        elif kind == "hook":
+            self.change_hooks(first)
+        elif kind == "flush":
+            assert quality.flush(60)
         elif kind == "wait":
             self.now += first
         elif kind == "tell":
@@ -190,10 +218,26 @@ class Session:
             self.scrape()
 
     def tell(self, first: object, second: object) -> None:
-        """Say what the engine is, as far as that can be said of what there is."""
-        if isinstance(first, str) and isinstance(second, str):
-            self.quality.engine_info(version=first, audio_transport=second)
-            self.quality.hook_live(first, live=True)
+        """Say what the engine is, in whatever there is."""
+        self.quality.engine_info(version=first, audio_transport=second)
+        self.quality.hook_live(first, live=second, clock=second)
+
+    def change_hooks(self, kind: object) -> None:
+        """Add a hook of a kind, or remove the oldest."""
+        if kind == "gone":
+            if self._hooks:
+                self.quality.remove_hook(self._hooks.pop(0))
+            return
+
+        def hook(score: aeq.CallScore) -> None:
+            if kind == "cancelled":
+                raise asyncio.CancelledError
+            if kind == "broken":
+                raise Treacherous  # no exception at all: a TypeError
+            self.quality.call_ended(score.call_id)
+
+        self._hooks.append(hook)
+        self.quality.add_hook(hook)
 
     def scrape(self) -> dict[str, float]:
         """Read the metrics in both formats; return each family's sum, by sample name."""
@@ -219,7 +263,21 @@ class Session:
         assert all(0 <= score.score <= 100 for score in self.told if score.score is not None)
         errors = {"reason": "internal_error"}
         assert self.registry.get_sample_value("ai_agent_quality_dropped_total", errors) == 0
+        self.check_stop()
+
+    def check_stop(self) -> None:
+        """Compare what was logged and recorded with what hooks were told, the stop's ends too."""
+        live = len(self.quality._live)
+        before = len(self.told)
         self.quality.close()
+        assert [score.summary.outcome for score in self.told[before:]] == ["interrupted"] * live
+        assert self._logged == len(self.told)
+        with suppress(FileNotFoundError):
+            stored = list(aeq.read_records(self._records.path))
+            assert [one.call_id for one in stored] == [score.call_id for score in self.told]
+            self.told.clear()
+        assert self.told == []
+        self._folder.cleanup()
 
 
 def play(steps: list[tuple[str, object, object]]) -> None:

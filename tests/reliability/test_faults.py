@@ -18,8 +18,9 @@ import pytest
 from prometheus_client import generate_latest
 
 import ai_engine_quality as aeq
+from ai_engine_quality.live import live_calls, upkeep
+from ai_engine_quality.live.handle import CallHandle
 from ai_engine_quality.live.hooks import MAX_NESTED
-from ai_engine_quality.live.upkeep import MAX_EXPIRED
 
 STARTED, ENDED = "ai_agent_calls_started_total", "ai_agent_calls_ended_total"
 
@@ -92,10 +93,7 @@ class TestHooks:
 class TestClock:
     @pytest.mark.parametrize("jump", [-1e6, -1.0, 1.0, 3_600.0, 1e6, 1e12])
     def test_calls_go_on_over_a_jump(self, quality, registry, clock, jump):
-        """Back or forth, what is live is told once, lasts 0 s or more, and new calls begin.
-
-        Where the jump made it overdue it expired, and how long it lasted is not known.
-        """
+        """Back or forth, what is live is scored once, lasts 0 s or more, and new calls begin."""
         told = []
         quality.add_hook(told.append)
         call(quality, "before")
@@ -123,8 +121,8 @@ class TestClock:
 
 
 class TestManyCalls:
-    def test_100_000_calls_that_never_end(self, registry, clock):
-        """20,000 are held and the others counted; once overdue they go, a few at a time."""
+    def test_100_000_calls_that_never_end(self, registry, clock, monkeypatch):
+        """20,000 are held and the others counted; once overdue they go, for 2 ms a scrape."""
         quality = aeq.QualityMonitor(registry=registry, clock=clock, log=False)
         told = []
         quality.add_hook(told.append)
@@ -134,16 +132,71 @@ class TestManyCalls:
         assert registry.get_sample_value("ai_agent_quality_dropped_total", many) == 80_000
         assert registry.get_sample_value("ai_agent_calls_active") == 20_000
         clock.advance(5 * 3_600.0)
+        passed = Passing()
+        monkeypatch.setattr(upkeep.time, "perf_counter", passed)
+        quality.add_hook(lambda _: passed.take(0.0005))
         for scrape in range(1, 4):
             generate_latest(registry)
-            assert len(told) == scrape * MAX_EXPIRED
+            assert len(told) == scrape * 4
         quality.call_started("new", provider="deepgram")
-        assert len(told) == 4 * MAX_EXPIRED
+        assert len(told) == 3 * 4 + 2
+        quality.add_hook(lambda _: passed.take(60.0))
+        generate_latest(registry)
+        assert len(told) == 3 * 4 + 2 + 1
+        monkeypatch.undo()
         while quality.expire_calls():
             pass
         assert len({score.call_id for score in told}) == len(told) == 20_000
         assert registry.get_sample_value("ai_agent_calls_active") == 1
         quality.close()
+
+    def test_what_a_scrape_looks_at_is_bounded_by_time(self, quality, registry, monkeypatch):
+        """However many calls are live, a scrape leaves off after its time and goes on later."""
+        for number in range(1_000):
+            quality.call_started(f"1.{number}", provider="deepgram")
+        looked = []
+
+        def look(handle):
+            looked.append(handle)
+
+        monkeypatch.setattr(CallHandle, "count_heard_turns", look)
+        passed = Passing(step=0.0001)
+        monkeypatch.setattr(upkeep.time, "perf_counter", passed)
+        generate_latest(registry)
+        assert 5 <= len(looked) <= 20
+        for _ in range(300):
+            generate_latest(registry)
+        assert {handle.call_id for handle in looked} == {f"1.{n}" for n in range(1_000)}
+
+    def test_tombstones_go_a_few_at_a_time(self, quality, registry, clock, monkeypatch):
+        """Of thousands of old tombstones a scrape takes some; all ids are free at once."""
+        for number in range(3_000):
+            quality.call_started(f"1.{number}")
+            quality.call_ended(f"1.{number}", duration=1.0)
+        clock.advance(901.0)
+        monkeypatch.setattr(upkeep.time, "perf_counter", Passing(step=1.0))
+        monkeypatch.setattr(live_calls, "FORGOTTEN_AT_ONCE", 100)
+        generate_latest(registry)
+        assert len(quality._live._ended) == 2_900
+        quality.call_started("1.2999")
+        assert quality.call("1.2999").live
+        quality.call_ended("1.2999")
+        assert list(quality._live._ended)[-1] == "1.2999"
+
+
+class Passing:
+    """A timer that moves only when it is told to, or by a step at each look."""
+
+    def __init__(self, step=0.0):
+        self.now, self._step = 0.0, step
+
+    def __call__(self):
+        self.now += self._step
+        return self.now
+
+    def take(self, seconds):
+        """Let so many seconds pass."""
+        self.now += seconds
 
 
 class TestThreads:

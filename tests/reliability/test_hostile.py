@@ -8,17 +8,22 @@ bytes around one, are in ``tests/sinks/test_records.py``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import textwrap
 import tracemalloc
+import uuid
 from pathlib import Path
 
 import pytest
+from ai_engine_lab.audiosocket.client import call_engine
 from ai_engine_lab.engine import ReferenceEngine
+from ai_engine_lab.engine import server as engine_server
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
@@ -109,6 +114,76 @@ def test_no_request_harms_the_engine(what):
     assert after == 200
 
 
+SERVER = """
+import asyncio, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+import ai_engine_quality as aeq
+from ai_engine_lab.audiosocket import AudioSocketSettings, take_calls
+from ai_engine_lab.audiosocket.client import call_engine
+from ai_engine_lab.engine import ReferenceEngine
+from ai_engine_lab.engine import server as engine_server
+from prometheus_client import CollectorRegistry
+
+async def main():
+    registry = CollectorRegistry()
+    quality = aeq.QualityMonitor(registry=registry, log=False)
+    engine = ReferenceEngine(quality=quality, registry=registry, port=0)
+    await engine.start()
+    server = await take_calls(engine, AudioSocketSettings())
+    print(engine.port, server.port, flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await engine.stop()
+
+asyncio.run(main())
+"""
+
+
+def test_half_requests_silence_neither_metrics_nor_calls():
+    """With 400 of them open, and few descriptors, metrics are served and calls are taken."""
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as engine,
+        contextlib.ExitStack() as halves,
+    ):
+        port, calls = map(int, engine.stdout.readline().split())
+        for _ in range(400):
+            half = halves.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            half.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nX: ")
+        status, text = asyncio.run(asked(port, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"))
+        assert (status, "ai_agent_calls_active" in text) == (200, True)
+        heard = asyncio.run(call_engine("127.0.0.1", calls, call_id=uuid.uuid4(), duration=1.0))
+        assert heard.frames
+        engine.stdin.close()
+        assert engine.wait(60) == 0
+
+
+def test_who_takes_too_long_is_cut_off(monkeypatch):
+    """Half a request is cut off once its time is over and somebody else comes; that one isn't."""
+    monkeypatch.setattr(engine_server, "CONNECTION_SECONDS", 0.0)
+
+    async def main():
+        registry = CollectorRegistry()
+        quality = aeq.QualityMonitor(registry=registry, log=False)
+        engine = ReferenceEngine(quality=quality, registry=registry, port=0)
+        await engine.start()
+        half, writer = await asyncio.open_connection("127.0.0.1", engine.port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nX: ")
+        try:
+            while True:
+                status, _ = await asked(engine.port, b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n")
+                if half.at_eof() or half.exception():
+                    return status
+        finally:
+            writer.close()
+            await engine.stop()
+
+    assert asyncio.run(main()) == 200
+
+
 class TestRecordFiles:
     def test_a_line_of_1_gb_takes_no_memory(self, tmp_path):
         """Of a file with a line of a gigabyte, a command reads the calls and tells of the line."""
@@ -197,6 +272,22 @@ class TestSettings:
         result = CliRunner().invoke(cli, ["rescore", "none.jsonl", "--policy", str(path)])
         assert result.exit_code == 1
         assert "\x1b" not in result.output
+
+    @pytest.mark.parametrize("dot", [".", " . ", '."".'])
+    def test_a_key_of_thousands_of_parts_is_not_parsed(self, tmp_path, monkeypatch, dot):
+        """80 kB of one key take a parser a minute: refused before, as a line or in a variable."""
+
+        def loads(_):
+            raise AssertionError("parsed")
+
+        key = dot.join("a" * (80_000 // (len(dot) + 1)))
+        path = tmp_path / "quality.toml"
+        path.write_text(f"{key} = 1")
+        monkeypatch.setattr("ai_engine_quality.settings.tomllib.loads", loads)
+        with pytest.raises(aeq.SettingsError, match="dots"):
+            aeq.load_settings(path, {})
+        with pytest.raises(aeq.SettingsError, match="EXPIRE_AFTER"):
+            aeq.load_settings(None, {"AI_ENGINE_QUALITY_EXPIRE_AFTER": f"1\n{key} = 1"})
 
     def test_an_endless_device_is_not_read_to_its_end(self):
         """A settings file that never ends is refused after its first megabytes."""

@@ -37,6 +37,6 @@ def test_memory_and_series_stand_still(simulation):
     periods = simulation.outcome.periods
     first, last = periods[-3], periods[-1]
     assert last.calls - first.calls > 3_500
-    assert abs(last.series - first.series) < 100
+    assert abs(last.series - first.series) < 0.05 * first.series  # what retained calls lost varies
     # A leak of a single object a call would be as many blocks as there were calls.
     assert abs(last.blocks - first.blocks) < 2_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from structlog.testing import CapturingLogger, capture_logs
+from structlog.testing import capture_logs
+from written import PatientLogger, everything_written
 
 import ai_engine_quality as aeq
 
@@ -32,10 +33,15 @@ class Broken:
     """A logger that always raises, as one on a full disk does."""
 
     def __init__(self):
-        self.asked = 0
+        self._asked = 0
+
+    @property
+    def asked(self):
+        everything_written()
+        return self._asked
 
     def info(self, event, **fields):
-        self.asked += 1
+        self._asked += 1
         raise OSError(28, "No space left on device", event, fields)
 
     warning = info
@@ -44,7 +50,7 @@ class Broken:
 @pytest.fixture
 def logger():
     """Return a logger that keeps what it is told."""
-    return CapturingLogger()
+    return PatientLogger()
 
 
 @pytest.fixture
@@ -123,6 +129,7 @@ class TestTheEvent:
         monitor = aeq.QualityMonitor(registry=registry)
         with capture_logs() as logs:
             have_call(monitor)
+            monitor.flush()
         monitor.close()
         assert [(entry["event"], entry["log_level"]) for entry in logs] == [
             ("call_quality_scored", "info")
@@ -254,6 +261,7 @@ class TestABrokenLogger:
     def test_it_is_counted(self, monitor, registry):
         """The counter of hook failures tells what the log can't."""
         have_call(monitor)
+        monitor.flush()
         failures = [
             (sample.labels["hook"], sample.value)
             for family in registry.collect()

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import textwrap
 from importlib import metadata
 from threading import Event, Thread
-from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    ModuleType,
+    SimpleNamespace,
+)
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -21,11 +30,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 import ai_engine_quality as aeq
 from ai_engine_quality.core.policy import versions
 from ai_engine_quality.live import live_calls, upkeep
+from ai_engine_quality.sinks.prometheus import shared_files
 from ai_engine_quality.sinks.prometheus.series import CEILINGS
 from ai_engine_quality.sinks.prometheus.sink import UNSCORED_REASONS
 
 METRICS = {
     "ai_agent_call_quality_score": ("gauge", {"call_id"}),
+    "ai_agent_call_quality_points_lost": ("gauge", {"call_id", "factor"}),
+    "ai_agent_call_quality_turns": ("gauge", {"call_id", "provider"}),
     "ai_agent_call_scores": ("histogram", {"provider", "pipeline"}),
     "ai_agent_calls_scored": ("counter", {"provider", "pipeline", "band"}),
     "ai_agent_calls_unscored": ("counter", {"reason"}),
@@ -33,7 +45,10 @@ METRICS = {
     "ai_agent_call_ceilings": ("counter", {"provider", "rule"}),
     "ai_agent_call_coverage_ratio": ("summary", {"provider"}),
     "ai_agent_call_clipped_ratio": ("summary", {"provider"}),
+    "ai_agent_call_corrupt_audio_seconds": ("counter", {"provider", "kind"}),
+    "ai_agent_call_pace_characters_per_second": ("histogram", {"provider"}),
     "ai_agent_call_turn_response_seconds": ("histogram", {"provider", "pipeline"}),
+    "ai_agent_turn_stage_seconds": ("histogram", {"provider", "stage"}),
     "ai_agent_call_underflow_ratio": ("histogram", {"provider", "pipeline"}),
     "ai_agent_calls_started": ("counter", {"provider"}),
     "ai_agent_calls_ended": ("counter", {"provider", "outcome"}),
@@ -129,6 +144,7 @@ def use_everything(quality):
     quality.call_started("abandoned", provider="deepgram")
     quality.call_ended("abandoned", duration=1.0)
     quality.call_started("live", provider="deepgram", pipeline="default")
+    quality.turn_stage("live", "llm", 2.0)
     quality.add_hook(raises)
     have_call(quality, "hooked")
     quality.engine_info(version="4.0", audio_transport="audiosocket")
@@ -219,6 +235,50 @@ class TestPerCallSamples:
         """At call end, one sample with the call id as its only label shows the score."""
         score = have_call(quality, "1761532874.2245", turn=1.5)
         assert scored_calls(scrape(registry)) == {"1761532874.2245": score.score}
+
+    def lost(self, registry):
+        """Return {call id: {factor: points}} of the samples that are shown."""
+        found = {}
+        for (name, labels), points in scrape(registry).items():
+            if name == "ai_agent_call_quality_points_lost":
+                of = dict(labels)
+                found.setdefault(of["call_id"], {})[of["factor"]] = points
+        return found
+
+    def test_what_cost_the_points_and_the_ceiling_that_held_stand_beside_it(
+        self, quality, registry
+    ):
+        """Only what was lost has a sample; together with the score they make 100."""
+        score = have_call(quality, "slow", turn=3.2)
+        have_call(quality, "perfect")
+        (call,) = self.lost(registry).items()
+        assert call[0] == "slow"
+        assert call[1]["latency"] == round(score.factor("latency").penalty, 2)
+        assert score.deciding_ceiling.rule == "latency"
+        assert call[1]["ceiling_latency"] == pytest.approx(score.raw - 59)
+        assert sum(call[1].values()) == pytest.approx(100 - score.score, abs=0.5)
+
+    def test_its_turns_name_its_provider(self, quality, registry):
+        """The number of turns stands beside the score, with the provider's own label."""
+        have_call(quality, "call", provider="OpenAI Realtime")
+        labels = {"call_id": "call", "provider": "openai_realtime"}
+        assert value(scrape(registry), "ai_agent_call_quality_turns", **labels) == 1
+
+    def test_all_of_a_calls_samples_go_together(self, quality, registry, clock):
+        """After 15 minutes no sample has the call's id any more."""
+        have_call(quality, "slow", turn=3.2)
+        clock.advance(899.0)
+        assert self.lost(registry)
+        clock.advance(1.0)
+        assert not [labels for _, labels in scrape(registry) if "call_id" in dict(labels)]
+
+    def test_five_hundred_bad_calls_stay_within_bounds(self, quality, registry):
+        """Of the calls that are shown each has a sample for each factor and one ceiling at most."""
+        for number in range(600):
+            have_call(quality, f"call-{number}", turn=3.2)
+        samples = [dict(labels) for _, labels in scrape(registry) if "call_id" in dict(labels)]
+        assert {labels["call_id"] for labels in samples} == {f"call-{n}" for n in range(100, 600)}
+        assert len(samples) <= 500 * (2 + len(aeq.DEFAULT_POLICY.weights) + 1)
 
     def test_live_and_unscored_calls_have_none(self, quality, registry):
         """Neither a call in progress nor one without a score has a sample: no data is not 0."""
@@ -584,6 +644,31 @@ class TestCounting:
         assert value(after, "ai_agent_call_clipped_ratio_count", provider="p") == 1
         assert value(after, "ai_agent_call_clipped_ratio_sum", provider="p") == pytest.approx(1.0)
 
+    def test_corrupt_seconds_are_counted_by_kind_and_pace_where_text_was_told(
+        self, quality, registry
+    ):
+        """All of a held track's speech is corrupt; and its characters are told by the second."""
+        tone = 4_000 * np.sin(2 * np.pi * 431 * np.arange(80 * 500) / 8_000)
+        held = np.repeat(tone, 2).astype("<i2").tobytes()
+        quality.call_started("held", provider="p", pipeline="q")
+        for at in range(0, len(held), 320):
+            quality.audio(
+                "held", "transport_out", held[at : at + 320], encoding="slin16", sample_rate=8_000
+            )
+        quality.frames_sent("held", 500)
+        quality.turn_response("held", 0.4)
+        quality.words_spoken("held", characters=160)
+        score = quality.call_ended("held", duration=60.0)
+        after = scrape(registry)
+        corrupt = value(
+            after, "ai_agent_call_corrupt_audio_seconds_total", provider="p", kind="held_samples"
+        )
+        assert corrupt == pytest.approx(10, abs=0.2)
+        assert "held_samples" in {ceiling.rule for ceiling in score.ceilings}
+        name = "ai_agent_call_pace_characters_per_second"
+        assert value(after, f"{name}_count", provider="p") == 1
+        assert value(after, f"{name}_sum", provider="p") == pytest.approx(16, abs=0.5)
+
     def test_underflow_is_observed_where_it_was_reported(self, quality, registry):
         """The underflow histogram has each call's effective ratio, and no call that had none."""
         quality.call_started("known", provider="p", pipeline="q")
@@ -743,6 +828,28 @@ class TestLabelBounds:
         assert value(after, "ai_agent_call_scores_count", **group) == 10
         assert value(after, "ai_agent_call_turn_response_seconds_count", **group) == 10
 
+    def test_pairs_are_bounded_too(self, quality, registry, dropped):
+        """60 providers by 60 pipelines are 100 pairs and ``other``; none of 3,600 calls is lost."""
+        for number in range(3_600):
+            pair = {"provider": f"p{number // 60}", "pipeline": f"q{number % 60}"}
+            have_call(quality, f"call-{number}", **pair, outcome=f"o{number % 59}")
+        text = generate_latest(registry).decode()
+        assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 20_000
+        after = scrape(registry)
+        counts = [key for key in after if key[0] == "ai_agent_call_scores_count"]
+        assert len(counts) == 101
+        assert sum(after[key] for key in counts) == 3_600
+        assert value(after, "ai_agent_call_scores_count", provider="p1", pipeline="q39") == 1
+        rest = {"provider": "other", "pipeline": "other"}
+        assert value(after, "ai_agent_call_scores_count", **rest) == 3_491
+        assert dropped("counted_as_other") == 3_501  # p0 has one with 10 further pipelines
+        ended = {key: n for key, n in after.items() if key[0] == "ai_agent_calls_ended_total"}
+        assert sum(ended.values()) == 3_600
+        assert len(ended) <= 51 * 10 + 200
+        # What goes by provider alone still does.
+        assert value(after, "ai_agent_call_coverage_ratio_count", provider="p49") == 60
+        assert value(after, "ai_agent_call_coverage_ratio_count", provider="other") == 600
+
     @pytest.mark.parametrize("provider", [None, "", "  ", "???", 7, b"deepgram"])
     def test_what_is_no_name_is_unknown(self, quality, registry, provider):
         """A provider that is missing, empty or no text is ``unknown``, and the call counts."""
@@ -794,6 +901,33 @@ class TestLabelBounds:
         later_series, later_objects = left_by(60, 5_000)
         assert later_series == series
         assert later_objects < objects + 100
+
+    def test_hooks_that_an_engine_tells_are_bounded(self, quality, registry):
+        """20,000 names of hooks, told to be live, are 51 series; another clock is ``other``."""
+        for number in range(20_000):
+            quality.hook_live(f"factor-{number}", live=True, clock=f"clock-{number}")
+        found = distinct(scrape(registry), "ai_agent_quality_hook_live", "factor")
+        assert found == {"other", *(f"factor-{number}" for number in range(50))}
+        clocks = distinct(scrape(registry), "ai_agent_quality_hook_live", "clock")
+        assert clocks == {"other"}
+
+    def test_what_cannot_be_text_is_unknown(self, quality, registry, dropped):
+        """Neither ``engine_info`` nor ``hook_live`` raises on what has no text or no truth."""
+
+        class Treacherous:
+            def __str__(self):
+                raise RuntimeError("no text")
+
+            __repr__ = __format__ = __bool__ = __hash__ = __eq__ = __str__
+
+        wrong = Treacherous()
+        quality.engine_info(version=wrong, audio_transport=wrong)
+        quality.hook_live(wrong, live=True, clock=wrong)
+        quality.hook_live("latency", live=wrong)
+        after = scrape(registry)
+        assert distinct(after, "ai_agent_engine_info", "version") == {"unknown"}
+        assert distinct(after, "ai_agent_quality_hook_live", "factor") >= {"unknown"}
+        assert dropped("wrong_type") == 1
 
     def test_an_engine_that_changes_has_one_info(self, quality, registry):
         """The engine's info tells the last thing that was told, in one series."""
@@ -1080,6 +1214,7 @@ MULTIPROCESS = """
         quality.call_started(name, provider="deepgram", pipeline="default")
         for _ in range(600):
             quality.turn_response(name, 0.4)
+        quality.turn_stage(name, "llm", 0.3)
         quality.frames_sent(name, 500)
         quality.underflow(name, 0)
         quality.call_ended(name, outcome="completed", duration=60.0)
@@ -1102,8 +1237,10 @@ MULTIPROCESS = """
     assert os.waitpid(child, 0)[1] == 0
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
+    quality.flush()
     print("EXPOSITION")
     print(generate_latest(registry).decode())
+    print("END")
 """
 
 
@@ -1112,7 +1249,10 @@ def multiprocess(tmp_path_factory):
     """Run an engine of two processes; return its log lines and what their aggregate shows."""
     folder = tmp_path_factory.mktemp("multiprocess")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(MULTIPROCESS)],
+        [
+            *(sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning"),
+            *("-c", textwrap.dedent(MULTIPROCESS)),
+        ],
         env={"PROMETHEUS_MULTIPROC_DIR": str(folder)},
         capture_output=True,
         text=True,
@@ -1120,7 +1260,7 @@ def multiprocess(tmp_path_factory):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    log, _, text = done.stdout.partition("EXPOSITION\n")
+    log, _, text = done.stdout.partition("END\n")[0].partition("EXPOSITION\n")
     samples = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in parse_text(text)
@@ -1147,7 +1287,7 @@ class TestMultiprocessMode:
             labels.setdefault(name, set()).add(frozenset(keys))
         suffix = {"counter": "_total", "histogram": "_count", "summary": "_count", "gauge": ""}
         for name, (kind, expected) in METRICS.items():
-            if name != SCORE:
+            if "call_id" not in expected:
                 assert labels.get(name + suffix[kind]) == {frozenset(expected)}, name
 
     def test_they_count_over_the_processes(self, multiprocess):
@@ -1177,6 +1317,60 @@ class TestMultiprocessMode:
             timeout=60,
         )
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+class TestRoomForSharedFiles:
+    """A full tmpfs ends a process by SIGBUS: it is looked at before anything is written there."""
+
+    def free(self, monkeypatch, tmp_path, megabytes):
+        monkeypatch.setenv(shared_files.VARIABLE, str(tmp_path))
+        blocks = SimpleNamespace(f_bavail=megabytes * 256, f_frsize=4096)
+        monkeypatch.setattr(os, "statvfs", lambda _folder: blocks)
+
+    @pytest.mark.parametrize("megabytes", [0, 7])
+    def test_where_there_is_none_the_monitor_is_refused(self, monkeypatch, tmp_path, megabytes):
+        """The engine runs on without it; the error names the folder, what is left and the fix."""
+        self.free(monkeypatch, tmp_path, megabytes)
+        registry = CollectorRegistry()
+        with pytest.raises(ValueError, match=rf"{tmp_path}.* has {megabytes}\.0 MB left.*remount"):
+            aeq.QualityMonitor(registry=registry)
+        assert list(registry.collect()) == []
+
+    @pytest.mark.parametrize(("megabytes", "text"), [(8, "8.0 MB"), (63, "63.0 MB"), (64, None)])
+    def test_where_there_is_little_it_is_warned_of(self, monkeypatch, tmp_path, megabytes, text):
+        """From 64 MB on nothing is said."""
+        self.free(monkeypatch, tmp_path, megabytes)
+        found = shared_files.check_room()
+        assert (found is None) if text is None else text in found
+
+    def test_the_warning_is_logged(self, tmp_path):
+        """Once, at set-up, with the fix; in a process of its own, as the mode is for good."""
+        script = """
+            import os, sys, types, structlog
+            structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stdout))
+            os.statvfs = lambda folder: types.SimpleNamespace(f_bavail=2560, f_frsize=4096)
+            import ai_engine_quality as aeq
+            from prometheus_client import CollectorRegistry
+            aeq.QualityMonitor(registry=CollectorRegistry(), per_call_series=False)
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env={shared_files.VARIABLE: str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        (line,) = [line for line in done.stdout.splitlines() if "quality_little_room" in line]
+        assert "10.0 MB left" in line
+        assert "remount" in line
+
+    def test_other_ways_have_nothing_to_look_at(self, monkeypatch, tmp_path):
+        """One process alone, or a folder that isn't there: that is prometheus-client's to say."""
+        monkeypatch.delenv(shared_files.VARIABLE, raising=False)
+        assert shared_files.check_room() is None
+        monkeypatch.setenv(shared_files.VARIABLE, str(tmp_path / "none"))
+        assert shared_files.check_room() is None
 
 
 class TestSilentCalls:

@@ -483,7 +483,12 @@ class TestDisksThatFail:
             from prometheus_client import CollectorRegistry
             registry = CollectorRegistry()
             file = aeq.RecordFile({str(path)!r})
-            monitor = aeq.QualityMonitor(registry=registry, log=False, records=file)
+
+            class Silent:
+                def warning(self, *_, **__): pass
+
+            monitor = aeq.QualityMonitor(
+                registry=registry, log=False, logger=Silent(), records=file)
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
             for number in range(20):
                 monitor.call_started(str(number))
@@ -726,11 +731,11 @@ class TestTheWriter:
         )
 
     def test_nothing_is_opened_before_the_first_record(self, recording, path):
-        """A monitor that has had no call yet has made neither file nor folder nor thread."""
-        before = threading.active_count()
+        """A monitor makes its thread with its first call, and file and folder with its record."""
+        assert recording._writer._thread is None
         recording.call_started("live")
+        assert recording._writer._thread.daemon
         assert not path.parent.exists()
-        assert threading.active_count() == before
 
     def test_what_waits_is_written_at_exit(self, path):
         """A process that ends without ``close()`` has written its records."""
@@ -775,18 +780,18 @@ class TestTheWriter:
             import os, sys, threading
             import ai_engine_quality as aeq
 
-            parent, real, stuck, free = os.getpid(), os.write, threading.Event(), threading.Event()
+            parent, real, stuck, free = os.getpid(), os.open, threading.Event(), threading.Event()
 
-            def write(handle, data):
+            def open_it(*args):
                 if os.getpid() == parent and threading.current_thread().daemon:
                     stuck.set()
                     free.wait()
-                return real(handle, data)
+                return real(*args)
 
             def score(call_id):
                 return aeq.score(aeq.CallSummary(call_id=call_id, duration=60.0))
 
-            os.write = write
+            os.open = open_it
             file = aeq.RecordFile({str(path)!r})
             for number in range(5):
                 file(score(f"parent-{{number}}"))

@@ -10,6 +10,7 @@ import pytest
 
 BRINGS = {
     "asterisk-core-sounds-en-wav": ("/usr/share/asterisk/sounds/en_US_f_Allison",),
+    "chromium": ("chromium",),
     "nodejs": ("node",),
     "npm": ("npm",),
     "prometheus": ("prometheus", "promtool"),

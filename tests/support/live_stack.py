@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import shutil
@@ -14,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import yaml
-from rule_files import FILES, MONITORING, sped_up
+from rule_files import FILES, MONITORING, ROOT, sped_up
 from services import ended, eventually, free_port, is_ready, program
 
 HERE = Path(__file__).parent
@@ -152,6 +153,10 @@ class Stack:
     def __init__(self, folder, factor, webhook, *, extra=None, scrape="500ms"):
         self.folder, self.factor = Path(folder), factor
         self.port, self.alertmanager_port = free_port(), free_port()
+        self.login = self.folder / "secrets" / "login"
+        subprocess.run(
+            ["/bin/sh", ROOT / "tools" / "monitoring-secrets", self.folder / "secrets"], check=True
+        )
         self._processes = []
         self._write(webhook, scrape, extra or {})
 
@@ -169,6 +174,8 @@ class Stack:
             engines["scrape_interval"] = engines["scrape_timeout"] = scrape
         for part in (*config["scrape_configs"], config["alerting"]["alertmanagers"][0]):
             part["file_sd_configs"][0]["refresh_interval"] = "1s"
+            if "basic_auth" in part:
+                part["basic_auth"]["password_file"] = str(self.login / "password")
         (self.folder / "prometheus.yml").write_text(yaml.safe_dump({**config, **extra}))
         targets = self.folder / "targets"
         targets.mkdir(exist_ok=True)
@@ -194,12 +201,14 @@ class Stack:
         path = self.folder / "targets" / "engines.yml"
         path.write_text(yaml.safe_dump([{"targets": list(instances)}] if instances else []))
 
-    def start(self):
+    def start(self, *options):
+        """Start both; ``options`` are further ones of Prometheus'."""
         self._run(
             "prometheus-alertmanager",
             f"--config.file={self.folder}/alertmanager.yml",
             f"--storage.path={self.folder}/am",
             f"--web.listen-address=127.0.0.1:{self.alertmanager_port}",
+            f"--web.config.file={self.login / 'web.yml'}",
             "--cluster.listen-address=",
         )
         self._run(
@@ -208,10 +217,11 @@ class Stack:
             f"--storage.tsdb.path={self.folder}/tsdb",
             "--storage.tsdb.retention.time=30d",
             f"--web.listen-address=127.0.0.1:{self.port}",
+            "--web.cors.origin=none",
+            *options,
         )
-        for port in (self.alertmanager_port, self.port):
-            url = f"http://127.0.0.1:{port}"
-            eventually(lambda url=url: is_ready(url), what=self.log)
+        eventually(lambda: is_ready(self.url), what=self.log)
+        eventually(lambda: is_ready(self.alertmanager_url, self.authorization), what=self.log)
 
     def _run(self, name, *arguments):
         with (self.folder / f"{name}.log").open("w") as log:
@@ -222,9 +232,9 @@ class Stack:
     def raise_alert(self, **labels):
         """Hand Alertmanager an alert of our own, as a program beside Prometheus would."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.alertmanager_port}/api/v2/alerts",
+            f"{self.alertmanager_url}/api/v2/alerts",
             data=json.dumps([{"labels": labels}]).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", **self.authorization},
         )
         with urllib.request.urlopen(request, timeout=20) as answer:
             assert answer.status == 200
@@ -240,6 +250,17 @@ class Stack:
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def alertmanager_url(self):
+        return f"http://127.0.0.1:{self.alertmanager_port}"
+
+    @property
+    def authorization(self):
+        """What Alertmanager wants of whoever asks it."""
+        password = (self.login / "password").read_text()
+        coded = base64.b64encode(f"monitoring:{password}".encode()).decode()
+        return {"Authorization": f"Basic {coded}"}
 
     def query(self, expression):
         """Return the series of an instant query."""

@@ -45,10 +45,11 @@ def eventually(check, seconds=PATIENCE_SECONDS, what=None):
     return found
 
 
-def is_ready(url):
+def is_ready(url, headers=()):
     """Whether a Prometheus, or what has its endpoints, answers."""
+    request = urllib.request.Request(f"{url}/-/ready", headers=dict(headers))
     try:
-        with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False

@@ -74,6 +74,45 @@ def _bands(policy: Policy) -> str:
     return table(("band", "score"), rows)
 
 
+_SOUND: tuple[tuple[str, str, In], ...] = (
+    ("noise_level", "noise in the agent's speech, as a share of its level", percent),
+    ("noisy_seconds", "share of the agent's speech that lies in seconds of noise", percent),
+    ("held_samples", "share of the agent's frames whose samples are held", percent),
+    ("edges", "share of the steps from frame to frame that are jumps", percent),
+    ("clicks", "share of the agent's loud frames with a click inside", percent),
+    ("repeated", "share of the agent's frames that are the one before again", percent),
+    ("cut_speech", "effective share of silent frames that cut into words", percent),
+    ("narrow", "power over 2.3 kHz is less than the whole by", _decibels),
+)
+"""What the agent sounds like."""
+
+
+def _wrong_speeds(policy: Policy) -> list[tuple[str, str, int]]:
+    """Return the ceilings of speech at a wrong speed, where the policy has them."""
+    rule, tops = policy.sound, policy.ceilings
+    found = [
+        (
+            "wrong_speed",
+            (
+                f"under {rule.slow:g} or over {rule.fast:g} characters for each second of the "
+                "agent's voice, and spectrum and rhythm don't say the opposite"
+            ),
+        ),
+        (
+            "seems_wrong_speed",
+            (
+                f"no text was told, and by spectrum and rhythm the speech is {rule.seems_slow:g} "
+                f"octaves too slow or {rule.seems_fast:g} too quick"
+            ),
+        ),
+    ]
+    return [
+        (name, when, at_most)
+        for name, when in found
+        if (at_most := getattr(tops, name)) is not None
+    ]
+
+
 _LOST = "that was given and never played, but for what a barge-in threw away"
 
 
@@ -89,6 +128,7 @@ def _ceilings(policy: Policy) -> str:
         ("clipping", "share of the agent's samples at full scale", tops.clipping, percent),
         ("lost_audio", f"share of the agent's audio {_LOST}", tops.lost_audio, percent),
         ("late_greeting", "time until the agent was first heard", tops.late_greeting, seconds),
+        *((rule, words, getattr(tops, rule), write) for rule, words, write in _SOUND),
     ]
     single = [
         ("rms_full_penalty", "the level costs all of its points", tops.rms_full_penalty),
@@ -118,6 +158,7 @@ def _ceilings(policy: Policy) -> str:
             tops.never_heard,
         ),
         *_failed_callers(policy),
+        *_wrong_speeds(policy),
     ]
     rows = chain(
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -87,8 +88,8 @@ class Attachment:
     def _publish(self) -> None:
         """Show on dashboards and in the log, once, what this engine delivers."""
         self.monitor.engine_info(
-            version=engine_facts.version(self.engine),
-            audio_transport=engine_facts.audio_transport(self.engine),
+            version=_told(engine_facts.version, self.engine),
+            audio_transport=_told(engine_facts.audio_transport, self.engine),
         )
         for factor, report in self._report.items():
             self.monitor.hook_live(factor, live=report.live, clock=report.clock)
@@ -96,3 +97,11 @@ class Attachment:
         live = [name for name in self._report if name not in missing]
         level = _log.warning if missing else _log.info
         level("quality_attached", live=live, missing=missing)
+
+
+def _told(fact: Callable[[Any], str], engine: Any) -> str:
+    """Return what is known of an engine, or ``unknown``: its attributes may raise."""
+    try:
+        return fact(engine)
+    except Exception:
+        return "unknown"

@@ -33,6 +33,8 @@ class ObservedCall:
         "handle",
         "hang_up",
         "levels",
+        "measured",
+        "messages_seen",
         "names",
         "provider",
         "session",
@@ -51,7 +53,11 @@ class ObservedCall:
         self.streams = CallStreams()
         self.turns = CallTurns(now)
         self.levels = CallLevels()
+        self.measured: dict[str, object] = {}
+        """By stage, the engine's record of the frame that it measured last: a new one for each."""
         self.provider = CallProvider()
+        self.messages_seen = 0
+        """Messages of the session's history whose characters were counted."""
         self.hang_up: HangUp | None = None
         self.transferred_at: float | None = None
         """Monotonic seconds at which the caller was seen to have been handed to a person."""

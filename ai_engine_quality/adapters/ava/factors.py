@@ -6,6 +6,7 @@ rest works all the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ai_engine_quality.adapters.ava import engine_facts, methods
@@ -79,24 +80,24 @@ class _Factors:
         self._probe = _Probe(engine, observer.wraps)
 
     def observe(self) -> dict[str, FactorReport]:
-        calls = self._calls()
+        calls = _probed(self._calls)
         if not calls.live:
             why = f"no call is known without its start: {calls.why_not}"
             return {CALLS: calls, **dict.fromkeys(FACTORS, FactorReport.not_live(why))}
         events = self._probe.wrapped(
             methods.PROVIDER_EVENT, before=self._observer.events.provider_event
         )
-        sent = self._sent()
-        sound = self._both_tracks(sent)
+        sent = _probed(self._sent)
+        sound = _probed(lambda: self._both_tracks(sent))
         given = self._given(sent, events)
         return {
             CALLS: calls,
-            "latency": self._latency(events).or_heard(sound),
-            "underflow": self._underflow(events).or_heard(given),
-            "fallback": self._fallback(),
-            "barge_in": self._barge_in().or_heard(given if sound.live else sound),
-            "codec": self._codec(),
-            "rms": self._levels(),
+            "latency": _probed(lambda: self._latency(events)).or_heard(sound),
+            "underflow": _probed(lambda: self._underflow(events)).or_heard(given),
+            "fallback": _probed(self._fallback),
+            "barge_in": _probed(self._barge_in).or_heard(given if sound.live else sound),
+            "codec": _probed(self._codec),
+            "rms": _probed(self._levels),
         }
 
     def _sent(self) -> FactorReport:
@@ -245,6 +246,14 @@ class _Factors:
         if engine_facts.session_has(self._engine, "audio_diagnostics") is False:
             return FactorReport.not_live("the engine's sessions have no audio_diagnostics")
         return FactorReport(live=True, how="session.audio_diagnostics, read by the timer")
+
+
+def _probed(probe: Callable[[], FactorReport]) -> FactorReport:
+    """Return the report on a factor; an engine's attribute may raise when it is looked at."""
+    try:
+        return probe()
+    except Exception as error:
+        return FactorReport.not_live(repr(error))
 
 
 def _with(how: str, but: str) -> str:

@@ -34,6 +34,8 @@ class LevelObserver:
         found = call.levels.new_levels(diagnostics, at_edge=self.at_edge)
         for stage, level in found:
             self._take(call, stage, level, seconds)
+        if not self.at_edge:
+            return  # each frame that is sent is looked into as it is
         info, waiting = self._context.stream(call.call_id), self._context.waiting_audio()
         if info is not None and waiting is not None:
             audio = waiting.get(call.call_id)

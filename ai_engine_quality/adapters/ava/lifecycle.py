@@ -20,6 +20,9 @@ CHANNELS = (
 )
 """Fields of a session that name Asterisk's channels of the call."""
 
+UNKNOWN = "unknown"
+"""The outcome of a call whose session can't be read."""
+
 
 class LifecycleObserver:
     """Reports each call's start, names and end."""
@@ -32,7 +35,7 @@ class LifecycleObserver:
         *,
         on_start: Callable[[], object],
         at_end: Sequence[Callable[[ObservedCall], object]],
-        on_forget: Callable[[str], object],
+        on_forget: Sequence[Callable[[str], object]],
     ) -> None:
         """Observe no call yet.
 
@@ -42,7 +45,7 @@ class LifecycleObserver:
             loss: Who knows whether the provider was there to the end.
             on_start: Called when a call has started.
             at_end: Each is called with a call that ends, to report what is left to report.
-            on_forget: Called with the id of each call that is not observed any more.
+            on_forget: Each is called with the id of each call that is not observed any more.
         """
         self._context = context
         self._turns = turns
@@ -98,7 +101,7 @@ class LifecycleObserver:
         call.session = session
         self._context.each(call, lambda call: self.cleanup_begins(call.call_id), *self._at_end)
         self.forget(call)
-        ending = sessions.ending(session)
+        ending = self._ending(call)
         call.handle.call_ended(
             provider=ending.names.provider,
             pipeline=ending.names.pipeline,
@@ -106,6 +109,14 @@ class LifecycleObserver:
             failed=ending.failed,
             duration=call.duration(),
         )
+
+    def _ending(self, call: ObservedCall) -> sessions.Ending:
+        """Return how a call has ended: as unknown where its session can't say, but it has ended."""
+        try:
+            return sessions.ending(call.session)
+        except Exception as error:
+            self._context.failed(error)
+            return sessions.Ending(call.names, UNKNOWN, failed=False)
 
     def call_unregistered(self, call_id: str) -> None:
         """End a call where nothing tells that its session is gone, but that its metrics are."""
@@ -115,7 +126,8 @@ class LifecycleObserver:
     def forget(self, call: ObservedCall) -> None:
         """Observe a call no longer."""
         self._context.calls.pop(call.call_id, None)
-        self._on_forget(call.call_id)
+        forgetting = [lambda call, each=each: each(call.call_id) for each in self._on_forget]
+        self._context.each(call, *forgetting)
 
     # By the timer.
 

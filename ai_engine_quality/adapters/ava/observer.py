@@ -20,6 +20,7 @@ from ai_engine_quality.adapters.ava.realtime import RealtimeObserver
 from ai_engine_quality.adapters.ava.sound import SoundObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.ava.turns import TurnObserver
+from ai_engine_quality.adapters.ava.words import WordObserver
 from ai_engine_quality.adapters.taps import Taps
 from ai_engine_quality.adapters.timer import Timer
 from ai_engine_quality.adapters.wraps import RemainingWrap, Wraps
@@ -44,6 +45,7 @@ class EngineObserver:
         self.formats = FormatObserver(self.context)
         self.sound = SoundObserver(self.context, self.wraps)
         self.files = FileObserver(self.context)
+        self.words = WordObserver()
         self.loss = ProviderLossObserver(self.context, self.turns)
         self.events = ProviderEventObserver(
             self.context,
@@ -63,11 +65,12 @@ class EngineObserver:
                 self.turns.pick_up,
                 self.streams.count,
                 self.levels.measure,
+                self.words.count,
                 self.turns.report_unanswered,
                 self.streams.read_fallback_count,
                 self.streams.report_silence,
             ),
-            on_forget=self._forget,
+            on_forget=(self.barge_ins.forget, self.sound.forget),
         )
 
     def poll(self, call: ObservedCall, seconds: float) -> None:
@@ -77,6 +80,8 @@ class EngineObserver:
             call: The call.
             seconds: How much audio each level stands for.
         """
+        if self.context.calls.get(call.call_id) is not call:  # it has ended since the timer looked
+            return
         if not call.handle.live:  # it has expired: the engine never ended it
             self.lifecycle.forget(call)
             return
@@ -92,10 +97,6 @@ class EngineObserver:
             self.loss.look,
             lambda call: self.levels.take(call, seconds),
         )
-
-    def _forget(self, call_id: str) -> None:
-        self.barge_ins.forget(call_id)
-        self.sound.forget(call_id)
 
     def stop(self) -> tuple[RemainingWrap, ...]:
         """Observe no more; return what could not be taken back."""

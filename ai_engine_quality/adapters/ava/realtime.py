@@ -19,10 +19,15 @@ class RealtimeObserver:
         self._context = context
         self._turns = turns
         self._wraps = wraps
+        self._heard: list[Any] = []
 
     def listen(self) -> None:
         """Listen to each provider that is there and isn't listened to yet."""
-        for provider in self._context.providers().values():
+        present = tuple(self._context.providers().values())
+        for provider in [each for each in self._heard if all(each is not p for p in present)]:
+            self._heard.remove(provider)
+            self._wraps.leave(provider, "_handle_event")  # the engine has made others
+        for provider in present:
             if hasattr(provider, "_call_id") and not self._wraps.has(provider, "_handle_event"):
                 tried("", partial(self._listen_to, provider))
 
@@ -33,6 +38,7 @@ class RealtimeObserver:
     def _listen_to(self, provider: Any) -> None:
         heard = partial(self._event, provider)
         self._wraps.set(provider, "_handle_event", ("event",), coroutine=True, before=heard)
+        self._heard.append(provider)
 
     def _event(self, provider: Any, event: Mapping[str, Any]) -> None:
         if event.get("type") == "input_audio_buffer.speech_stopped":

@@ -1,7 +1,8 @@
 """The two tracks of a call, frame by frame, and how much audio its provider gave: for the ear.
 
-The engine measures each frame that passes its edge, so that its levels cost nothing here. What it
-receives over RTP it doesn't measure; those frames are handed over as they are.
+Each frame that is sent is handed over as it is, on every transport: its samples tell what its level
+can't. Of what it receives the engine measures each frame over AudioSocket, so that its levels cost
+nothing here; over RTP it doesn't, and those frames are handed over too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ from ai_engine_quality.core.observations import (
     TRANSPORT_OUT,
     DropReason,
 )
-from ai_engine_quality.live.audio import ENCODINGS, decode, frame_bytes, frame_rms
+from ai_engine_quality.live.audio import (
+    ENCODINGS,
+    MAX_FRAME_SECONDS,
+    decode,
+    frame_bytes,
+    frame_rms,
+)
 
 RTP_RATE = 16_000
 """Hz of what the engine's RTP server hands over, where the server doesn't say."""
@@ -56,10 +63,27 @@ class SoundObserver:
         call = self._context.calls.get(session.call_id)
         if call is None or not _is_heard(call):
             return
+        record = session.audio_diagnostics.get(stage)
+        if record is None or record is call.measured.get(stage):
+            # Of audio that it can't measure, as of half a sample, it keeps the level before.
+            self._context.monitor.drop(DropReason.FRAME_ODD_LENGTH)
+            return
+        call.measured[stage] = record
         audio, encoding, rate = sound
+        if stage.startswith(TRANSPORT_OUT) and _is_frame(audio, encoding, rate):
+            self._frame_sent(call, stage, audio, encoding=encoding, rate=rate)
+            return
         seconds = len(audio) / (rate * (1 if "law" in str(encoding).lower() else 2))
-        level = session.audio_diagnostics[stage]["rms"]
-        call.handle.audio_level(stage, float(level), seconds=seconds, at=self._context.now())
+        call.handle.audio_level(
+            stage, float(record["rms"]), seconds=seconds, at=self._context.now()
+        )
+
+    def _frame_sent(
+        self, call: ObservedCall, stage: str, audio: bytes, *, encoding: str, rate: int
+    ) -> None:
+        """Take a frame that is sent, as it is: its samples tell what its level can't."""
+        now = self._context.now()
+        call.handle.audio(stage, audio, encoding=encoding, sample_rate=rate, at=now)
 
     def received(self, caller_channel_id: str, audio: bytes, sample_rate: int) -> None:
         """Take a frame of the caller's that the engine doesn't measure."""
@@ -139,6 +163,12 @@ class SoundObserver:
             silent = float((frame_rms(samples) < SILENT_RMS).sum()) * FRAME_SECONDS
         seconds = len(audio) / length * FRAME_SECONDS
         call.handle.audio_given(seconds, min(silent, seconds))
+
+
+def _is_frame(audio: object, encoding: object, rate: object) -> bool:
+    """Return whether audio that is sent is a frame that can be looked into."""
+    most = frame_bytes(encoding, rate, MAX_FRAME_SECONDS)
+    return most is not None and isinstance(audio, bytes) and 0 < len(audio) <= most
 
 
 def _is_heard(call: ObservedCall) -> bool:

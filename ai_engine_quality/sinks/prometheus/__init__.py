@@ -6,6 +6,6 @@ call's end, and the calls in progress.
 """
 
 from ai_engine_quality.sinks.prometheus.metrics import SCORE_BUCKETS, TURN_BUCKETS
-from ai_engine_quality.sinks.prometheus.sink import PrometheusSink
+from ai_engine_quality.sinks.prometheus.sink import PrometheusSink, registry_of_its_own
 
-__all__ = ["SCORE_BUCKETS", "TURN_BUCKETS", "PrometheusSink"]
+__all__ = ["SCORE_BUCKETS", "TURN_BUCKETS", "PrometheusSink", "registry_of_its_own"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
+from prometheus_client.core import Metric
+
+from ai_engine_quality.live.sections import SECTIONS
 
 SCORE_BUCKETS = (20, 40, 59, 74, 89, 100)
 """Integer scores: the bands' own edges, so that counts by band are exact."""
@@ -17,6 +20,9 @@ TURN_BUCKETS = (0.2, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0)
 
 UNDERFLOW_BUCKETS = (0.0, 0.0025, 0.005, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
 """Effective ratio: the policy's ceilings, and what lies around them."""
+
+PACE_BUCKETS = (4.0, 8.0, 10.0, 12.5, 14.0, 16.0, 18.0, 20.0, 22.0, 26.0, 32.0)
+"""Characters a second of the agent's voice: the policy's limits, and what lies around them."""
 
 PREFIX = "ai_agent_"
 _GROUP = ("provider", "pipeline")
@@ -40,6 +46,7 @@ class Metrics:
 
     scores: Histogram
     turns: Histogram
+    turn_stages: Histogram
     scored: Counter
     unscored: Counter
     penalties: Counter
@@ -47,6 +54,8 @@ class Metrics:
     ceilings: Counter
     coverage: Summary
     clipped: Summary
+    corrupt: Counter
+    pace: Histogram
     started: Counter
     ended: Counter
     cost: Counter
@@ -70,6 +79,13 @@ _TABLE = {
         "call_turn_response_seconds",
         "End of the caller's turn to first agent audio, of every kind of provider.",
         _GROUP,
+        {"buckets": TURN_BUCKETS},
+    ),
+    "turn_stages": _Metric(
+        Histogram,
+        "turn_stage_seconds",
+        "What a stage of a turn took, where the engine tells it.",
+        ("provider", "stage"),
         {"buckets": TURN_BUCKETS},
     ),
     "scored": _Metric(
@@ -108,6 +124,19 @@ _TABLE = {
         "call_clipped_ratio",
         "Share of the agent's samples that are at full scale.",
         ("provider",),
+    ),
+    "corrupt": _Metric(
+        Counter,
+        "call_corrupt_audio_seconds_total",
+        "Seconds of the agent's audio with a fault that held its call, by kind.",
+        ("provider", "kind"),
+    ),
+    "pace": _Metric(
+        Histogram,
+        "call_pace_characters_per_second",
+        "Characters of the agent's words for each second of its voice, of finished calls.",
+        ("provider",),
+        {"buckets": PACE_BUCKETS},
     ),
     "started": _Metric(Counter, "calls_started_total", "Calls started.", ("provider",)),
     "ended": _Metric(Counter, "calls_ended_total", "Calls ended.", ("provider", "outcome")),
@@ -153,6 +182,23 @@ _TABLE = {
 }
 
 
+class _Uninterrupted:
+    """A metric whose samples are read in one go: the client's locks are not re-entrant."""
+
+    def __init__(self, metric: Any) -> None:
+        self._metric = metric
+
+    def describe(self) -> Iterable[Metric]:
+        """Return its names and types."""
+        described: Iterable[Metric] = self._metric.describe()
+        return described
+
+    def collect(self) -> Iterable[Metric]:
+        """Return its samples."""
+        with SECTIONS:
+            return list(self._metric.collect())
+
+
 class Registration:
     """What was registered on a registry, so that all of it can be unregistered."""
 
@@ -181,7 +227,7 @@ class Registration:
         made = metric.kind(
             f"{PREFIX}{metric.name}", metric.help, metric.labels, registry=None, **metric.options
         )
-        self.add(made)
+        self.add(_Uninterrupted(made))
         return made
 
     def live_gauge(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
@@ -191,10 +237,11 @@ class Registration:
             ValueError: the registry has a metric of this name already.
         """
         gauge = Gauge(f"{PREFIX}{name}", text, labels, registry=None, multiprocess_mode="livesum")
-        self.add(gauge)
+        self.add(_Uninterrupted(gauge))
         return gauge
 
     def undo(self) -> None:
         """Unregister every metric; the registry is then as it was."""
-        while self._registered:
-            self._registry.unregister(self._registered.pop())
+        with SECTIONS:
+            while self._registered:
+                self._registry.unregister(self._registered.pop())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from threading import Lock
+from threading import RLock
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from ai_engine_quality.core.observations import DropReason
+from ai_engine_quality.core.observations import OTHER, DropReason
 from ai_engine_quality.core.policy import Band
-from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.result import HEARD, TOLD, CallScore
+from ai_engine_quality.core.sound_ceilings import corrupt_seconds, pace
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.facts import CallCost, LiveCount, Retention, by_provider
+from ai_engine_quality.live.sections import SECTIONS
+from ai_engine_quality.sinks.prometheus import shared_files
 from ai_engine_quality.sinks.prometheus.collected import Collected, LiveGauges, RetainedScores
 from ai_engine_quality.sinks.prometheus.metrics import Registration
 from ai_engine_quality.sinks.prometheus.series import (
@@ -27,6 +30,9 @@ MAX_EXEMPLAR_CALL_ID = 100
 """An exemplar's labels may have 128 characters in all."""
 
 UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence", "voicemail", "expired")
+
+
+_CLOCKS = {HEARD: HEARD, TOLD: TOLD}
 
 
 class PrometheusSink:
@@ -60,17 +66,23 @@ class PrometheusSink:
 
         Raises:
             TypeError: retention or costs are none.
-            ValueError: the registry has metrics of these names already, or a cost can't be used.
+            ValueError: the registry has metrics of these names already, a cost can't be used, or
+                there is no room for the files that several processes share.
         """
         kept = Retention() if retention is None else retention
         if not isinstance(kept, Retention):
             raise TypeError(f"retention must be a Retention(...), not {retention!r}")
         rates = {} if costs is None else by_provider(costs)
         self._clock = clock
-        self.multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self.multiprocess = shared_files.VARIABLE in os.environ
+        self.little_room = shared_files.check_room()
+        """What to warn of, where other processes' metrics leave little room for ours; else None."""
         self.per_call_series = per_call_series and not self.multiprocess
-        self._lock = Lock()
+        self._lock = RLock()
         self._hooks = LabelValues()
+        self._live_factors = LabelValues()
+        self._versions = LabelValues()
+        self._transports = LabelValues()
         self._retained = RetainedScores(kept, lambda: self.dropped(DropReason.SAMPLE_EVICTED))
         self.collected = Collected(
             self._retained, clock=clock, live_calls=live_calls, before_collect=before_collect
@@ -102,34 +114,48 @@ class PrometheusSink:
         """Unregister every metric; the registry is then as it was."""
         self._registration.undo()
 
+    def begin_anew(self) -> None:
+        """In a forked child: the locks may be held by threads that aren't there."""
+        self._lock = RLock()
+        self._retained.begin_anew()
+
     # What happens to calls.
 
     def call_started(self, provider: str | None, pipeline: str | None) -> None:
         """Count a call."""
-        with self._lock:
+        with SECTIONS, self._lock:
             self._series.provider(provider).started.inc()
-            self._series.group(provider, pipeline)
+            if self._series.group(provider, pipeline).is_other:
+                self.dropped(DropReason.COUNTED_AS_OTHER)
 
     def begin_series(self, provider: str | None, pipeline: str | None) -> None:
         """Let every series of a call begin at zero, so that its end shows in a rate."""
-        with self._lock:
+        with SECTIONS, self._lock:
             self._series.provider(provider)
             self._series.group(provider, pipeline)
 
     def turn_observer(self, provider: str | None, pipeline: str | None) -> Callable[[float], None]:
         """Return what takes the latency of each turn, in seconds, as it comes."""
-        with self._lock:
-            return self._series.group(provider, pipeline).turns.observe
+        with SECTIONS, self._lock:
+            observe = self._series.group(provider, pipeline).turns.observe
+        return _uninterrupted(observe) if self.multiprocess else observe
+
+    def turn_stage(self, provider: str | None, stage: str, seconds: float) -> None:
+        """Count what a stage of a turn took."""
+        with SECTIONS, self._lock:
+            self._series.turn_stage(provider, stage).observe(seconds)
 
     def __call__(self, score: CallScore) -> None:
         """Count a call that has ended, and keep its sample for a while."""
         summary = score.summary
-        with self._lock:
-            self._count_end(self._series.provider(summary.provider), summary)
+        with SECTIONS, self._lock:
+            provider = self._series.provider(summary.provider)
+            self._count_end(provider, summary)
             group = self._series.group(summary.provider, summary.pipeline)
-            group.coverage.observe(score.coverage)
+            provider.coverage.observe(score.coverage)
             if (clipped := summary.agent_clipped) is not None:
-                group.clipped.observe(clipped)
+                provider.clipped.observe(clipped)
+            self._count_sound(provider, score)
             underflow = score.factor("underflow")
             if underflow.value is not None:
                 group.underflow.observe(underflow.value)
@@ -137,19 +163,28 @@ class PrometheusSink:
                 self._metrics.unscored.labels(score.unscored_reason).inc()
                 return
             self._count_score(group, score.call_id, score.score, score.band)
+            if self.per_call_series:
+                self._retained.add(score, provider.label, self._clock())
             for factor in score.factors:
                 if factor.penalty:
                     group.penalties[factor.name].inc(factor.penalty)
             for ceiling in score.ceilings:
-                group.ceilings[ceiling.rule].inc()
+                provider.ceilings[ceiling.rule].inc()
 
     def _count_score(self, group: Group, call_id: str, score: int, band: Band) -> None:
         group.by_band[band].inc()
         exemplar = None
-        if self.per_call_series:
-            self._retained.add(call_id, score, self._clock())
-            exemplar = {"call_id": call_id} if len(call_id) <= MAX_EXEMPLAR_CALL_ID else None
+        if self.per_call_series and len(call_id) <= MAX_EXEMPLAR_CALL_ID:
+            exemplar = {"call_id": call_id}
         group.scores.observe(score, exemplar)
+
+    def _count_sound(self, provider: Provider, score: CallScore) -> None:
+        spoken = pace(score.summary)
+        if spoken is not None:
+            provider.pace.observe(spoken)
+        rules = [ceiling.rule for ceiling in score.ceilings]
+        for kind, seconds in corrupt_seconds(score.summary, rules).items():
+            provider.corrupt[kind].inc(seconds)
 
     def _count_end(self, provider: Provider, summary: CallSummary) -> None:
         self._series.ended(provider, summary.outcome).inc()
@@ -160,24 +195,47 @@ class PrometheusSink:
 
     def dropped(self, reason: DropReason, count: int = 1) -> None:
         """Count what was not taken."""
-        self._drops[reason].inc(count)
+        with SECTIONS:
+            self._drops[reason].inc(count)
 
     def hook_failed(self, hook: str) -> None:
         """Count a hook that raised or was slow."""
-        with self._lock:
+        with SECTIONS, self._lock:
             self._metrics.hook_failures.labels(self._hooks(label_text(hook))).inc()
 
     def hook_live(self, factor: str, live: bool, clock: str) -> None:
         """Tell whether the engine delivers a factor's observations, and by which clock."""
-        labels = label_text(factor), label_text(clock)
-        self._metrics.hook_live.labels(*labels).set(1 if live else 0)
+        with SECTIONS, self._lock:
+            told_by = label_text(clock)
+            labels = self._live_factors(label_text(factor)), _CLOCKS.get(told_by, OTHER)
+            self._metrics.hook_live.labels(*labels).set(1 if live else 0)
 
     def engine_info(self, version: str, audio_transport: str) -> None:
         """Tell which engine this is, instead of what was told before."""
-        if not self.multiprocess:
-            self._metrics.engine_info.clear()
-        self._metrics.engine_info.labels(label_text(version), label_text(audio_transport)).set(1)
+        labels = label_text(version), label_text(audio_transport)
+        with SECTIONS, self._lock:
+            if self.multiprocess:  # where nothing can be taken back
+                labels = self._versions(labels[0]), self._transports(labels[1])
+            else:
+                self._metrics.engine_info.clear()
+            self._metrics.engine_info.labels(*labels).set(1)
 
     def publish_live(self, live: LiveCount) -> None:
         """Set the gauges of live calls, where no collection can: with several processes."""
-        self._live.publish(live)
+        with SECTIONS:
+            self._live.publish(live)
+
+
+def registry_of_its_own() -> CollectorRegistry:
+    """Return a registry that nobody scrapes: another process tells what is counted there."""
+    return CollectorRegistry()
+
+
+def _uninterrupted(observe: Callable[[float], None]) -> Callable[[float], None]:
+    """Return a histogram's ``observe`` for several processes, whose lock is held for long."""
+
+    def within(seconds: float) -> None:
+        with SECTIONS:
+            observe(seconds)
+
+    return within

@@ -6,10 +6,10 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from ai_engine_dashboards import colours, panels, playback
 from ai_engine_dashboards.layout import Placed, Row, dashboard
-from ai_engine_dashboards.panels import About, Query, big_number, density, over_time
+from ai_engine_dashboards.panels import About, Query, bars, big_number, density, over_time
 from ai_engine_dashboards.queries import ENGINES, PROVIDERS, in_calls, mean, rate
 from ai_engine_quality import DEFAULT_POLICY, palette
-from ai_engine_quality.toolkit import ACTIVE_RMS
+from ai_engine_quality.toolkit import ACTIVE_RMS, SOUND_RULES
 
 UID = "ai-engine-audio-quality"
 LOUD_DC = 1_500
@@ -47,6 +47,14 @@ def build() -> model.Dashboard:
                     Placed(rms_by_stage(), 9, 8),
                     Placed(dc_offset(), 7, 8),
                     Placed(vad_confidence(), 8, 8),
+                ],
+            ),
+            Row(
+                "What the agent sounds like",
+                [
+                    Placed(faults(), 8, 8),
+                    Placed(corrupt_audio(), 8, 8),
+                    Placed(pace(), 8, 8),
                 ],
             ),
             Row(
@@ -147,6 +155,75 @@ def clipping_over_time() -> panels.Panel:
         Query(share, "{{provider}}", panels.EVENTS),
         unit="percentunit",
         steps=colours.thresholds(CLIPPED),
+        names=colours.PROVIDERS,
+        points=True,
+    )
+
+
+_SOUND = "|".join(SOUND_RULES)
+
+
+def faults() -> panels.Panel:
+    """Calls by the fault of the agent's sound."""
+    about = About(
+        shows="Share of this time range's calls in which the agent's speech had a fault, by "
+        "provider and kind. AgentSpeechDistorted uses these kinds.",
+        good="None.",
+        act="The alert's section of the runbook has the setting for each kind.",
+        empty="No call of this range had such a fault",
+    )
+    found = f'increase(ai_agent_call_ceilings_total{{{PROVIDERS}, rule=~"{_SOUND}"}}[$__range])'
+    scored = f"increase(ai_agent_calls_scored_total{{{PROVIDERS}}}[$__range])"
+    share = (
+        f"sum by (provider, rule) ({found}) / on (provider) group_left () "
+        f"sum by (provider) ({scored}) > 0"
+    )
+    return bars(
+        "Faults in the agent's speech",
+        about,
+        Query(share, "{{provider}}: {{rule}}", instant=True),
+        unit="percentunit",
+        steps=colours.no_thresholds(colours.BROKEN),
+    )
+
+
+def corrupt_audio() -> panels.Panel:
+    """Seconds of the agent's audio with a fault."""
+    about = About(
+        shows="Seconds of the agent's audio with a fault that held its call, a minute, by kind.",
+        good="0.",
+        act="See when it began, and which deployment or change of the provider was then.",
+        empty="No call has ended since the engine was started",
+    )
+    seconds = rate("ai_agent_call_corrupt_audio_seconds_total", "kind", matchers=PROVIDERS)
+    return over_time(
+        "Corrupt audio",
+        about,
+        Query(f"60 * {seconds}", "{{kind}}", panels.EVENTS),
+        unit="suffix:s/min",
+        steps=colours.no_thresholds(),
+        lines=False,
+        stacked=True,
+    )
+
+
+def pace() -> panels.Panel:
+    """How quickly the agent speaks."""
+    rule = DEFAULT_POLICY.sound
+    about = About(
+        shows="Characters of the agent's words for each second of its voice, mean of the calls of "
+        "the last minutes at each point, by provider.",
+        good=f"{rule.slow:g} to {rule.fast:g}, and steady.",
+        act="Half or double: the provider's sample rate is wrong.",
+        empty="The engine told no text of calls that ended in this range",
+    )
+    spoken = mean("ai_agent_call_pace_characters_per_second", "$__rate_interval", "provider")
+    return over_time(
+        "Pace",
+        about,
+        Query(spoken, "{{provider}}", panels.EVENTS),
+        unit="suffix:characters/s",
+        steps=colours.no_thresholds(),
         names=colours.PROVIDERS,
         points=True,
     )

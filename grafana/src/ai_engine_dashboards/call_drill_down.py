@@ -7,7 +7,16 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from ai_engine_dashboards import colours, latency, panels, playback, quality
 from ai_engine_dashboards.layout import Placed, Row, dashboard
-from ai_engine_dashboards.panels import SOURCE, About, Query, big_number, dial, note, over_time
+from ai_engine_dashboards.panels import (
+    SOURCE,
+    About,
+    Query,
+    bars,
+    big_number,
+    dial,
+    note,
+    over_time,
+)
 from ai_engine_dashboards.queries import ENGINES, or_zero
 from ai_engine_quality import DEFAULT_POLICY, Band, palette
 
@@ -25,17 +34,18 @@ def build() -> model.Dashboard:
     return dashboard(
         UID,
         "Call Drill-down",
-        "One call: its score, its band, when it ended, and how to learn why.",
+        "One call: its score, its band, its turns, when it ended, and what cost the points.",
         [
             Row(
                 "This call",
                 [
                     Placed(score(), 5, 7),
-                    Placed(band(), 4, 7),
-                    Placed(ended(), 5, 7),
-                    Placed(explanation(), 10, 7),
+                    Placed(band(), 5, 7),
+                    Placed(turns(), 4, 7),
+                    Placed(ended(), 10, 7),
                 ],
             ),
+            Row("Why this score", [Placed(reasons(), 14, 8), Placed(explanation(), 10, 8)]),
             Row(
                 "What else was going on",
                 [Placed(latency.turn_response(), 12, 7), Placed(playback.underflow_ratio(), 12, 7)],
@@ -80,7 +90,7 @@ def score() -> panels.Panel:
     about = About(
         shows="The call's score.",
         good=quality.BAND_TEXT,
-        act="Run the command beside this panel.",
+        act="What cost the points, below.",
         empty=NOT_SCORED,
     )
     return dial(
@@ -98,7 +108,7 @@ def band() -> panels.Panel:
     about = About(
         shows="The band that the score lies in.",
         good="excellent, or good.",
-        act="Run the command beside this panel.",
+        act="What cost the points, below.",
         empty=NOT_SCORED,
     )
     return big_number(
@@ -117,6 +127,47 @@ def _bands() -> list[model.ValueMapping]:
         ranges.append(model.RangeMap(model.DashboardRangeMapOptions(lowest[name], top, result)))
         top = lowest[name] - 1
     return list(ranges)
+
+
+def turns() -> panels.Panel:
+    """How many turns it had."""
+    about = About(
+        shows="Turns of the caller, those without an answer included.",
+        good="-",
+        act="With few turns the slowest one decides the score.",
+        empty=NOT_SCORED,
+    )
+    return big_number(
+        "Turns",
+        about,
+        Query(
+            f"max (last_over_time(ai_agent_call_quality_turns{{{THIS_CALL}}}[$__range]))",
+            "turns",
+            instant=True,
+        ),
+        unit="none",
+        steps=colours.no_thresholds(),
+    )
+
+
+def reasons() -> panels.Panel:
+    """What cost its points."""
+    about = About(
+        shows="Points that the call lost, by factor. ceiling_...: what the ceiling that held it "
+        "took beyond the factors. Together with the score they make 100.",
+        good="Nothing here.",
+        act="Run the command beside this panel: it says which turn it was, and what would differ.",
+        empty="It lost nothing; or no score of this call in this range",
+    )
+    lost = f"last_over_time(ai_agent_call_quality_points_lost{{{THIS_CALL}}}[$__range])"
+    return bars(
+        "What cost the points",
+        about,
+        Query(f"sort_desc(max by (factor) ({lost}))", "{{factor}}", instant=True),
+        unit="none",
+        steps=colours.no_thresholds(palette.ORANGE),
+        decimals=1,
+    )
 
 
 def ended() -> panels.Panel:
@@ -141,7 +192,7 @@ def ended() -> panels.Panel:
 def explanation() -> panels.Panel:
     """How to learn why."""
     about = About(
-        shows="The command that says why this call has its score.",
+        shows="The command that says in words why this call has its score.",
         good="-",
         act="Run it on the engine's machine, where the record file is.",
         empty="-",
@@ -151,8 +202,8 @@ def explanation() -> panels.Panel:
         about,
         "On the engine's machine:\n\n"
         "```\nai-engine-quality explain ${call_id}\n```\n\n"
-        "It reads the record file and says what cost how many points, which turn was the slowest, "
-        "and what the score would be without it. Prometheus keeps the score only.\n\n"
+        "It reads the record file and says why in words: which turn was the slowest, what was "
+        "heard and what was told, and what the score would be without it.\n\n"
         f"[Back to the worst calls](/d/ai-engine-call-quality?{quality.SAME_VIEW})",
     )
 

@@ -227,14 +227,20 @@ def worst_calls() -> panels.Panel:
     """The worst calls, with links."""
     about = About(
         shows="The 20 worst calls of this time range and when they ended, to half a minute. "
-        "Click a call for more. Calls have no provider in Prometheus, so that variable does "
-        "nothing here.",
+        "Click a call for more.",
         good="Nothing below fair.",
-        act="Click a call: its page has the command that explains its score.",
+        act="Click a call: its page says what cost the points.",
         empty=NONE_SCORED,
     )
     scores = f"ai_agent_call_quality_score{{{ENGINES}}}"
-    worst = f"bottomk(20, max by (job, instance, call_id) (last_over_time({scores}[$__range])))"
+    # A call's provider stands beside its turns; the score has the call's id alone.
+    turns = f"last_over_time(ai_agent_call_quality_turns{{{PROVIDERS}}}[$__range])"
+    worst = f"""bottomk(
+  20,
+  max by (job, instance, call_id) (last_over_time({scores}[$__range]))
+  + on (job, instance, call_id) group_right ()
+  0 * max by (job, instance, call_id, provider) ({turns})
+)"""
     # First seen is when it ended; a subquery, because a sample only knows its time at that time.
     ended = (
         f"1000 * min by (job, instance, call_id) (min_over_time(timestamp({scores})[$__range:30s]))"
@@ -250,6 +256,7 @@ def worst_calls() -> panels.Panel:
             columns={
                 "Value #A": "Score",
                 "call_id": "Call",
+                "provider": "Provider",
                 "Value #B": "Ended",
                 "instance": "Engine",
             },

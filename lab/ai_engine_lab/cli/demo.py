@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ai_engine_quality import QualityMonitor
+from ai_engine_quality import CallScore, QualityMonitor
 from ai_engine_quality.cli import (
     DEFAULT_RECORDS,
     WIDE,
@@ -28,12 +29,15 @@ from ai_engine_quality.cli import (
     progress,
     records_option,
 )
+from ai_engine_quality.toolkit import printable
 
 if TYPE_CHECKING:
     from ai_engine_lab.engine import CallResult, EngineLoop, Generation, ReferenceEngine
 
 UNEXPECTED = 1
 """Exit code: a call of the healthy profile missed what the matrix expects."""
+INTERRUPTED = 130
+"""Exit code: Ctrl-C before the twenty calls were through, as a shell has it."""
 
 
 @click.command()
@@ -48,7 +52,12 @@ UNEXPECTED = 1
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=15000, show_default=True, help="0 takes any free port.")
 @click.option("--seed", type=int, default=None, help="Other calls than the usual ones.")
-@click.option("--speed", default="1", show_default=True, help="Of --serve: 1, 10, or virtual.")
+@click.option(
+    "--speed",
+    default="1",
+    show_default=True,
+    help="Of --serve: 1 (real time), 10 (ten times as fast), or virtual (as fast as it can).",
+)
 @click.option("--calls-per-hour", default=240.0, show_default=True, help="Traffic of --serve.")
 @click.option("--concurrent", default=20, show_default=True, help="Calls of --serve at most.")
 @click.option("--daily", is_flag=True, help="Let the traffic follow the time of the day (UTC).")
@@ -77,8 +86,12 @@ UNEXPECTED = 1
 def demo(*, serve: bool, **options: Any) -> None:
     """Place the twenty calls of the test matrix and print their scores, then the gauge itself.
 
-    The calls run in virtual time on a stand-in for the voice engine, whose /metrics is served
-    meanwhile. Exit code 1: a call of the healthy profile missed its expectation.
+    The calls run in virtual time, some seconds for twenty minutes of calls, on a stand-in for the
+    voice engine, whose /metrics is served meanwhile. With --serve it then goes on with traffic,
+    and prints a line for each call that ends.
+
+    Exit code 1: a call of the healthy profile missed its expectation. 130: interrupted before the
+    calls were through; an interrupted --serve ends with 0.
     """
     try:
         from ai_engine_lab import engine as reference_engine  # noqa: PLC0415  # needs aiohttp
@@ -94,7 +107,11 @@ def demo(*, serve: bool, **options: Any) -> None:
         try:
             met = runner.run(run.run(serve=serve))
         except KeyboardInterrupt:
-            return
+            if run.serving:
+                click.echo("Stopped.", err=True)
+                return
+            click.echo("Interrupted before the calls were through.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
         except OSError as error:
             raise click.ClickException(
                 f"can't listen on {options['host']}:{options['port']}, or on the "
@@ -132,6 +149,8 @@ class _Demo:
         self._ref = reference_engine
         self._loop = loop
         self._options = options
+        self.serving = False
+        """Whether the twenty calls are through, and traffic goes on."""
         self._profile = self._ref.PROFILES[options.profile]
         self._seed = self._ref.DEFAULT_SEED if options.seed is None else options.seed
         self._out = console(stderr=options.as_json)
@@ -190,6 +209,10 @@ class _Demo:
 
     async def _place_calls(self) -> list[CallResult]:
         plans = self._ref.plan_calls(seed=self._seed)
+        minutes = sum(plan.duration for plan in plans) / 60
+        self._out.print(
+            f"Placing {len(plans)} calls, {minutes:.0f} minutes of them in virtual time ..."
+        )
         with progress(self._out, "placing calls", len(plans)) as advance:
             return await self._ref.run_matrix(self._engine, plans, lambda _: advance())
 
@@ -206,6 +229,8 @@ class _Demo:
 
     def _print(self, results: list[CallResult], exposition: list[str]) -> None:
         wide = self._out.width >= WIDE
+        if not wide:
+            self._out.print("\nCalls, scored as they ended\n")
         self._out.print(_table(results, with_reasons=wide))
         if not wide:
             for result in results:
@@ -230,7 +255,11 @@ class _Demo:
         self._loop.set_speed(self._speed)
         self._loop.set_wall_time(time.time())  # virtual time has run ahead
         pace = "real time" if self._speed == self._ref.REAL else f"time at speed {self._speed:g}"
+        if self._speed == self._ref.VIRTUAL:
+            pace = "virtual time, as fast as this machine can"
         self._out.print(f"\nServing {self._engine.url}/metrics with calls in {pace}; Ctrl-C ends.")
+        self.serving = True
+        self._quality.add_hook(self._tell)
         if self._options.audiosocket_port is not None:
             from ai_engine_lab import audiosocket  # noqa: PLC0415  # needs aiohttp
 
@@ -240,6 +269,14 @@ class _Demo:
         self._engine.faults.schedule(self._faults)
         calls = self._ref.endless_calls(seed=self._seed)
         await self._ref.offer(self._engine, calls, self._load)
+
+    def _tell(self, score: CallScore) -> None:
+        """Print a line of a call that has ended. No table of rich's: hooks must be quick."""
+        ended = datetime.fromtimestamp(self._loop.wall_time(), UTC).strftime("%H:%M:%S")
+        who = f"{score.call_id}  {score.summary.provider or 'unknown'}"
+        line = printable(f"{ended}  {who}  {score.explain()}")
+        room = self._out.width if self._out.is_terminal else len(line)
+        click.echo(line if len(line) <= room else line[: room - 1] + "…", err=self._options.as_json)
 
 
 def points_of(result: CallResult) -> str:
@@ -253,6 +290,8 @@ def _points(result: CallResult) -> float:
 
 
 def _table(results: list[CallResult], *, with_reasons: bool) -> Table:
+    if not with_reasons:
+        return _narrow(results)
     table = Table(box=box.SIMPLE_HEAD, title="Calls, scored as they ended", title_justify="left")
     table.add_column("call", no_wrap=True)
     table.add_column("provider", no_wrap=True)
@@ -260,8 +299,7 @@ def _table(results: list[CallResult], *, with_reasons: bool) -> Table:
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("band", no_wrap=True)
     table.add_column("expected", no_wrap=True)
-    if with_reasons:
-        table.add_column("why")
+    table.add_column("why")
     for result in results:
         row: list[str | Text] = [
             result.plan.call_id,
@@ -271,7 +309,24 @@ def _table(results: list[CallResult], *, with_reasons: bool) -> Table:
             Text("") if result.score is None else band_text(result.score),
             _expectation(result),
         ]
-        table.add_row(*row, *([_reason(result)] if with_reasons else []))
+        table.add_row(*row, _reason(result))
+    return table
+
+
+def _narrow(results: list[CallResult]) -> Table:
+    """Return the calls in 80 columns, a line each: the reasons follow below."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for column in ("call", "provider", "scenario", "score", "expected"):
+        table.add_column(column, no_wrap=True)
+    for result in results:
+        band = Text("") if result.score is None else band_text(result.score)
+        table.add_row(
+            result.plan.call_id,
+            result.plan.provider.name,
+            result.plan.scenario.title,
+            Text(f"{points_of(result):>3} ") + band,
+            _expectation(result),
+        )
     return table
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import socket
+import threading
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +19,12 @@ from ai_engine_quality.toolkit import parse_duration, printable
 
 DEFAULT_URL = "http://127.0.0.1:15000"
 PATIENCE_SECONDS = 10.0
+"""In which the engine must say something."""
+
+TOTAL_SECONDS = 30.0
+"""In which it must have said everything: whatever serves on that port may drip."""
+
+MAX_BYTES = 1_000_000
 
 
 @click.command()
@@ -88,13 +97,24 @@ def _exchange(url: str, method: str, path: str, body: dict[str, Any] | None) -> 
     if host is None or target.scheme != "http":
         raise click.BadParameter(f"{url!r} is no http URL, e.g. {DEFAULT_URL}", param_hint="--url")
     connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
+    connection.connect()
+    end = threading.Timer(TOTAL_SECONDS, _cut_off, (connection.sock,))
+    end.daemon = True
+    end.start()
     try:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return answer.status, answer.read(MAX_BYTES)
     finally:
+        end.cancel()
         connection.close()
+
+
+def _cut_off(connection: socket.socket) -> None:
+    """Let whoever reads from a connection find its end."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _decoded(text: bytes) -> dict[str, Any] | None:

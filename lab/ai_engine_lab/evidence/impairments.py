@@ -168,6 +168,13 @@ def _read(data: bytes, encoding: str) -> bytes:
     return toolkit.decode(data, encoding).astype("<i2").tobytes()
 
 
+ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "slin16": bytes,
+    "ulaw": _ulaw,
+    "alaw": _alaw,
+}
+"""From linear audio to the bytes of each encoding."""
+
 MISREADINGS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "u-law read as A-law": lambda linear: _read(_ulaw(linear), "alaw"),
     "A-law read as u-law": lambda linear: _read(_alaw(linear), "ulaw"),

@@ -86,6 +86,11 @@ def proposed(samples: Iterable[Sample], policy: Policy) -> dict[str, Any]:
     }
 
 
+def ceilings_of(pairs: Sequence[tuple[float, float]]) -> list[list[float]]:
+    """Return the ceilings that (value, opinion) pairs propose, by value."""
+    return _Heard(pairs).ceilings()
+
+
 class _Heard:
     """How good samples sound, by the value of one fault: ratings that never rise."""
 

@@ -51,7 +51,8 @@ _COUNTS: Final = (
     "codec_checks",
     "codec_misaligned",
 )
-_LEVELS: Final = tuple(f.name for f in dataclasses.fields(StageLevels))
+_LEVELS: Final = tuple(f.name for f in dataclasses.fields(StageLevels) if f.name != "sound")
+"""What is wrong with the samples themselves has a file of its own: :mod:`hearing`."""
 _COLUMNS: Final = (*_FACTS, *_OPINIONS, "duration", *_COUNTS, *_LEVELS)
 
 

@@ -58,6 +58,7 @@ class Double:
 
     def so_far(self, call_id: str = CALL) -> aeq.CallSummary:
         """Return what was observed of a live call."""
+        self.monitor.frames.measure()
         return self.monitor.call(call_id).accumulator.freeze(duration=None)
 
     async def hang_up(self, call_id: str = CALL) -> aeq.CallScore:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import sys
+import weakref
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -69,6 +71,64 @@ def test_the_report_is_exported_and_logged_once(
     (event,) = [entry for entry in logged if entry["event"] == "quality_attached"]
     assert list(event["missing"]) == ["underflow"]
     assert event["log_level"] == "warning"
+
+
+def test_an_engine_that_is_gone_is_gone(
+    generation: ModuleType, quality: aeq.QualityMonitor
+) -> None:
+    """Nothing of ours keeps an engine that nobody needs, and it leaves nothing in its module."""
+    histograms = (generation._BARGE_REACTION_SECONDS, generation._TURN_RESPONSE_SECONDS)
+    before = [dict(vars(each)) for each in histograms]
+
+    async def one_call() -> weakref.ref[Any]:
+        engine = generation.Engine()
+        aeq.attach(engine, quality)
+        await engine._save_session(engine.session_class("1.1", "1.1"), new=True)
+        await engine._cleanup_call("1.1")
+        return weakref.ref(engine)
+
+    gone = asyncio.run(one_call())
+    gc.collect()
+    assert gone() is None
+    assert [vars(each).keys() for each in histograms] == [each.keys() for each in before]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config",
+        "session_store",
+        "conversation_coordinator",
+        "streaming_playback_manager",
+        "ari_client",
+        "providers",
+        "_call_providers",
+        "rtp_server",
+        "_on_rtp_audio",
+        "_update_audio_diagnostics",
+        "on_provider_event",
+    ],
+)
+def test_an_attribute_that_raises_when_it_is_looked_at_raises_no_further(
+    generation: ModuleType, attached: Any, name: str
+) -> None:
+    """Attaching is often a line in the engine's constructor: it reports, and goes on."""
+
+    def raises(_engine: Any) -> Any:
+        raise ZeroDivisionError("theirs")
+
+    engine = generation.Engine()
+    own = vars(engine).pop(name, None)
+    hostile = property(raises, lambda _engine, _value: None)
+    engine.__class__ = type(
+        "Engine", (type(engine),), {name: hostile, "__module__": type(engine).__module__}
+    )
+    before = set(vars(engine))
+    double = attached(engine)
+    assert list(double.attachment.report()) == FACTORS
+    assert double.attachment.detach() == ()
+    assert set(vars(engine)) == before
+    assert own is None or name not in before
 
 
 @pytest.mark.parametrize("place", SERVES)

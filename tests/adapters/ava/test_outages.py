@@ -186,7 +186,7 @@ def test_audio_that_a_full_queue_drops_is_lost_and_charged(line: Any, make: Any)
     assert heard.lost == pytest.approx(4.4, abs=0.2)
     assert "lost_audio" in ceilings(score)
     assert score.score <= 74
-    assert "of the agent's audio lost" in score.explain()
+    assert "of the agent's audio lost" in score.explain(full=True)
 
 
 # A transcript that comes late.

@@ -492,21 +492,56 @@ def test_audio_without_a_format_is_the_telephones(
 
 
 @pytest.mark.parametrize(
-    ("audio", "encoding", "rate"),
-    [(b"\x01\x00" * 160, "slin16", 0), (b"\x01\x00" * 160, None, None), (b"\x01", "slin16", 8_000)],
+    ("sound", "reason"),
+    [
+        ((b"\x01\x00" * 160, "slin16", 0), "internal_error"),
+        ((b"\x01\x00" * 160, None, None), "internal_error"),
+        ((b"\x01", "slin16", 8_000), "frame_odd_length"),
+    ],
 )
 def test_a_frame_that_the_engine_could_not_measure_is_counted(
-    line: Any, dropped: Callable[[str], float], audio: bytes, encoding: Any, rate: Any
+    line: Any, dropped: Callable[[str], float], sound: tuple[Any, ...], reason: str
 ) -> None:
     """The engine swallows it, and so do we."""
     made = line(Engine2026("audiosocket"))
 
     async def main() -> None:
         session = await made.double.call()
-        made.engine._update_audio_diagnostics(session, "transport_in", audio, encoding, rate)
+        made.engine._update_audio_diagnostics(session, "transport_in", *sound)
 
     asyncio.run(main())
-    assert dropped("internal_error") == 1
+    assert dropped(reason) == 1
+
+
+def test_no_level_is_taken_of_a_frame_that_has_none(
+    line: Any, dropped: Callable[[str], float]
+) -> None:
+    """Where the engine can't measure a frame, the one before stays: it isn't heard once more."""
+    made = line(Engine2026("audiosocket"))
+
+    async def main() -> aeq.CallSummary:
+        session = await made.double.call()
+        for audio in (b"\x00\x08" * 160, b"\x00", b"\x00\x08" * 160):
+            made.engine._update_audio_diagnostics(session, "transport_in", audio, "slin16", 8_000)
+        return made.double.so_far()
+
+    assert asyncio.run(main()).audio["transport_in"].frames == 2
+    assert dropped("frame_odd_length") == 1
+
+
+def test_a_poll_that_comes_late_sets_no_wrap(line: Any) -> None:
+    """The timer looks at a list of calls; one may have ended, or have been let go, since then."""
+    made = line(Engine2026("audiosocket"))
+    provider = made.engine.paced(CALL)
+
+    async def main() -> None:
+        await made.double.call()
+        call = made.double.context.call(CALL)
+        made.double.attachment.detach()
+        made.double.observer.poll(call, 0.2)
+        assert "_handle_output_audio" not in vars(provider)
+
+    asyncio.run(main())
 
 
 def test_an_empty_frame_is_no_time(line: Any) -> None:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -112,6 +114,24 @@ def test_events_that_name_no_call_belong_to_the_only_one(
         return [len(double.so_far(call_id).turn_latencies or ()) for call_id in ("1.1", "2.2")]
 
     assert asyncio.run(main()) == [0, 0]
+
+
+def test_providers_that_the_engine_has_replaced_are_let_go(
+    october: ModuleType, attached: Any
+) -> None:
+    """When the engine makes its providers anew, nothing keeps the former ones, or their wraps."""
+
+    async def main() -> list[Any]:
+        double = attached(october.Engine())
+        former: list[weakref.ref[Any]] = []
+        for _ in range(3):
+            await double.engine._load_providers()
+            former.append(weakref.ref(double.engine.providers["openai_realtime"]))
+        assert "_handle_event" in vars(double.engine.providers["openai_realtime"])
+        gc.collect()
+        return [reference() for reference in former[:-1]]
+
+    assert asyncio.run(main()) == [None, None]
 
 
 def test_a_realtime_provider_is_heard_by_its_own_events(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -110,3 +111,53 @@ def test_serve_keeps_metrics_up_until_interrupted(tmp_path):
         health = urllib.request.urlopen(url.replace("/metrics", "/health"), timeout=10)
     assert metrics.count("\nai_agent_call_quality_score{") == 20
     assert json.load(health)["status"] == "healthy"
+
+
+def test_its_table_fits_eighty_columns(tmp_path):
+    """On a terminal of 80 columns each call of the table is one line, and none is wider."""
+    command = [sys.executable, "-m", "ai_engine_quality", "demo", "--port", "0"]
+    narrow = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=narrow
+    )
+    table = done.stdout.partition("Calls, scored")[2].partition("calls as expected")[0]
+    rows = re.findall(r"^\d+\.\d+ +\w+ +\S.* \d+ \w+ +> \d+ met *$", table, re.MULTILINE)
+    assert len(rows) == 20
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_an_interrupted_demo_says_so_and_ends_with_130(tmp_path):
+    """Ctrl-C before the calls are through is told, and a shell can see it."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_WIDE,
+    ) as demo:
+        for line in iter(demo.stdout.readline, ""):
+            if line.startswith("Placing "):
+                break
+        demo.send_signal(signal.SIGINT)
+        said, errors = demo.communicate(timeout=120)
+    assert demo.returncode == 130, errors
+    assert "Interrupted" in errors
+    assert "Traceback" not in errors
+    assert "calls as expected" not in said
+
+
+def test_serve_prints_a_line_for_each_call(tmp_path):
+    """After the table every call that ends has its line: when, which, whose, and why."""
+    command = [sys.executable, "-u", "-m", "ai_engine_quality", "demo", "--port", "0", "--serve"]
+    with subprocess.Popen(
+        [*command, "--speed", "virtual"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=_WIDE
+    ) as demo:
+        lines = iter(demo.stdout.readline, "")
+        serving = next(line for line in lines if line.startswith("Serving "))
+        first = next(lines)
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=120)
+    assert "virtual time, as fast as this machine can" in serving
+    assert re.match(r"\d\d:\d\d:\d\d  [\d.]+  \w+  (\d+, \w+: |not scored: )", first)
+    assert demo.returncode == 0

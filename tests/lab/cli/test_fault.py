@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+from dripping import Dripping
 from services import serving_demo
 
 
@@ -88,4 +89,18 @@ def test_no_engine_is_an_error_that_says_how_to_start_one(run):
         done = run("fault", "jitter", "--url", f"http://127.0.0.1:{probe.getsockname()[1]}")
     assert done.exit_code == 1
     assert "demo --serve" in done.output
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: ", b""])
+def test_who_drips_in_the_engines_place_is_given_up(run, monkeypatch, first):
+    """In the body, the headers or the first line: an error, after a while, and no traceback."""
+    monkeypatch.setattr("ai_engine_lab.cli.fault.TOTAL_SECONDS", 0.5)
+    server = Dripping(first)
+    try:
+        done = run("fault", "--list", "--url", server.url)
+    finally:
+        server.close()
+    assert done.exit_code == 1
+    assert server.url in done.output
     assert "Traceback" not in done.output

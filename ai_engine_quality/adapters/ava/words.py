@@ -1,0 +1,46 @@
+"""How much text the agent's audio holds: a number of characters, never a word of it.
+
+The engine keeps what was said in the session's ``conversation_history``, whoever serves the call:
+``ConversationText``, transcripts of the agent's, and the text that a pipeline's voice was given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai_engine_quality.adapters.ava.calls import ObservedCall
+
+AGENT_ROLES = frozenset({"assistant", "agent"})
+
+DENSE = 0x2E80
+"""From here on Unicode has scripts that write a syllable or a word in one sign: CJK, Hangul."""
+
+DENSE_WEIGHT = 3
+"""Letters that such a sign counts for: they are spoken at four to eight a second."""
+
+
+class WordObserver:
+    """Reports how many characters the agent has said."""
+
+    def count(self, call: ObservedCall) -> None:
+        """Report what the session has of the agent's text beyond what it had the last time."""
+        history = getattr(call.session, "conversation_history", None)
+        if not isinstance(history, list) or len(history) <= call.messages_seen:
+            return
+        new, call.messages_seen = history[call.messages_seen :], len(history)
+        characters = sum(spoken_characters(_said_by_agent(message)) for message in new)
+        if characters:
+            call.handle.words_spoken(characters)
+
+
+def spoken_characters(text: str) -> int:
+    """Return how long a text is to say, in characters of an alphabet."""
+    text = " ".join(text.split())
+    return len(text) + (DENSE_WEIGHT - 1) * sum(ord(char) >= DENSE for char in text)
+
+
+def _said_by_agent(message: Any) -> str:
+    if not isinstance(message, dict) or message.get("role") not in AGENT_ROLES:
+        return ""
+    text = message.get("content") or message.get("text")
+    return text if isinstance(text, str) and text != "..." else ""

@@ -1,0 +1,202 @@
+"""One call through a Pipecat pipeline: what its frames mean for the score.
+
+It takes frames by the names of their classes, so that it needs no Pipecat itself. Frames may come
+several times, once for each processor that passes them on; what a frame *means* it means once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ai_engine_quality.adapters.pcm import Track, one_channel, seconds_of, silent_seconds
+from ai_engine_quality.adapters.pipecat.turn import TurnClock
+from ai_engine_quality.live.handle import CallHandle
+from ai_engine_quality.monitor import QualityMonitor
+
+PENDING_SECONDS = 0.05
+"""Audio given and not yet written, from which an interruption throws something away."""
+
+IDLE = "idle timeout"
+"""The reason that Pipecat gives where it cancels a pipeline in which nobody speaks."""
+
+MOST_CONTEXTS = 16
+"""Interrupted answers whose late audio is still recognised."""
+
+
+class PipecatCall:
+    """Tells one call's handle what a pipeline did.
+
+    Args:
+        monitor: Whom to report to.
+        call_id: The call's id.
+        provider: Who thinks.
+        pipeline: Whose services take part.
+        providers: Whose the services are, by stage of a turn.
+    """
+
+    def __init__(
+        self,
+        monitor: QualityMonitor,
+        call_id: str,
+        provider: str | None,
+        pipeline: str | None,
+        providers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._monitor = monitor
+        self._providers = providers
+        self._turn = TurnClock()
+        self._names = (provider, pipeline)
+        self.call_id = call_id
+        self.clock: Callable[[], float] = monitor.frames.clock
+        self._handle: CallHandle | None = None
+        self._caller: Track | None = None
+        self._agent: Track | None = None
+        self._ended = False
+        self._outcome: str | None = None
+        self._failed = False
+        self._speaking = False
+        self._given = self._written = 0.0
+        self._context: str | None = None
+        self._thrown_away: list[str] = []
+
+    # The start.
+
+    def begin(self) -> CallHandle | None:
+        """Start the call, if nobody has: somebody is there."""
+        if self._handle is None and not self._ended:
+            self._monitor.call_started(self.call_id, *self._names)
+            self._handle = handle = self._monitor.call(self.call_id)
+            self._caller = Track(handle, "transport_in")
+            self._agent = Track(handle, "transport_out")
+        return self._handle
+
+    # Both tracks, at the transport.
+
+    def received(self, frame: Any) -> None:
+        """Take audio of the caller's, as it comes in."""
+        at = self.clock()
+        if self.begin() is not None and self._caller is not None and frame.audio:
+            data = one_channel(bytes(frame.audio), frame.num_channels)
+            self._caller.received(data, frame.sample_rate, at)
+
+    def written(self, at: float, frame: Any) -> None:
+        """Take audio of the agent's that went out, from when."""
+        if self.begin() is not None and self._agent is not None and frame.audio:
+            data = one_channel(bytes(frame.audio), frame.num_channels)
+            self._written += seconds_of(data, frame.sample_rate)
+            self._agent.sent(data, frame.sample_rate, at)
+
+    # What else the frames say.
+
+    def given(self, frame: Any) -> None:
+        """Take audio that a service has made: what is missing of it later is a hole."""
+        handle = self.begin()
+        context = getattr(frame, "context_id", None)
+        if handle is None or (context is not None and context in self._thrown_away):
+            return  # in flight when the caller interrupted: nobody is to hear it
+        self._context = context
+        self._turn.audio(self.clock(), self._tell_stage)
+        data = one_channel(bytes(frame.audio), frame.num_channels)
+        seconds = seconds_of(data, frame.sample_rate)
+        if seconds:
+            self._given += seconds
+            handle.audio_given(seconds, min(seconds, silent_seconds(data, frame.sample_rate)))
+
+    def complete(self, frame: Any) -> None:
+        """Take the end of what a service makes for an answer."""
+        if self._handle is not None and frame.context_id not in self._thrown_away:
+            self._handle.answer_complete()
+
+    def spoken(self, frame: Any) -> None:
+        """Take text that was spoken: its length only."""
+        if self._handle is not None and isinstance(frame.text, str):
+            between = not getattr(frame, "includes_inter_frame_spaces", True)
+            self._handle.words_spoken(len(frame.text) + between)
+
+    # The stages of a turn.
+
+    def _tell_stage(self, stage: str, seconds: float) -> None:
+        if self._handle is not None:
+            self._handle.turn_stage(stage, seconds, self._providers.get(stage))
+
+    def stopped(self, frame: Any) -> None:
+        """Take note that the caller is silent, as a detector of voice found."""
+        silence = getattr(frame, "stop_secs", 0.0)
+        self._turn.said(self.clock(), silence if isinstance(silence, float) else 0.0)
+
+    def recognised(self, _frame: Any) -> None:
+        """Take note that the caller's words are known."""
+        self._turn.words(self.clock())
+
+    def asked(self, _frame: Any) -> None:
+        """Take note that the model was asked."""
+        self._turn.asked(self.clock())
+
+    def thought(self, _frame: Any) -> None:
+        """Take the model's first words."""
+        self._turn.thought(self.clock())
+
+    def spoke(self, _frame: Any) -> None:
+        """Take note that the synthesiser begins."""
+        self._turn.spoke(self.clock())
+
+    def tool_began(self, frame: Any) -> None:
+        """Take note that a tool runs: the caller waits."""
+        self._turn.tools.began(frame.tool_call_id, self.clock())
+
+    def tool_ended(self, frame: Any) -> None:
+        """Take a tool's result."""
+        self._turn.tools.ended(frame.tool_call_id, self.clock())
+
+    def measured(self, stage: str, seconds: float) -> None:
+        """Take a service's own measurement of its first answer."""
+        self._turn.measured(stage, seconds)
+
+    def speaks(self, _frame: Any) -> None:
+        """Take note that the agent speaks."""
+        self._speaking = True
+
+    def silent(self, _frame: Any) -> None:
+        """Take note that the agent has stopped."""
+        self._speaking = False
+        self._given = self._written = 0.0
+
+    def interrupted(self, _frame: Any) -> None:
+        """Take an interruption. Pipecat tells one at each turn of the caller's."""
+        handle = self._handle
+        pending = self._given - self._written > PENDING_SECONDS
+        if handle is None or not (self._speaking or pending):
+            return
+        handle.answer_dropped()
+        handle.barge_in()
+        if self._context is not None:
+            self._thrown_away = [*self._thrown_away[1 - MOST_CONTEXTS :], self._context]
+        self.silent(None)
+
+    def error(self, frame: Any) -> None:
+        """Take an error: what ends a service's use is the loss of a provider."""
+        self._failed = self._failed or bool(getattr(frame, "fatal", False))
+        if self._handle is not None and getattr(frame.processor, "is_usable", True) is False:
+            self._handle.provider_lost()
+
+    # The end.
+
+    def finished(self, frame: Any) -> None:
+        """Take the frame that ends the pipeline, and end the call.
+
+        A program cancels its pipeline when the caller has gone: Pipecat's own examples do so.
+        """
+        reason = getattr(frame, "reason", None)
+        if reason == IDLE:
+            self._outcome = "no_input_timeout"
+        else:
+            self._outcome = "caller_hangup" if "Cancel" in type(frame).__name__ else "completed"
+        self.end()
+
+    def end(self) -> None:
+        """End the call, once: every end comes by here, and some come twice."""
+        handle, self._handle, self._ended = self._handle, None, True
+        if handle is not None:
+            handle.call_ended(outcome=self._outcome or "interrupted", failed=self._failed)

@@ -1,0 +1,334 @@
+"""What the agent sounds like: from checks of single frames to what is wrong with a track. Pure.
+
+The checks themselves are numpy's (``live.frame_checks``); here they are counted, in bounded memory.
+Of most measurements only loud frames count, which are less than 12 dB under the speech so far: in
+them speech stands far over noise, its spectrum has deep valleys, and its waveform has no corners.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ai_engine_quality.core.distribution import BoundedValues
+from ai_engine_quality.core.observations import ACTIVE_RMS, FRAME_SECONDS
+
+LOUD_SHARE = 0.25
+"""Of the level of speech so far: -12 dB. Louder frames are checked for noise, clicks and jumps."""
+
+MIN_LOUD_FRAMES = 12
+"""Checked loud frames below which nothing is said of a track."""
+
+LEAST_FOUND = 3
+"""Clicks, jumps or held frames of which fewer are chance."""
+
+VALLEY_PERCENTILE = 8
+"""Of the loud frames' valleys: one in twelve is as clear as the speech lets it be."""
+
+STEADY_PERCENTILES = (15, 50)
+"""Noise fills the valleys of all frames alike; what speech leaves in them is of its own."""
+
+HELD_RMS = 400.0
+"""Quieter samples are too coarse in G.711: equal neighbours are no fault there."""
+
+HELD_SHARE = 0.35
+NOT_HELD_SHARE = 0.95
+"""Shares of equal neighbours between which a frame's samples were held: in clean speech 0.09, and
+in a frame that has but one value, 1."""
+
+JUMP = 3.0
+"""A step between two frames that is so many times as sharp as those within them is an edge."""
+
+FLAT = 0.08
+"""Spectral flatness of a frame from which it may be noise: in loud frames of speech 0.03."""
+
+WINDOW_SECONDS = 1.0
+"""A passage is judged in windows of this length."""
+
+LOUD_IN_WINDOW = 0.6
+"""Seconds of loud frames below which a window says nothing: hissing sounds are shorter."""
+
+FLAT_IN_WINDOW = 0.9
+"""Share of a window's loud frames that are flat where it is noise."""
+
+DEAD_RMS = 9.0
+"""A frame as quiet holds digital silence."""
+
+MOST_HOLE_FRAMES = 10
+"""A longer silence is a pause."""
+
+CUT_BEFORE = 0.2
+CUT_AFTER = 0.1
+"""A hole cuts into speech: the samples beside it are so large, as a share of the speech's level."""
+
+TONE_SEAM = 0.3
+"""A tone whose period fits in a frame comes again byte for byte, and its end meets its beginning
+without a corner."""
+
+QUIETEST = 30.0
+"""16-bit RMS under which changes of the level say nothing."""
+
+MIN_PACE_SECONDS = 2.5
+"""Speech below which its spectrum says nothing of its speed."""
+
+
+class FrameCheck(NamedTuple):
+    """What numpy measured of one frame."""
+
+    flatness: float
+    """Spectral flatness, 0 to 1, of 200 to 3,800 Hz."""
+    clipped: float
+    """Share of samples at full scale."""
+    dc: float
+    valley: float
+    """Power, as of 16-bit samples, that the quietest seventh of its spectrum would have in all."""
+    held: float
+    """Share of samples that equal the one before."""
+    click: bool
+    """Whether its sharpest corner is 8 times as sharp as its corners are in the mean."""
+    edge: float | None
+    """How sharp the step from the frame before is, against those within both; None: not known."""
+    low: float
+    """Power of 125 to 375 Hz."""
+    power: float
+    """Power of 125 to 4,000 Hz."""
+    octaves: float
+    """The same power, times the base-2 logarithm of its frequency in Hz."""
+    above: float
+    """Power over 3,400 Hz."""
+    upper: float
+    """Power of 2,300 to 4,000 Hz."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSound:
+    """What was heard in the samples of an agent's track. What was not measured is None."""
+
+    checked: int = 0
+    """Loud frames that were looked at."""
+    noise: float | None = None
+    """Level of the noise that fills the valleys of the speech's spectrum, as a share of it."""
+    wavers: float | None = None
+    """How much deeper some valleys are than others, as a ratio of powers: steady noise 1.3 to 3."""
+    held: float | None = None
+    """Share (0 to 1) of frames whose samples were held: a zero-order hold."""
+    clicks: float | None = None
+    """Share of loud frames with a click inside."""
+    edges: float | None = None
+    """Share of the steps between frames that are jumps."""
+    repeated: int = 0
+    """Frames that were the one before again, byte for byte, and no tone."""
+    silent: int = 0
+    """Frames of digital silence that cut into speech."""
+    holes: int = 0
+    """In how many runs they came."""
+    noisy_seconds: float = 0.0
+    """Seconds of speech in windows that are noise."""
+    noisy_from: float | None = None
+    """When the first of them began, in seconds from the start of the call."""
+    speed: float | None = None
+    """How quick the speech seems to be by its spectrum and its changes of level: 0 is usual, in
+    octaves, with an error of about half of one."""
+    lively: float | None = None
+    """How much the level changes from frame to frame, as a power of ten: speech 0.08 to 0.3."""
+    above: float | None = None
+    """Share of its power that lies over 3,400 Hz."""
+    upper: float | None = None
+    """Share of its power that lies over 2,300 Hz, and under 4,000."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class SoundAccumulator:
+    """Counts what was measured of one track of the agent's."""
+
+    _loud: int = 0
+    _valleys: BoundedValues = field(default_factory=lambda: BoundedValues(64))
+    _held_of: int = 0
+    _held: int = 0
+    _clicks: int = 0
+    _edges_of: int = 0
+    _jumps: int = 0
+    repeated: int = 0
+    silent: int = 0
+    holes: int = 0
+    run: int = 0
+    """Frames of digital silence since the last sound; 0 while it sounds."""
+    _cut: bool = False
+    _e1: float = 0.0
+    _e2: float = 0.0
+    _e3: float = 0.0
+    _changes: float = 0.0
+    _changes_of: int = 0
+    _energy: float = 0.0
+    _low: float = 0.0
+    _power: float = 0.0
+    _octaves: float = 0.0
+    _above: float = 0.0
+    _upper: float = 0.0
+    _window_ends: float = 0.0
+    _window_loud: int = 0
+    _window_flat: int = 0
+    _window_from: float = 0.0
+    noisy_seconds: float = 0.0
+    noisy_from: float | None = None
+
+    def level(self, rms: float) -> None:
+        """Take the level of the next frame, for how quickly levels change."""
+        now = math.log10(rms) if rms > QUIETEST else 1.477
+        if rms >= ACTIVE_RMS:
+            self._changes += abs(now + self._e1 - self._e2 - self._e3)
+            self._changes_of += 1
+        self._e3, self._e2, self._e1 = self._e2, self._e1, now
+
+    def silence(self, last: float, level: float) -> None:
+        """Take a frame of digital silence.
+
+        Args:
+            last: The size of the sample before it.
+            level: The speech's level so far.
+        """
+        if not self.run:
+            self._cut = last > CUT_BEFORE * level > 0.0
+        self.run += 1
+
+    def sounds_again(self, first: float, level: float) -> None:
+        """Take the first sample of the frame after a silence."""
+        if self._cut and self.run <= MOST_HOLE_FRAMES and first > CUT_AFTER * level:
+            self.silent += self.run
+            self.holes += 1
+        self.run = 0
+
+    def repeats(self, wraps: float) -> None:
+        """Take a loud frame that is the one before again; ``wraps``: how sharp its own seam is."""
+        if wraps >= TONE_SEAM:
+            self.repeated += 1
+
+    def check(
+        self, found: FrameCheck, rms: float, level: float, at: float, stands_for: float
+    ) -> None:
+        """Take the check of an active frame.
+
+        Args:
+            found: What was measured.
+            rms: Its level.
+            level: The speech's level so far.
+            at: Its time in seconds from the start of the call.
+            stands_for: Seconds of audio that one check stands for.
+        """
+        if rms >= HELD_RMS:
+            self._held_of += 1
+            self._held += HELD_SHARE < found.held < NOT_HELD_SHARE
+        self._energy += rms * rms
+        self._low += found.low
+        self._power += found.power
+        self._octaves += found.octaves
+        self._above += found.above
+        self._upper += found.upper
+        if rms < LOUD_SHARE * level:
+            return
+        self._loud += 1
+        self._valleys.add(found.valley)
+        self._clicks += found.click
+        if found.edge is not None:
+            self._edges_of += 1
+            self._jumps += found.edge > JUMP
+        self._listen(found.flatness >= FLAT, at, stands_for)
+
+    def _listen(self, flat: bool, at: float, stands_for: float) -> None:
+        """Take note of a loud frame, in its window."""
+        if at >= self._window_ends:
+            self._close_window(stands_for)
+            self._window_from = at
+            self._window_ends = at + WINDOW_SECONDS
+        self._window_loud += 1
+        self._window_flat += flat
+
+    def _close_window(self, stands_for: float) -> None:
+        seconds = self._noisy(stands_for)
+        if seconds:
+            self.noisy_seconds += seconds
+            if self.noisy_from is None:
+                self.noisy_from = self._window_from
+        self._window_loud = self._window_flat = 0
+
+    def _noisy(self, stands_for: float) -> float:
+        """Return the seconds of noise in the present window."""
+        loud, flat = self._window_loud, self._window_flat
+        if loud * stands_for < LOUD_IN_WINDOW or flat < FLAT_IN_WINDOW * loud:
+            return 0.0
+        return min(WINDOW_SECONDS, flat * stands_for)
+
+    def freeze(self, level: float, stands_for: float) -> AgentSound | None:
+        """Return what was measured so far; None where nothing was looked at."""
+        if not self._loud and not self.repeated and not self.holes:
+            return None
+        enough = self._loud >= MIN_LOUD_FRAMES and level > 0
+        last = self._noisy(stands_for)
+        began = self._window_from if last and self.noisy_from is None else self.noisy_from
+        return AgentSound(
+            checked=self._loud,
+            noise=self._noise(level) if enough else None,
+            wavers=self._wavers() if enough else None,
+            held=_share(self._held, self._held_of),
+            clicks=_share(self._clicks, self._loud),
+            edges=_share(self._jumps, self._edges_of),
+            repeated=self.repeated,
+            silent=self.silent,
+            holes=self.holes,
+            noisy_seconds=round(self.noisy_seconds + last, 3),
+            noisy_from=None if began is None else round(began, 3),
+            speed=self._speed(),
+            lively=self._lively(),
+            above=self._part(self._above) if enough else None,
+            upper=self._part(self._upper) if enough else None,
+        )
+
+    def _part(self, power: float) -> float | None:
+        """Return the share of the power that a part of the spectrum has."""
+        if self._power <= LEAST_IN_BAND * self._energy:
+            return None
+        return float(f"{min(1.0, power / self._power):.3g}")
+
+    def _noise(self, level: float) -> float:
+        valley = self._valleys.freeze().percentile(VALLEY_PERCENTILE)
+        return round(min(1.0, math.sqrt(valley) / level), 6)
+
+    def _wavers(self) -> float:
+        valleys = self._valleys.freeze()
+        low, middle = (valleys.percentile(percent) for percent in STEADY_PERCENTILES)
+        return round(min(1e6, middle / max(low, 1e-9)), 2)
+
+    def _lively(self) -> float | None:
+        return round(self._changes / self._changes_of / 4, 4) if self._changes_of else None
+
+    def _speed(self) -> float | None:
+        """Return how quick the speech seems, in octaves from the usual.
+
+        Played twice as fast, levels change twice as quickly and the spectrum moves up by an octave.
+        The sum's zero and its weights were set by hand on clean voices (docs/Evidence.md).
+        """
+        if self._changes_of * FRAME_SECONDS < MIN_PACE_SECONDS or not self._power:
+            return None
+        changes = math.log2(max(1e-6, self._changes / self._changes_of / 4))
+        low, middle = self._low / self._power, self._octaves / self._power
+        if low < LEAST_LOW:
+            return None
+        return round(changes + 0.5 * middle - low - USUAL_SPEED, 3)
+
+
+LEAST_IN_BAND = 0.05
+"""Share of the energy within 125 to 4,000 Hz: with less it is an offset, and no speech."""
+
+LEAST_LOW = 0.004
+"""Share of the power at 125 to 375 Hz: less has been filtered away, and seems quick."""
+
+USUAL_SPEED = 1.16
+"""What the sum comes to in clean speech."""
+
+
+def _share(part: int, whole: int) -> float | None:
+    """Return a share; 0 where so few are no evidence, None where too little was looked at."""
+    if whole < MIN_LOUD_FRAMES:
+        return None
+    return round(part / whole, 6) if part >= LEAST_FOUND else 0.0

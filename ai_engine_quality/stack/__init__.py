@@ -1,0 +1,1 @@
+"""The monitoring stack's files, as they come with the library: rules, alerts and dashboards."""

@@ -1,0 +1,134 @@
+"""Wrong units: what is dropped says what it should have been; what is unusual is asked about."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+SECONDS = "seconds, at most 300; are these milliseconds?"
+
+
+def told(logger, event):
+    """Return the sentences of all warnings of a kind."""
+    return [call.kwargs.get("warning") for call in logger.calls if call.args == (event,)]
+
+
+class TestDropped:
+    @pytest.mark.parametrize(
+        ("method", "values", "sentence"),
+        [
+            ("turn_response", (850,), f"turn_response(850) of call c1 dropped: {SECONDS}"),
+            ("turn_response", (1234.5,), f"turn_response(1234.5) of call c1 dropped: {SECONDS}"),
+            ("unanswered", (6000,), f"unanswered(6000) of call c1 dropped: {SECONDS}"),
+            ("barge_in", (350.0,), f"barge_in(350) of call c1 dropped: {SECONDS}"),
+            ("audio_given", (400.0,), f"audio_given(400) of call c1 dropped: {SECONDS}"),
+            (
+                "audio_level",
+                ("provider_out", -26.5),
+                (
+                    "audio_level(-26.5) of call c1 dropped: a 16-bit RMS, at most 32,768; is this"
+                    " in decibels?"
+                ),
+            ),
+            (
+                "frames_sent",
+                (2_000_000_000,),
+                (
+                    "frames_sent(2e+09) of call c1 dropped: 20 ms frames, a whole number of at most"
+                    " 1,000,000,000; are these bytes?"
+                ),
+            ),
+        ],
+    )
+    def test_one_warning_says_what_it_should_have_been(
+        self, quality, logger, method, values, sentence
+    ):
+        """Method, value, call, unit, limit and a guess: in one sentence, once a minute."""
+        quality.call_started("c1")
+        for _ in range(5):
+            getattr(quality, method)("c1", *values)
+        assert told(logger, "quality_observation_dropped") == [sentence]
+
+    @pytest.mark.parametrize("value", ["+49 170 1234567", b"850", None, [850]])
+    def test_what_is_no_number_is_not_repeated(self, quality, logger, value):
+        """Text may be a caller's: the sentence has the unit, and not the value."""
+        quality.call_started("c1")
+        quality.turn_response("c1", value)
+        assert told(logger, "quality_observation_dropped") == [
+            "turn_response() of call c1 dropped: seconds, at most 300"
+        ]
+
+    @pytest.mark.parametrize("value", [10**400, math.inf, math.nan, -(10**400)])
+    def test_no_number_is_too_strange(self, quality, logger, value):
+        """Whatever number it is, there is a sentence."""
+        quality.call_started("c1")
+        quality.turn_response("c1", value)
+        (sentence,) = told(logger, "quality_observation_dropped")
+        assert sentence.startswith("turn_response(")
+
+    def test_the_explanation_says_what_was_dropped(self, quality):
+        """In the line and in full, of a scored call and of one that isn't."""
+        for call_id, turns in (("c1", 3), ("c2", 0)):
+            quality.call_started(call_id)
+            for _ in range(turns):
+                quality.turn_response(call_id, 0.5)
+            quality.turn_response(call_id, 850)
+            quality.turn_response(call_id, 900)
+            score = quality.call_ended(call_id, duration=60.0)
+            assert score.dropped == {"turn:out_of_range": 2}
+            words = "turns were reported and dropped: out_of_range"
+            assert f"2 {words}" in score.explain()
+            assert f"2 {words}" in score.explain(full=True)
+
+
+class TestUnusual:
+    @pytest.mark.parametrize(
+        ("method", "value"),
+        [("turn_response", 30.0), ("turn_response", 120), ("barge_in", 200.0), ("unanswered", 250)],
+    )
+    def test_a_long_time_is_taken_and_asked_about(self, quality, logger, method, value):
+        """120 passes as seconds, and the log asks, once a minute, whether it should."""
+        quality.call_started("c1")
+        for _ in range(3):
+            getattr(quality, method)("c1", value)
+        score = quality.call_ended("c1", duration=600.0)
+        assert score.dropped == {}
+        assert told(logger, "quality_unit_unusual") == [
+            f"{method}({value:g}) of call c1: {SECONDS}"
+        ]
+
+    @pytest.mark.parametrize("value", [0.0, 5, 29.99])
+    def test_usual_times_are_not_asked_about(self, quality, logger, value):
+        """Below half a minute nothing is said."""
+        quality.call_started("c1")
+        quality.turn_response("c1", value)
+        quality.barge_in("c1", value)
+        assert logger.calls == []
+
+    def test_every_turn_counts_on_both_sides_of_the_bound(self, quality, registry):
+        """Usual and unusual turns are in the score and in the histogram alike."""
+        quality.call_started("c1", provider="deepgram")
+        for value in (1.0, 29.9, 30.0, 300.0, 31):
+            quality.turn_response("c1", value)
+        assert quality.call_ended("c1", duration=600.0).summary.turn_latencies == (
+            *(1.0, 29.9, 30.0),
+            *(300.0, 31.0),
+        )
+        count = {"provider": "deepgram", "pipeline": "unknown"}
+        name = "ai_agent_call_turn_response_seconds_count"
+        assert registry.get_sample_value(name, count) == 5
+
+    @pytest.mark.parametrize(("duration", "asked"), [(63_000, 1), (63, 0), (600.0, 0)])
+    def test_a_duration_in_milliseconds_is_asked_about(
+        self, quality, logger, clock, duration, asked
+    ):
+        """A duration of a thousand times what has passed is believed, and asked about."""
+        quality.call_started("c1")
+        clock.advance(63.0)
+        assert quality.call_ended("c1", duration=duration).summary.duration == duration
+        assert (
+            told(logger, "quality_unit_unusual")
+            == ["call_ended(duration=63000) of call c1: it began 63 s ago; are these milliseconds?"]
+            * asked
+        )
