@@ -21,6 +21,7 @@ PER_PROVIDER = {
     "ProviderNotAnswering",
     "ProviderCodecMismatch",
     "AgentSpeechLevelOff",
+    "AgentSpeechDistorted",
     "FalseInterruptions",
 }
 
