@@ -41,7 +41,7 @@ from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
-from scripted import Caller, Recogniser, Turn, answer, chunks
+from scripted import Caller, Recogniser, Turn, answer, chunks, text_of
 
 GREETING = Turn()
 
@@ -143,8 +143,9 @@ class ScriptedLLMService(LLMService):
             return
         await self.push_frame(LLMFullResponseStartFrame())
         await asyncio.sleep(turn_of(self._line).llm)
-        for word in ("Here", " is", " what", " I", " found", "."):
-            await self._push_llm_text(word)
+        turn = turn_of(self._line)
+        for word in text_of(answer(self._line.turn + 1, turn.answer)).split(" "):
+            await self._push_llm_text(f"{word} ")
         await self.push_frame(LLMFullResponseEndFrame())
 
 
@@ -216,7 +217,7 @@ def make_worker(caller: Caller, *, rate: int = 24_000, **options: Any) -> Pipeli
 async def place(worker: PipelineWorker, caller: Caller, *, end: str = "end") -> None:
     """Run a call to the end of its script, and end it: ``end`` or ``cancel``, by the worker."""
     if caller.greeting is not None:
-        await worker.queue_frame(TTSSpeakFrame("Hello."))
+        await worker.queue_frame(TTSSpeakFrame(text_of(answer(0, caller.greeting))))
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     running = asyncio.ensure_future(runner.run())

@@ -87,9 +87,9 @@ def answer(number: int, seconds: float) -> Voice:
 
 def pcm(samples: np.ndarray, rate: int = RATE) -> bytes:
     """Return samples at a rate, as 16-bit linear audio."""
-    if rate != RATE:
-        at = np.arange(round(len(samples) * rate / RATE)) * (RATE / rate)
-        samples = np.interp(at, np.arange(len(samples)), samples)
+    if rate != RATE and len(samples):  # band-limited: straight lines between samples are clicks
+        count = round(len(samples) * rate / RATE)
+        samples = np.fft.irfft(np.fft.rfft(samples), count) * (count / len(samples))
     return np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
 
 
@@ -291,6 +291,11 @@ class Caller:
     def agent_parts(self) -> tuple[tuple[float, float], ...]:
         """Return when the agent was heard."""
         return active_parts(self._heard[: self._heard_to].astype(np.float64))[1]
+
+
+def text_of(voice: Voice) -> str:
+    """Return a sentence that takes about as long: telephone prompts have 15 characters a second."""
+    return " ".join(["word"] * round(3 * voice.seconds)) + "."
 
 
 class Recogniser:
