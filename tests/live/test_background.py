@@ -98,7 +98,7 @@ class TestTheWriter:
 
 
 def ours(before):
-    """Return the library's threads that weren't there before: other tests' own may end meanwhile."""
+    """Return the library's threads that were not there before; other tests' own may end."""
     return {t for t in threading.enumerate() if t.name.startswith("ai-engine-quality")} - before
 
 
