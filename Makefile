@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 FRAMEWORKS := .venv-frameworks
 # Per cent of the library's lines and branches that `make unit` must run.
 COVERED := 92
-# One process for each core; a file's tests stay together, as they share what it has set up.
-SPREAD := -n auto --dist loadfile
+# One process for each core; a file's tests stay together, as they share what it has set up, and
+# files begin in their order.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 # Any Python of 3.11 or newer, the oldest one first.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
