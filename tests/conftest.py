@@ -31,10 +31,14 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
-# A shell starts what it runs in the background with SIGINT ignored, and children inherit that: the
-# commands that these tests interrupt would go on for ever.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell starts what it runs in the background with SIGINT ignored, and nohup with SIGHUP; children
+# inherit that: the commands that these tests end by signals would go on for ever.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 LONGEST = ("tests/monitoring/test_a_day.py", "tests/monitoring/test_rules.py", "tests/reliability/")

@@ -22,6 +22,9 @@ from ai_engine_quality.core.result import Ceiling
 from ai_engine_quality.core.summary import CallSummary, StageLevels
 from ai_engine_quality.core.wording import percent, plural
 
+MOSTLY_NOISE = 0.5
+"""Share of the speech in windows of noise beyond which holes in words are not judged."""
+
 TEST_SIGNAL = 0.8
 """Share of frames that are the one before, over which a track is no speech: a tone, a test."""
 
@@ -163,6 +166,11 @@ def _repeated_words(track: HeardTrack) -> str:
     return f"{_one_in(share)} frames repeated"
 
 
+def _cut(track: HeardTrack, _: Policy) -> float | None:
+    """Return the share of silence within words; where most is noise, no words end or begin."""
+    return None if track.noisy_share > MOSTLY_NOISE else track.cut
+
+
 def _cut_words(track: HeardTrack) -> str:
     holes = plural(track.sound.holes, "hole")
     return f"{holes} of digital silence that cut into the agent's words"
@@ -198,7 +206,7 @@ _RULES = (
         lambda track, _: track.share_of_frames(track.sound.repeated),
         _repeated_words,
     ),
-    _Rule("cut_speech", "underflow", lambda track, _: track.cut, _cut_words),
+    _Rule("cut_speech", "underflow", _cut, _cut_words),
     _Rule(
         "narrow",
         "codec",
