@@ -30,6 +30,10 @@ NEW_ONLY = {
 OLD_ONLY = {"Underflows of this call", "RMS of this call"}
 """Of what only an engine with call ids can tell: elsewhere the panel says so."""
 
+WITHOUT_TEXT = {"Pace"}
+"""Of what only an engine that knows its words can tell: the reference engine plays recordings and
+doesn't have their text. So it stays unverified here that this panel fills."""
+
 OF_THE_ENGINE = {
     "Health",
     "Samples per scrape",
@@ -63,7 +67,7 @@ IN_CALLS = {
 
 def untold(generation):
     """Return the panels that a generation has nothing for."""
-    return OLD_ONLY if generation == "2026-08" else NEW_ONLY
+    return WITHOUT_TEXT | (OLD_ONLY if generation == "2026-08" else NEW_ONLY)
 
 
 def test_every_query_has_data_under_traffic(live, target, generation):
@@ -101,12 +105,15 @@ def test_after_the_last_call_nothing_of_it_is_shown_as_present(live, target, gen
 
 def test_the_panels_of_the_present_are_all_there():
     """So that the test before means something: each of its panels exists."""
-    assert {target.panel for target in targets()} >= IN_CALLS | OF_THE_ENGINE | NEW_ONLY | OLD_ONLY
+    assert {target.panel for target in targets()} >= (
+        IN_CALLS | OF_THE_ENGINE | NEW_ONLY | OLD_ONLY | WITHOUT_TEXT
+    )
 
 
 NOT_IN_ONE_CALL = {
     "Alerts": "no alert fires",
     "Ceilings that applied": "no ceiling applies",
+    "Faults in the agent's speech": "no fault applies",
     "Noise over time": "no noise",
     "Failures by cause": "no call failed",
     "Silent callers": "nobody is silent",
