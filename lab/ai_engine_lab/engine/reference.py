@@ -274,10 +274,12 @@ class ReferenceEngine:
             await session.run()
         finally:
             talk.cancel()
-            await asyncio.wait({talk})
-            del self._sessions[call_id]
-            if not self._sessions:
-                self._idle.set()
+            try:
+                await asyncio.wait({talk})
+            finally:  # also where this call is cancelled while it ends
+                del self._sessions[call_id]
+                if not self._sessions:
+                    self._idle.set()
 
     def _provider(self, plan: PlannedCall) -> Provider:
         behaviour = self.profile.behaviour(plan, self._chance(plan, "behaviour"))
