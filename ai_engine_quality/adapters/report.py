@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from ai_engine_quality.adapters.wraps import CannotWrap
+from ai_engine_quality.monitor import QualityMonitor
 
 CALLS = "calls"
 """The factor on which all others rest: when a call starts and ends."""
@@ -38,6 +39,22 @@ class FactorReport:
 
     def __str__(self) -> str:
         return f"live: {self.how}" if self.live else f"not live: {self.why_not}"
+
+
+def publish(
+    monitor: QualityMonitor, reports: Mapping[str, FactorReport], *, never: Container[str] = ()
+) -> dict[str, str]:
+    """Show on dashboards which factors an engine delivers; return why it doesn't deliver others.
+
+    Args:
+        monitor: Whose metrics show it.
+        reports: By factor.
+        never: Factors that can't happen on this engine: no fault, of which alerts should tell.
+    """
+    for factor, report in reports.items():
+        if factor not in never:
+            monitor.hook_live(factor, live=report.live, clock=report.clock)
+    return {factor: report.why_not for factor, report in reports.items() if not report.live}
 
 
 def tried(how: str, *steps: Callable[[], object]) -> FactorReport:

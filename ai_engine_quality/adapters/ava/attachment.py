@@ -10,7 +10,7 @@ import structlog
 
 from ai_engine_quality.adapters.ava import engine_facts, factors
 from ai_engine_quality.adapters.ava.observer import EngineObserver
-from ai_engine_quality.adapters.report import FactorReport
+from ai_engine_quality.adapters.report import FactorReport, publish
 from ai_engine_quality.adapters.shared_monitor import shared_monitor
 from ai_engine_quality.adapters.wraps import RemainingWrap
 from ai_engine_quality.monitor import QualityMonitor
@@ -91,9 +91,7 @@ class Attachment:
             version=_told(engine_facts.version, self.engine),
             audio_transport=_told(engine_facts.audio_transport, self.engine),
         )
-        for factor, report in self._report.items():
-            self.monitor.hook_live(factor, live=report.live, clock=report.clock)
-        missing = {name: report.why_not for name, report in self._report.items() if not report.live}
+        missing = publish(self.monitor, self._report)
         live = [name for name in self._report if name not in missing]
         level = _log.warning if missing else _log.info
         level("quality_attached", live=live, missing=missing)

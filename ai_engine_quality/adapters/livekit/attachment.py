@@ -12,7 +12,7 @@ import structlog
 
 from ai_engine_quality.adapters.livekit import models
 from ai_engine_quality.adapters.livekit.call import LiveKitCall
-from ai_engine_quality.adapters.report import CALLS, FactorReport, tried
+from ai_engine_quality.adapters.report import CALLS, FactorReport, publish, tried
 from ai_engine_quality.adapters.shared_monitor import shared_monitor
 from ai_engine_quality.adapters.watched import WatchedEngine
 from ai_engine_quality.adapters.wraps import CannotWrap, Wraps
@@ -27,8 +27,8 @@ ENGINE = WatchedEngine(
     in_children=True,
 )
 
-NEVER = "fallback"
-"""The factor that can't happen here."""
+NEVER = ("fallback",)
+"""Factors that can't happen here."""
 
 _log = structlog.get_logger("ai_engine_quality")
 
@@ -105,7 +105,7 @@ class LiveKitAttachment:
             "latency": tracks,
             "underflow": agent,
             "barge_in": tracks,
-            NEVER: never,
+            **dict.fromkeys(NEVER, never),
             "codec": agent,
             "rms": agent,
         }
@@ -199,11 +199,7 @@ class LiveKitAttachment:
     def _publish(self) -> None:
         version = getattr(importlib.import_module("livekit.agents"), "__version__", "unknown")
         self.monitor.engine_info(version=f"livekit-agents {version}", audio_transport="webrtc")
-        for factor, report in self._report.items():
-            if factor == NEVER:  # no fault, of which dashboards and alerts should tell
-                continue
-            self.monitor.hook_live(factor, live=report.live, clock=report.clock)
-        missing = {name: report.why_not for name, report in self._report.items() if not report.live}
+        missing = publish(self.monitor, self._report, never=NEVER)
         _log.info("quality_attached", engine="livekit", call=self.call_id, missing=missing)
 
 

@@ -28,11 +28,6 @@ def provider(model: object) -> str | None:
     return name or of.__name__
 
 
-def model_name(model: object) -> str | None:
-    """Return a model's own name, where it says one."""
-    return None if model is None else _text(model, "model")
-
-
 def _text(model: object, name: str) -> str | None:
     try:
         told: Any = getattr(model, name, None)

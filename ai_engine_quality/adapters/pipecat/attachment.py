@@ -13,7 +13,7 @@ import structlog
 
 from ai_engine_quality.adapters.pipecat import services
 from ai_engine_quality.adapters.pipecat.call import PipecatCall
-from ai_engine_quality.adapters.report import CALLS, FactorReport, tried
+from ai_engine_quality.adapters.report import CALLS, FactorReport, publish, tried
 from ai_engine_quality.adapters.shared_monitor import shared_monitor
 from ai_engine_quality.adapters.watched import WatchedEngine
 from ai_engine_quality.adapters.wraps import CannotWrap, Wraps
@@ -27,8 +27,8 @@ ENGINE = WatchedEngine(
     parts=("queue_frames", "add_observer"),
 )
 
-NEVER = "fallback"
-"""The factor that can't happen here."""
+NEVER = ("fallback",)
+"""Factors that can't happen here."""
 
 _log = structlog.get_logger("ai_engine_quality")
 
@@ -108,7 +108,7 @@ class PipecatAttachment:
             "latency": heard,
             "underflow": given,
             "barge_in": given,
-            NEVER: never,
+            **dict.fromkeys(NEVER, never),
             "codec": heard,
             "rms": heard,
         }
@@ -208,11 +208,7 @@ class PipecatAttachment:
         self.monitor.engine_info(
             version=f"pipecat {version}", audio_transport=",".join(sorted(transports)) or "unknown"
         )
-        for factor, report in self._report.items():
-            if factor == NEVER:  # no fault, of which dashboards and alerts should tell
-                continue
-            self.monitor.hook_live(factor, live=report.live, clock=report.clock)
-        missing = {name: report.why_not for name, report in self._report.items() if not report.live}
+        missing = publish(self.monitor, self._report, never=NEVER)
         _log.info("quality_attached", engine="pipecat", call=self.call_id, missing=missing)
 
 
