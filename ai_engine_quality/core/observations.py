@@ -241,10 +241,9 @@ def is_agent_stage(stage_name: str) -> bool:
 
 
 _CODE_WORD = re.compile(r"[a-z][a-z0-9]*(?:[-_@:/>.=!]+[a-z0-9]+)*")
-_SAMPLE_RATE = re.compile(r"(?<!\d)(?:8|11025|12|16|22050|24|32|44100|48)(?:000)?(?!\d)")
-_ADDRESS = re.compile(
-    r"@(?!(?:8|11025|12|16|22050|24|32|44100|48)(?:000)?(?:k|hz|khz)?(?![a-z0-9.]))"
-)
+_RATE = r"(?:8|11025|12|16|22050|24|32|44100|48)(?:000)?"
+_SAMPLE_RATE = re.compile(rf"(?<!\d){_RATE}(?!\d)")
+_ADDRESS = re.compile(rf"@(?!{_RATE}(?:k|hz|khz)?(?![a-z0-9.]))")
 """What stands before and after it is a person's address, unless that is a sample rate."""
 
 MAX_DIGITS = 3

@@ -15,11 +15,10 @@ from ai_engine_quality.core.observations import (
     FRAME_SECONDS,
     PROVIDER_OUT,
     TRANSPORT_OUT,
-    is_agent_stage,
 )
 from ai_engine_quality.core.policy import Policy
 from ai_engine_quality.core.result import Ceiling
-from ai_engine_quality.core.summary import CallSummary, StageLevels
+from ai_engine_quality.core.summary import CallSummary, StageLevels, most_checked
 from ai_engine_quality.core.wording import percent, plural
 
 MOSTLY_NOISE = 0.5
@@ -73,14 +72,11 @@ class HeardTrack:
 
 def heard_track(summary: CallSummary) -> HeardTrack | None:
     """Return the agent's track of which most was checked, at the stage nearest to the caller."""
-    for prefix in (TRANSPORT_OUT, PROVIDER_OUT):
-        tracks = [
-            HeardTrack(levels, levels.sound)
-            for stage, levels in summary.audio.items()
-            if is_agent_stage(stage) and stage.startswith(prefix) and levels.sound is not None
-        ]
-        best = max(tracks, key=lambda track: track.sound.checked, default=None)
-        if best is not None and best.sound.noise is not None:
+    for place in (TRANSPORT_OUT, PROVIDER_OUT):
+        stage = most_checked(summary.audio, place)
+        levels = summary.audio[stage] if stage else None
+        if levels is not None and levels.sound is not None and levels.sound.noise is not None:
+            best = HeardTrack(levels, levels.sound)
             return None if best.is_test_signal else best
     return None
 

@@ -14,7 +14,13 @@ from ai_engine_quality.core import reading
 from ai_engine_quality.core.agent_sound import AgentSound
 from ai_engine_quality.core.distribution import MAX_BIN, Bins, Distribution, coarser
 from ai_engine_quality.core.ear import Heard
-from ai_engine_quality.core.observations import FRAME_SECONDS, OTHER, is_agent_stage
+from ai_engine_quality.core.observations import (
+    FRAME_SECONDS,
+    OTHER,
+    PROVIDER_OUT,
+    TRANSPORT_OUT,
+    is_agent_stage,
+)
 from ai_engine_quality.core.reading import SummaryError
 
 
@@ -373,6 +379,24 @@ def _short(value: Any) -> Any:
     return round(value, 3) if isinstance(value, float) else value
 
 
+def most_checked(audio: Mapping[str, StageLevels], place: str) -> str | None:
+    """Return the agent's stage at a place in the engine whose sound was looked into most.
+
+    Args:
+        audio: A call's stages.
+        place: ``transport_out`` or ``provider_out``.
+
+    Returns:
+        Its name, the first one's of equals; None where no sound was looked into there.
+    """
+    looked_into = {
+        stage: levels.sound.checked
+        for stage, levels in audio.items()
+        if is_agent_stage(stage) and stage.startswith(place) and levels.sound is not None
+    }
+    return max(looked_into, key=looked_into.__getitem__, default=None)
+
+
 def _most_frequent(counts: Mapping[str, int], keep: int = 4) -> dict[str, int]:
     """Return the counts of the most frequent reasons, the others in one."""
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])
@@ -381,20 +405,10 @@ def _most_frequent(counts: Mapping[str, int], keep: int = 4) -> dict[str, int]:
 
 
 def _with_one_sound(audio: Mapping[str, StageLevels]) -> dict[str, StageLevels]:
-    """Return the stages with the sound of the first that was checked most: it is the one judged.
-
-    Each path of the audio is judged by its own most checked stage, so two may be kept: one where
-    the engine plays, and one where the provider speaks.
-    """
-    kept: dict[str, str] = {}
-    for stage, levels in audio.items():
-        path = stage.partition(":")[0]
-        best = kept.get(path)
-        most = -1 if best is None or (had := audio[best].sound) is None else had.checked
-        if levels.sound is not None and levels.sound.checked > most:
-            kept[path] = stage
+    """Return the stages with the sound of those alone that may be judged, one at each place."""
+    judged = {most_checked(audio, TRANSPORT_OUT), most_checked(audio, PROVIDER_OUT)}
     return {
-        stage: levels if stage in kept.values() else replace(levels, sound=None)
+        stage: levels if stage in judged else replace(levels, sound=None)
         for stage, levels in audio.items()
     }
 

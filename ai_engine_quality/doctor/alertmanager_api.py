@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import json
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ai_engine_quality.doctor.prometheus_api import Prometheus, TooSlow, Unreachable, get
+from ai_engine_quality.doctor.prometheus_api import Prometheus, TooSlow, Unreachable, get, parsed
 
 USER: Final = "monitoring"
 """Whose password tools/monitoring-secrets makes."""
@@ -171,10 +170,7 @@ class Alertmanager:
             Unreachable: as ``get``, or the answer is no JSON.
         """
         text = self.get(f"{path}?{urllib.parse.urlencode(parameters)}")
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Unreachable(f"{self.url}{path} answers something that is no JSON") from error
+        return parsed(f"{self.url}{path}", text)
 
     def _get(self, path: str, authorization: str | None) -> str:
         if self._too_slow:

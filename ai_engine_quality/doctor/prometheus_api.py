@@ -99,7 +99,15 @@ def get_json(url: str, **parameters: str) -> Any:
         Unreachable: as ``get``, or the answer is no JSON.
     """
     query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
-    text = get(url + query)
+    return parsed(url, get(url + query))
+
+
+def parsed(url: str, text: str) -> Any:
+    """Return what a server's answer holds.
+
+    Raises:
+        Unreachable: it is no JSON.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from ai_engine_quality.core import observations
@@ -346,29 +347,30 @@ class CallHandle:
 
     def answer_complete(self) -> None:
         """Report that the provider has handed over all of its answer."""
-        frames = self._monitor.frames
-        self._take("answer", lambda call: frames.take_hint(call.answer_complete, frames.clock()))
+        self._hint(CallAccumulator.answer_complete)
 
     def answer_dropped(self) -> None:
         """Report that what the caller has not heard yet of the answers was thrown away.
 
         Rightly so, since the caller spoke: it is no lost audio.
         """
-        frames = self._monitor.frames
-        self._take("answer", lambda call: frames.take_hint(call.answer_dropped, frames.clock()))
+        self._hint(CallAccumulator.answer_dropped)
 
     def answer_held(self) -> None:
         """Report that playing is held back, to see whether the caller really speaks: no hole.
 
         ``answer_resumed`` or ``answer_dropped`` follows.
         """
-        frames = self._monitor.frames
-        self._take("answer", lambda call: frames.take_hint(call.answer_held, frames.clock()))
+        self._hint(CallAccumulator.answer_held)
 
     def answer_resumed(self) -> None:
         """Report that playing goes on where it was held back: it was no interruption."""
+        self._hint(CallAccumulator.answer_resumed)
+
+    def _hint(self, hint: Callable[[CallAccumulator, float], None]) -> None:
+        """Hand over what happens to an answer, in order with the frames."""
         frames = self._monitor.frames
-        self._take("answer", lambda call: frames.take_hint(call.answer_resumed, frames.clock()))
+        self._take("answer", lambda call: frames.take_hint(partial(hint, call), frames.clock()))
 
     def words_spoken(self, characters: int) -> None:
         """Report how much text the agent's audio holds: a number of characters, never words."""

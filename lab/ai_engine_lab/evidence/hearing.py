@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
+from ai_engine_lab.evidence.csv_rows import read_rows
 from ai_engine_lab.evidence.distortions import KINDS, Kind, Sent, sent
 from ai_engine_lab.evidence.observing import QUICK_TURNS, STAGE
-from ai_engine_lab.evidence.opinions import Opinions, read_opinions
+from ai_engine_lab.evidence.opinions import Opinions, opinions_of, read_opinions
 from ai_engine_lab.evidence.talkers import FITTED, TALKERS, Talker, speech
 from ai_engine_quality import CallScore, CallSummary, Policy, QualityMonitor, score
 
@@ -143,11 +144,7 @@ def read_heard(path: Path) -> list[HeardSample]:
     Raises:
         ValueError: a column is missing, or is one too many.
     """
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if tuple(rows.fieldnames or ()) != _COLUMNS:
-            raise ValueError(f"{path} must have the columns {', '.join(_COLUMNS)}; measure anew")
-        return [_sample(row) for row in rows]
+    return [_sample(row) for row in read_rows(path, _COLUMNS)]
 
 
 def _sample(row: dict[str, str]) -> HeardSample:
@@ -166,7 +163,6 @@ def _sample(row: dict[str, str]) -> HeardSample:
             "audio": {STAGE: stored} if stored.get("frames") else {},
         }
     )
-    third = float(row["dnsmos"]) if row["dnsmos"] else None
     return HeardSample(
         row["sample"],
         row["passage"],
@@ -174,7 +170,7 @@ def _sample(row: dict[str, str]) -> HeardSample:
         row["kind"],
         float(row["strength"]),
         row["detail"],
-        Opinions(float(row["pesq"]), float(row["visqol"]), third),
+        opinions_of(row),
         summary,
     )
 

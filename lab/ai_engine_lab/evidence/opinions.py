@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ai_engine_lab.basics.audio_formats import Samples
+from ai_engine_lab.evidence.csv_rows import read_rows
 from ai_engine_lab.evidence.distortions import sent
 from ai_engine_lab.evidence.talkers import TALKERS, Signal, Talker, resampled, speech
 
@@ -95,18 +96,13 @@ def read_opinions(path: Path) -> Mapping[str, Opinions]:
     Raises:
         ValueError: a column is missing, or is one too many.
     """
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if tuple(rows.fieldnames or ()) != _COLUMNS:
-            raise ValueError(f"{path} must have the columns {', '.join(_COLUMNS)}; measure anew")
-        return {
-            row["sample"]: Opinions(
-                float(row["pesq"]),
-                float(row["visqol"]),
-                float(row["dnsmos"]) if row["dnsmos"] else None,
-            )
-            for row in rows
-        }
+    return {row["sample"]: opinions_of(row) for row in read_rows(path, _COLUMNS)}
+
+
+def opinions_of(row: Mapping[str, str]) -> Opinions:
+    """Return the opinions of a row that has their columns."""
+    third = float(row["dnsmos"]) if row["dnsmos"] else None
+    return Opinions(float(row["pesq"]), float(row["visqol"]), third)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ai_engine_lab.evidence.csv_rows import read_rows
 from ai_engine_lab.evidence.observing import QUICK_TURNS, STAGE
 from ai_engine_quality import CallScore, CallSummary, Policy, StageLevels, score
 
@@ -70,11 +71,8 @@ def read_samples(path: Path) -> list[Sample]:
     Raises:
         ValueError: a column is missing, or is one too many.
     """
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if tuple(rows.fieldnames or ()) != _COLUMNS:
-            raise ValueError(f"{path} must have the columns {', '.join(_COLUMNS)}; measure anew")
-        return [_sample(row, number) for number, row in enumerate(rows, start=1)]
+    rows = read_rows(path, _COLUMNS)
+    return [_sample(row, number) for number, row in enumerate(rows, start=1)]
 
 
 def _row(sample: Sample) -> dict[str, Any]:
