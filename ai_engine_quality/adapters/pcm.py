@@ -51,6 +51,14 @@ def silent_seconds(data: bytes, rate: int) -> float:
     return silent / rate
 
 
+def give(handle: CallHandle, data: bytes, rate: int) -> float:
+    """Tell a call of audio that its agent is to say; return how long it lasts."""
+    seconds = seconds_of(data, rate)
+    if seconds:
+        handle.audio_given(seconds, min(seconds, silent_seconds(data, rate)))
+    return seconds
+
+
 class Track:
     """One side of a call, whose chunks go to the ear frame by frame.
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ai_engine_quality.adapters.pcm import Track, one_channel, seconds_of, silent_seconds
+from ai_engine_quality.adapters.pcm import Track, give, one_channel
 from ai_engine_quality.adapters.playout import Playout
 from ai_engine_quality.adapters.tools import ToolClock
 from ai_engine_quality.live.handle import CallHandle
@@ -79,10 +79,9 @@ class LiveKitCall:
 
     def given(self, frame: Any) -> None:
         """Take audio that the agent is to say, as fast as it was made."""
-        handle, data, rate = self.begin(), _pcm(frame), frame.sample_rate
-        seconds = seconds_of(data, rate)
-        if handle is not None and seconds:
-            handle.audio_given(seconds, min(seconds, silent_seconds(data, rate)))
+        handle = self.begin()
+        if handle is not None:
+            give(handle, _pcm(frame), frame.sample_rate)
 
     def played(self, frame: Any) -> None:
         """Take audio that is played from now on, after what is still to be played."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ai_engine_quality.adapters.pcm import Track, one_channel, seconds_of, silent_seconds
+from ai_engine_quality.adapters.pcm import Track, give, one_channel, seconds_of
 from ai_engine_quality.adapters.pipecat.turn import TurnClock
 from ai_engine_quality.live.handle import CallHandle
 from ai_engine_quality.monitor import QualityMonitor
@@ -78,13 +78,12 @@ class PipecatCall:
         """Take audio of the caller's, as it comes in."""
         at = self.clock()
         if self.begin() is not None and self._caller is not None and frame.audio:
-            data = one_channel(bytes(frame.audio), frame.num_channels)
-            self._caller.received(data, frame.sample_rate, at)
+            self._caller.received(_pcm(frame), frame.sample_rate, at)
 
     def written(self, at: float, frame: Any) -> None:
         """Take audio of the agent's that went out, from when."""
         if self.begin() is not None and self._agent is not None and frame.audio:
-            data = one_channel(bytes(frame.audio), frame.num_channels)
+            data = _pcm(frame)
             self._written += seconds_of(data, frame.sample_rate)
             self._agent.sent(data, frame.sample_rate, at)
 
@@ -98,11 +97,7 @@ class PipecatCall:
             return  # in flight when the caller interrupted: nobody is to hear it
         self._context = context
         self._turn.audio(self.clock(), self._tell_stage)
-        data = one_channel(bytes(frame.audio), frame.num_channels)
-        seconds = seconds_of(data, frame.sample_rate)
-        if seconds:
-            self._given += seconds
-            handle.audio_given(seconds, min(seconds, silent_seconds(data, frame.sample_rate)))
+        self._given += give(handle, _pcm(frame), frame.sample_rate)
 
     def complete(self, frame: Any) -> None:
         """Take the end of what a service makes for an answer."""
@@ -200,3 +195,7 @@ class PipecatCall:
         handle, self._handle, self._ended = self._handle, None, True
         if handle is not None:
             handle.call_ended(outcome=self._outcome or "interrupted", failed=self._failed)
+
+
+def _pcm(frame: Any) -> bytes:
+    return one_channel(bytes(frame.audio), frame.num_channels)
