@@ -8,6 +8,8 @@ import warnings
 
 import pytest
 
+pytest.register_assert_rewrite("heard_calls")
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for name in ("pipecat.services.tts_service", "livekit.agents"):

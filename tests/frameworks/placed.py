@@ -34,6 +34,10 @@ class PlacedCall:
         self.monitor.add_hook(self.scores.append)
         self.caller = Caller(turns, **caller)
 
+    async def run(self) -> PlacedCall:
+        """Place the call, and close the monitor."""
+        raise NotImplementedError("each framework has its own way")
+
     @property
     def score(self) -> aeq.CallScore:
         """The only score."""

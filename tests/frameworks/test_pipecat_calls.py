@@ -8,12 +8,12 @@ import pytest
 
 pytest.importorskip("pipecat")
 
+from heard_calls import HeardCalls
 from pipecat_line import make_worker, place
 from placed import CLEAN, FAULTY, FORMATS, PlacedCall
 from scripted import Turn
 
 import ai_engine_quality as aeq
-from ai_engine_quality.live.handle import CallHandle
 
 
 class Placed(PlacedCall):
@@ -51,70 +51,10 @@ def placed() -> dict[str, Placed]:
     return asyncio.run(all_of_them())
 
 
-def test_turns_are_what_the_caller_waited(placed: dict[str, Placed]) -> None:
-    """Each turn's latency is within 60 ms of what was heard at the caller's end."""
-    for name in ("faulty", "clean"):
-        heard = placed[name].score.summary
-        truth = placed[name].caller.truth()
-        assert heard.is_heard("latency")
-        assert len(truth.latencies) == 4
-        assert heard.turn_latencies == pytest.approx(truth.latencies, abs=0.06)
+class TestHeard(HeardCalls):
+    """Of calls through Pipecat."""
 
-
-def test_starved_answers_have_holes(placed: dict[str, Placed]) -> None:
-    """The holes' seconds are within 10 % of what was missing at the caller's end."""
-    heard, truth = placed["faulty"].score.summary.heard, placed["faulty"].caller.truth()
-    assert heard is not None
-    assert sum(truth.holes) >= 1.2
-    assert heard.hole_seconds == pytest.approx(sum(truth.holes), rel=0.1, abs=0.05)
-
-
-def test_a_barge_in_is_timed_as_it_was_heard(placed: dict[str, Placed]) -> None:
-    """The reaction is within 100 ms of the time until the caller heard silence."""
-    summary, truth = placed["faulty"].score.summary, placed["faulty"].caller.truth()
-    assert len(truth.reactions) == 1
-    assert summary.barge_in_reactions == pytest.approx(truth.reactions, abs=0.1)
-
-
-def test_what_an_interruption_threw_away_is_not_lost(placed: dict[str, Placed]) -> None:
-    """Of the interrupted answer the rest was thrown away, rightly, and nothing was lost."""
-    heard = placed["faulty"].score.summary.heard
-    assert heard is not None
-    assert heard.thrown_away is not None
-    assert heard.thrown_away > 1.0
-    assert heard.lost == 0.0
-
-
-def test_a_call_without_faults_is_excellent(placed: dict[str, Placed]) -> None:
-    """No filler is found in a call that had none, and it scores 90 or more."""
-    score, truth = placed["clean"].score, placed["clean"].caller.truth()
-    if not truth.holes and max(truth.latencies) < 0.95:  # a busy machine has faults of its own
-        assert score.summary.underflows == 0
-        assert score.score is not None
-        assert score.score >= 90
-
-
-def test_the_score_is_that_of_what_was_heard(placed: dict[str, Placed]) -> None:
-    """Each score is within 5 points of the one that the truth at the caller's end would give."""
-    for name in ("faulty", "clean"):
-        assert placed[name].score.score == pytest.approx(placed[name].score_by_truth(), abs=5)
-
-
-def test_a_synthesiser_that_fails_leaves_a_turn_unanswered(placed: dict[str, Placed]) -> None:
-    """The caller spoke and nothing came: the wait is counted, from those words on."""
-    summary = placed["failing"].score.summary
-    assert summary.unanswered is not None
-    assert len(summary.unanswered) == 1
-    assert summary.unanswered[0] > 4.5
-
-
-@pytest.mark.parametrize(("rate", "length"), FORMATS)
-def test_every_format_is_heard(placed: dict[str, Placed], rate: int, length: float) -> None:
-    """At 8 to 48 kHz, in frames of 10 to 200 ms, nothing is dropped and the turn is heard."""
-    call = placed[f"{rate}/{length}"]
-    assert call.dropped() == 0
-    truth = call.caller.truth()
-    assert call.score.summary.turn_latencies == pytest.approx(truth.latencies, abs=0.1)
+    kind = Placed
 
 
 def test_each_end_scores_once(placed: dict[str, Placed]) -> None:
@@ -141,17 +81,3 @@ def test_services_are_named(placed: dict[str, Placed]) -> None:
     summary = placed["clean"].score.summary
     assert summary.provider == "scripted"
     assert summary.pipeline == "scripted_scripted_scripted"
-
-
-def test_a_library_that_raises_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong in the library, the caller hears the call to its end."""
-
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("on purpose")
-
-    monkeypatch.setattr(CallHandle, "audio", broken)
-    monkeypatch.setattr(CallHandle, "audio_given", broken)
-    call = asyncio.run(Placed([Turn()]).run())
-    truth = call.caller.truth()
-    assert len(truth.latencies) == 1
-    assert truth.agent_seconds > 3.0

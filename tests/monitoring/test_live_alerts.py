@@ -36,6 +36,9 @@ pytestmark = [
 FOREVER = 3_600.0
 """Seconds of the engine's time, of a fault that can only be taken back by itself."""
 
+USED = "sum by (instance) (ai_agent_calls_scored_total) >= 4"
+"""Engines that have had some healthy calls, as any has before a fault begins."""
+
 AT_THE_RULES_SPEED = "restarting"
 """The engine whose time runs as fast as the rules: how long it is away is what they look at."""
 
@@ -105,7 +108,7 @@ class TestAlertsOnARealStack:
         eventually(
             lambda: (
                 len(stack.query("job_instance:ai_agent_calls:active > 0")) >= len(FAULTS)
-                and stack.query("sum(ai_agent_calls_scored_total) > 30")
+                and len(stack.query(USED)) >= len(FAULTS) - 1  # a crash loop needs no call
             ),
             what=stack.log,
         )

@@ -22,9 +22,9 @@ import ai_engine_quality as aeq
 CONCURRENT = 2
 """Calls in progress on each engine, always."""
 
-CALLS = {"restarting": 0, "dropping": 1, "hissing": 3}
-"""Where it is another number: a crash loop needs no call, a dropped one is soon the next, and hiss
-leaves little of words."""
+CALLS = {"restarting": 0, "dropping": 1, "hissing": 3, "crawling": 4}
+"""Where it is another number: a crash loop needs no call, a dropped one is soon the next, hiss
+leaves little of words, and slow answers are few in the 5 minutes that their alert looks back."""
 
 EXPIRES_SECONDS = {"leaking": 90.0}
 """When a call that never ended expires, where it isn't the usual time: no call is as long."""
