@@ -44,13 +44,14 @@ unit: $(VENV)/.installed ## The library's tests without system packages, and how
 
 validate: $(VENV)/.installed speech ## Judge the twenty calls, and remake docs/Validation-Report.md
 	@$(BIN)/ai-engine-quality validate --markdown docs/Validation-Report.md \
-		--html docs/Validation-Report.html $(ARGS)
+		--html docs/Validation-Report.html --real-calls docs/data/real-calls.md $(ARGS)
 
 # Beside the tests: it needs the engine's tree, and a quarter of an hour of real time.
 real-calls: $(VENV)/.installed speech ## Real calls on the unedited engine: AVA_ROOT=its tree
 	@[ -n "$(AVA_ROOT)" ] || { echo "give the engine's tree: make real-calls AVA_ROOT=..." >&2; \
 	exit 2; }
-	@$(BIN)/python -m ai_engine_lab.real_calls --ava-root "$(AVA_ROOT)" $(ARGS)
+	@$(BIN)/python -m ai_engine_lab.real_calls --ava-root "$(AVA_ROOT)" --out build/real-calls $(ARGS)
+	@echo "For the validation report: cp build/real-calls/summary.md docs/data/real-calls.md"
 
 lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 	@$(BIN)/ruff check .

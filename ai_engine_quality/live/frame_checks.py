@@ -50,6 +50,13 @@ STRAIGHT_RATE = 8_000
 EDGE_SAMPLES = 3
 """Samples before a frame that are needed to tell whether its first one jumps."""
 
+GAIN = 2.0
+"""Factor (6 dB) up to which a step between frames may be a mere change of gain: engines that level
+their speech frame by frame make many, which are heard far less than splices and clicks."""
+
+GAIN_CORNER = 1.5
+"""A change of gain leaves no more than this of the step, against the corners within."""
+
 _LEAST_CORNER = 8.0
 _LEAST_CORNER_SHARE = 0.02
 """Corners within count as this sharp at least, and as this share of the level: quiet samples are
@@ -176,24 +183,46 @@ def _clicks(corners: Samples, sharp: Samples) -> npt.NDArray[np.bool_]:
 
 
 def _edges(
-    samples: Samples, sharp: Samples, before: list[tuple[float, ...] | None]
+    samples: Samples,
+    sharp: Samples,
+    before: list[tuple[float, ...] | None],
+    *,
+    levelled: bool = True,
 ) -> list[float | None]:
     """Return how sharp the step into each row is, against the corners within it.
 
     The smaller of two corners counts: where the last frame's line would have gone on to, and where
-    the new frame's line comes from. Speech goes on from one side at least.
+    the new frame's line comes from. Speech goes on from one side at least. Where both lines go on
+    after a change of gain, there is no step.
     """
     known = [(0.0,) * EDGE_SAMPLES if tail is None else tail for tail in before]
     tails = np.array(known, dtype=np.float32)
-    first, second = samples[:, 0], samples[:, 1]
-    ahead = np.abs(first - (2 * tails[:, 2] - tails[:, 1]))
-    back = np.abs(tails[:, 2] - (2 * first - second))
+    last, first = tails[:, 2], samples[:, 0]
+    due, source = 2 * last - tails[:, 1], 2 * first - samples[:, 1]
     level = np.sqrt(np.vecdot(samples, samples) / samples.shape[-1])
     least = np.maximum(_LEAST_CORNER, _LEAST_CORNER_SHARE * level)
-    found = np.minimum(ahead, back) / np.maximum(sharp, least)
+    within = np.maximum(sharp, least)
+    found = np.minimum(np.abs(first - due), np.abs(last - source)) / within
+    if levelled:
+        found[_without_gain(last, due, first, source) <= GAIN_CORNER * within] = 0.0
     return [
         None if tail is None else value for tail, value in zip(before, found.tolist(), strict=True)
     ]
+
+
+def _without_gain(last: Samples, due: Samples, first: Samples, source: Samples) -> Samples:
+    """Return what is left of each step once the factor that explains most of it is taken out.
+
+    Args:
+        last: The last sample before each row.
+        due: What would have come next.
+        first: What came.
+        source: What would have come before it.
+    """
+    factor = (first * due + source * last) / np.maximum(due * due + last * last, 1.0)
+    factor = np.clip(factor, 1 / GAIN, GAIN)
+    left = np.maximum(np.abs(first - factor * due), np.abs(source - factor * last))
+    return np.asarray(left / np.maximum(factor, 1.0), dtype=np.float32)
 
 
 def seam(samples: Samples) -> float:
@@ -201,4 +230,5 @@ def seam(samples: Samples) -> float:
     row = samples.reshape(1, -1)
     corners = np.diff(row, n=2, axis=-1)
     sharp = np.sqrt(np.vecdot(corners, corners) / corners.shape[-1])
-    return _edges(row, sharp, [tuple(row[0, -EDGE_SAMPLES:].tolist())])[0] or 0.0
+    end = tuple(row[0, -EDGE_SAMPLES:].tolist())
+    return _edges(row, sharp, [end], levelled=False)[0] or 0.0

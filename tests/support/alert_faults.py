@@ -37,5 +37,22 @@ FAULTS = {
     "restarting": ("crash_loop", "EngineRestarting", set()),
 }
 
+LIVE = (
+    "jittery",
+    "falling_back",
+    "quiet",
+    "dead",
+    "unheard",
+    "dropping",
+    "bridged",
+    "disconnected",
+    "restarting",
+)
+"""Engines whose alert fires in minutes, at the few calls that a busy machine places in real time.
+The alerts of the others are proved in virtual time, where no machine is too slow."""
+
+MEASURED = {**FAULTS, "gone": ("engine_stop", "HealthEndpointDown", {"EngineRestarting"})}
+"""All whose alerts are measured in virtual time."""
+
 ESCALATED = {"CriticalTurnResponseLatency": "HighTurnResponseLatency"}
 """Critical alerts, each with the warning of the same cause that may be told before it fires."""

@@ -37,7 +37,7 @@ class ShortSighted(Stack):
             path.write_text(_DURATION.sub(_shortened, path.read_text()))
 
 
-PATIENCE = 240.0
+PATIENCE = 480.0
 LONGEST_MS = 30_000
 _DURATION = re.compile(r"(\[|offset )(\d+)ms")
 

@@ -266,6 +266,11 @@ class Stack:
         """Return the series of an instant query."""
         return get_json(f"{self.url}/api/v1/query", query=expression)["data"]["result"]
 
+    def samples(self, expression, window):
+        """Return the (time, value) of all series in the window that ends now."""
+        found = self.query(f"{expression}[{window}]")
+        return [sample for series in found for sample in series["values"]]
+
     def firing(self):
         """Return {(alert, instance)} that Prometheus says fire now, the Watchdog left out."""
         return {

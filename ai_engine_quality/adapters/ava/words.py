@@ -18,6 +18,9 @@ DENSE = 0x2E80
 DENSE_WEIGHT = 3
 """Letters that such a sign counts for: they are spoken at four to eight a second."""
 
+DIGIT_WEIGHT = 4
+"""Letters that a digit counts for: it is spoken as a word."""
+
 
 class WordObserver:
     """Reports how many characters the agent has said."""
@@ -36,7 +39,9 @@ class WordObserver:
 def spoken_characters(text: str) -> int:
     """Return how long a text is to say, in characters of an alphabet."""
     text = " ".join(text.split())
-    return len(text) + (DENSE_WEIGHT - 1) * sum(ord(char) >= DENSE for char in text)
+    dense = sum(ord(char) >= DENSE for char in text)
+    digits = sum(char.isdigit() for char in text)
+    return len(text) + (DENSE_WEIGHT - 1) * dense + (DIGIT_WEIGHT - 1) * digits
 
 
 def _said_by_agent(message: Any) -> str:

@@ -76,6 +76,12 @@ file_option = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--no-faults", is_flag=True, help="Leave out the part that injects every fault.")
 @click.option("--ratings", type=file_option, help="People's ratings: a CSV of call_id,rating.")
+@click.option(
+    "--real-calls",
+    type=file_option,
+    metavar="FILE",
+    help="What `make real-calls` found (its summary.md): the first part of the Markdown report.",
+)
 @click.option("--golden", type=file_option, help="Compare with this golden run.")
 @click.option(
     "--write-golden",
@@ -126,6 +132,7 @@ class _Options:
     faults: tuple[str, ...]
     no_faults: bool
     ratings: Path | None
+    real_calls: Path | None
     golden: Path | None
     write_golden: Path | None
     markdown: Path
@@ -166,12 +173,14 @@ class _Validation:
 
         options = self._options
         ratings = read_ratings(options.ratings) if options.ratings else None
+        real_calls = _text_of(options.real_calls) if options.real_calls else None
         sections = (self._real_section(),) if options.real else tuple(self._reference_sections())
         return Report(
             sections=sections,
             matrix=self._matrix,
             command=self._command,
             faults=tuple(self._fault_findings()) if self._shows_faults else (),
+            real_calls=real_calls,
             agreement=None if ratings is None else agreement(sections[0].judgement.calls, ratings),
         )
 
@@ -311,6 +320,13 @@ def _command(context: click.Context) -> str:
             for item in value if isinstance(value, tuple) else (value,):
                 words += [option, str(item)]
     return printable(shlex.join(words)).replace("`", "'")
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"--real-calls: {path} can't be read ({error}); `make real-calls` writes it")
 
 
 def _write(path: Path, text: str) -> None:

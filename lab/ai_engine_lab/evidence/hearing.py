@@ -79,14 +79,17 @@ _SIDES: Final = {talker.name: talker.side for talker in TALKERS}
 
 def listen(sample: Sent) -> CallSummary:
     """Return the summary of a call whose agent said just this, in quick turns."""
-    quality = QualityMonitor(registry=CollectorRegistry(), log=False, per_call_series=False)
+    frames, now = sample.frames(), 0.0
+    quality = QualityMonitor(
+        registry=CollectorRegistry(), log=False, per_call_series=False, clock=lambda: now
+    )
     quality.call_started("heard")
     call = quality.call("heard")
     for seconds in QUICK_TURNS:
         call.turn_response(seconds)
-    frames = sample.frames()
     for frame in frames:
         call.audio(STAGE, frame, encoding=sample.encoding, sample_rate=sample.rate)
+        now += FRAME_SECONDS
     call.frames_sent(len(frames))
     call.underflow(0)
     if sample.speech.characters is not None:

@@ -13,7 +13,7 @@ import uuid
 from typing import Any
 
 from ai_engine_lab.real_calls import sound
-from ai_engine_lab.real_calls.providers import GREETING, TEXT, Session
+from ai_engine_lab.real_calls.providers import GREETING, Session
 from ai_engine_lab.real_calls.scenario import Delivery
 
 PATH = "/v1/agent/converse"
@@ -54,7 +54,7 @@ class DeepgramSession(Session):
         """Give the agent's words."""
         if turn != GREETING:
             await self._send({"type": "AgentThinking", "content": ""})
-        await self._send({"type": "ConversationText", "role": "assistant", "content": TEXT})
+        await self._send({"type": "ConversationText", "role": "assistant", "content": self.words})
         await self._send({"type": "AgentStartedSpeaking", "total_latency": 0.5})
 
     def encode(self, samples: sound.Sound, delivery: Delivery) -> tuple[bytes, sound.Sound]:

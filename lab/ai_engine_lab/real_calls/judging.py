@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from prometheus_client import CollectorRegistry
+
 import ai_engine_quality as aeq
+from ai_engine_lab.real_calls.providers import CHARACTERS_A_SECOND
 from ai_engine_lab.real_calls.recording import CallRecording
 from ai_engine_lab.real_calls.scenario import Scenario
-from ai_engine_lab.real_calls.sound import FRAME_SECONDS
+from ai_engine_lab.real_calls.sound import FRAME_SECONDS, RATE, to_pcm
 from ai_engine_lab.real_calls.truth import Level, Truth
 
 CLOSE_ENOUGH: Final = 10
@@ -180,12 +183,12 @@ def summary_of(truth: Truth, recording: CallRecording) -> aeq.CallSummary:
     """Return what was heard in the terms of the library's summary.
 
     A hole is told as fillers of 20 ms; audio that was garbled, as a codec that failed its check; an
-    agent that never stopped for the caller, as talk-over. What no ear tells
-    is the provider's own log: that its connection was closed.
+    agent that never stopped for the caller, as talk-over; a wrong speed, as the text that fits it.
+    What no ear tells is the provider's own log: that its connection was closed.
     """
     audio = {}
     if truth.agent.active:
-        audio[AGENT_STAGE] = _stage(truth.agent)
+        audio[AGENT_STAGE] = replace(_stage(truth.agent), sound=sound_of(recording))
     if truth.caller.frames:
         audio[CALLER_STAGE] = _stage(truth.caller)
     checked = bool(truth.answers)
@@ -195,7 +198,7 @@ def summary_of(truth: Truth, recording: CallRecording) -> aeq.CallSummary:
         outcome="caller_hangup" if recording.ended_by == "caller" else "agent_hangup",
         duration=truth.duration,
         turn_latencies=truth.latencies,
-        frames_sent=round(sum(one.played for one in truth.answers) / FRAME_SECONDS),
+        frames_sent=round(_played(truth) / FRAME_SECONDS),
         underflows=round(truth.hole_seconds / FRAME_SECONDS),
         underflow_episodes=min(truth.gaps, round(truth.hole_seconds / FRAME_SECONDS)),
         fallbacks=0,
@@ -205,6 +208,7 @@ def summary_of(truth: Truth, recording: CallRecording) -> aeq.CallSummary:
         codec_checks=1 if checked else None,
         codec_misaligned=int(truth.garbled or truth.speed != 1.0) if checked else None,
         audio=audio,
+        agent_characters=round(CHARACTERS_A_SECOND * truth.speed * _played(truth)),
         heard=_heard(truth),
         provider_lost=_lost_its_provider(recording),
     )
@@ -218,12 +222,42 @@ def _heard(truth: Truth) -> aeq.HeardCall:
         first_word=truth.first_word,
         caller_voice=truth.caller.active * FRAME_SECONDS,
         caller_dead=not truth.caller.active,
+        agent_voice=_played(truth),
         answers=len(answers),
         answers_cut=sum(one.cut_off or one.withdrawn for one in answers),
         talk_overs=sum(each.talked_over >= TALK_OVER_SECONDS for each in truth.barge_ins),
         given=truth.given,
         lost=truth.lost,
     )
+
+
+def _played(truth: Truth) -> float:
+    return sum(one.played for one in truth.answers)
+
+
+def sound_of(recording: CallRecording) -> aeq.AgentSound | None:
+    """Return what the samples that arrived sound like, each frame looked into.
+
+    The checks are the library's own: of what an engine does to the samples on the way, as levelling
+    them frame by frame, the script knows nothing.
+    """
+    now = 0.0
+    quality = aeq.QualityMonitor(
+        registry=CollectorRegistry(),
+        log=False,
+        per_call_series=False,
+        sampling=aeq.Sampling(noise_every=1),
+        clock=lambda: now,
+    )
+    quality.call_started(recording.call_id)
+    call = quality.call(recording.call_id)
+    for piece in recording.heard:
+        now = piece.at
+        call.audio(AGENT_STAGE, to_pcm(piece.sound), encoding="slin16", sample_rate=RATE)
+    ended = call.call_ended()
+    quality.close()
+    stage = ended.summary.audio.get(AGENT_STAGE) if ended else None
+    return stage.sound if stage else None
 
 
 def _lost_its_provider(recording: CallRecording) -> bool:

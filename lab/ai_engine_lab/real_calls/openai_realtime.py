@@ -13,7 +13,7 @@ import uuid
 from typing import Any
 
 from ai_engine_lab.real_calls import sound
-from ai_engine_lab.real_calls.providers import GREETING, TEXT, Session
+from ai_engine_lab.real_calls.providers import GREETING, Session
 from ai_engine_lab.real_calls.scenario import Delivery
 
 PATH = "/v1/realtime"
@@ -25,6 +25,8 @@ class OpenAISession(Session):
 
     endpointing = 0.5
     """As ``turn_detection.silence_duration_ms`` is set for the engine."""
+
+    sample_bytes = 2 * RATE // sound.RATE
 
     _greeted = False
     _response = ""
@@ -94,7 +96,7 @@ class OpenAISession(Session):
         await self._send(
             "response.created", response={"id": self._response, "status": "in_progress"}
         )
-        await self._send("response.output_audio_transcript.delta", delta=TEXT)
+        await self._send("response.output_audio_transcript.delta", delta=self.words)
 
     def encode(self, samples: sound.Sound, delivery: Delivery) -> tuple[bytes, sound.Sound]:
         """Return linear samples of 24 kHz, unless the scenario says otherwise."""
@@ -114,7 +116,7 @@ class OpenAISession(Session):
         """Say that the response is complete, or cancelled."""
         status = "cancelled" if withdrawn else "completed"
         if not withdrawn:
-            await self._send("response.output_audio_transcript.done", transcript=TEXT)
+            await self._send("response.output_audio_transcript.done", transcript=self.words)
             await self._send("response.output_audio.done", response_id=self._response)
         response = {"id": self._response, "status": status, "output": []}
         await self._send("response.done", response=response)

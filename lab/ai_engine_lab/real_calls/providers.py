@@ -27,7 +27,8 @@ GREETING: Final = -1
 ONSET_FRAMES: Final = 3
 """Frames of 20 ms over the threshold, from which a sound is a voice."""
 
-TEXT: Final = "These are words of the agent, as many as the audio holds."
+CHARACTERS_A_SECOND: Final = 15.5
+"""Of the recorded prompts' voice, with its pauses: their text comes with no package."""
 
 
 class Session(abc.ABC):
@@ -35,6 +36,9 @@ class Session(abc.ABC):
 
     endpointing = 0.4
     """Seconds of silence after which the caller's turn is taken for over."""
+
+    sample_bytes = 1
+    """Bytes of its audio for each sample at 8 kHz."""
 
     def __init__(self, socket: web.WebSocketResponse, caller: Caller) -> None:
         self.socket = socket
@@ -50,6 +54,13 @@ class Session(abc.ABC):
         self._playing: GivenAnswer | None = None
         self._script: Answer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def words(self) -> str:
+        """A text as long as that of the answer that is given, at its true speed."""
+        seconds = 0.0 if self._playing is None else len(self._playing.planned) / sound.RATE
+        count = round(seconds * CHARACTERS_A_SECOND)
+        return ("these are words of the agent, " * (count // 30 + 1))[:count]
 
     # --- what each service does in its own way --------------------------------------------------
 
@@ -78,7 +89,7 @@ class Session(abc.ABC):
 
     @abc.abstractmethod
     def encode(self, samples: sound.Sound, delivery: Delivery) -> tuple[bytes, sound.Sound]:
-        """Return an audio message's payload, and what it sounds like by the agreed format."""
+        """Return an answer as it travels, and what it sounds like by the agreed format."""
 
     @abc.abstractmethod
     async def send_audio(self, payload: bytes) -> None:
@@ -177,6 +188,8 @@ class Session(abc.ABC):
     async def _hand_over(self, given: GivenAnswer, answer: Answer) -> None:
         delivery = answer.delivery
         begun, step = time.monotonic(), round(delivery.chunk * sound.RATE)
+        payload, heard = self.encode(given.planned, delivery)
+        samples = len(heard) / max(1, len(given.planned))  # for each that was planned
         for start in range(0, len(given.planned), step):
             position = start / sound.RATE
             waited = sum(hole for place, hole in delivery.starved if place <= position)
@@ -190,9 +203,9 @@ class Session(abc.ABC):
             if answer.false_barge_in_at is not None and elapsed >= answer.false_barge_in_at:
                 await self._false_barge_in(given)
                 return
-            payload, heard = self.encode(given.planned[start : start + step], delivery)
-            given.chunks.append(TimedSound(time.monotonic(), heard))
-            await self.send_audio(payload)
+            first, last = (round(samples * place) for place in (start, start + step))
+            given.chunks.append(TimedSound(time.monotonic(), heard[first:last]))
+            await self.send_audio(payload[first * self.sample_bytes : last * self.sample_bytes])
         given.complete_at = time.monotonic()
         await self.end_answer(withdrawn=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,10 @@ class Results:
 
 
 def write(results: Results, folder: Path) -> Path:
-    """Write ``report.md``, ``results.json`` and a picture for each call; return the report."""
+    """Write ``report.md``, ``results.json`` and a picture for each call; return the report.
+
+    ``summary.md`` is what the validation report has of it.
+    """
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for one in results.comparisons:
         picture = folder / "pictures" / f"{one.scenario.name}.svg"
@@ -51,6 +54,7 @@ def write(results: Results, folder: Path) -> Path:
     (folder / "results.json").write_text(json.dumps(results.to_dict(), indent=1))
     report = folder / "report.md"
     report.write_text(markdown(results))
+    (folder / "summary.md").write_text(summary(results))
     return report
 
 
@@ -64,15 +68,32 @@ def markdown(results: Results) -> str:
         _figures(every),
         "## Scores\n",
         "![Scores as said and as due](pictures/overview.svg)\n",
+        *_tables(every),
     ]
-    for title, fault in (("The test matrix", False), ("Faults", True)):
-        chosen = [one for one in every if one.scenario.fault is fault]
-        if chosen:
-            parts += [f"### {title}\n", _table(chosen)]
     if results.cost is not None:
         parts += ["## Cost\n", _cost(results.cost)]
     parts += ["## Every call\n", _LEGEND, *(_call(one) for one in every)]
     return "\n".join(parts)
+
+
+def summary(results: Results) -> str:
+    """Return the report without its pictures and single calls, as a part of another document."""
+    return "\n".join(
+        [
+            "## Real calls on the unedited engine\n",
+            _introduction(results),
+            _figures(results.comparisons),
+            *_tables(results.comparisons),
+        ]
+    )
+
+
+def _tables(every: Sequence[Comparison]) -> Iterator[str]:
+    for title, fault in (("The test matrix", False), ("Faults", True)):
+        chosen = [one for one in every if one.scenario.fault is fault]
+        if chosen:
+            yield f"### {title}\n"
+            yield _table(chosen)
 
 
 _LEGEND = """\

@@ -75,6 +75,8 @@ class Report:
     """What makes this report."""
     faults: tuple[FaultFinding, ...] = ()
     agreement: Agreement | None = None
+    real_calls: str | None = None
+    """Markdown: what calls on the real engine showed."""
 
     @property
     def verdict(self) -> Expectation:

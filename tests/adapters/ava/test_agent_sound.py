@@ -70,3 +70,11 @@ def test_without_a_history_there_is_no_text(line: Any, history: Any) -> None:
 def test_signs_of_dense_scripts_count_for_three(text: str, characters: int) -> None:
     """A sign that is a syllable or a word takes as long as about three letters."""
     assert spoken_characters(text) == characters
+
+
+@pytest.mark.parametrize(
+    ("text", "characters"), [("7", 4), ("555 0123", 29), ("24 h", 10), ("٣", 4)]
+)
+def test_a_digit_counts_for_the_word_that_is_spoken(text: str, characters: int) -> None:
+    """A telephone number takes longer to say than its digits are to write."""
+    assert spoken_characters(text) == characters

@@ -146,6 +146,7 @@ def test_a_broken_line_costs_no_report(run, files, have_calls):
         (["--profile", "healthy", "--fault", "gremlins"], "gremlins"),
         (["--records", "r.jsonl", "--sheet", "none.csv"], "none.csv can't be read"),
         (["--records", "r.jsonl", "--ratings", "none.csv"], "none.csv can't be read"),
+        (["--real-calls", "none.md"], "none.md can't be read"),
     ],
 )
 def test_wrong_use_ends_with_2_and_says_the_mend(run, files, options, said):

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from ai_engine_quality.cli import cli
 
 PLACED = "ai_engine_lab.validation.placed"
-COMMITTED = Path(__file__).parents[3] / "docs" / "Validation-Report.md"
+ROOT = Path(__file__).parents[3]
+COMMITTED = ROOT / "docs" / "Validation-Report.md"
 
 
 @pytest.fixture
@@ -29,9 +30,11 @@ def remade(placed, with_fault, monkeypatch, tmp_path):
 
     monkeypatch.setattr(f"{PLACED}.place_matrix", place_matrix)
     monkeypatch.setattr(f"{PLACED}.fault_calls", fault_calls)
+    monkeypatch.chdir(ROOT)
     files = {name: tmp_path / f"report.{name}" for name in ("markdown", "html")}
+    outputs = [str(x) for name, path in files.items() for x in (f"--{name}", path)]
     done = CliRunner().invoke(
-        cli, ["validate", *(str(x) for name, path in files.items() for x in (f"--{name}", path))]
+        cli, ["validate", "--real-calls", "docs/data/real-calls.md", *outputs]
     )
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done, files["markdown"].read_text()
