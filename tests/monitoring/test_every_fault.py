@@ -21,7 +21,17 @@ ENDS = BEGINS + LASTS + 1_500.0
 GROUP_WAIT = 30.0
 """Seconds for which Alertmanager gathers what belongs together, so that the cause inhibits it."""
 
-TABLE = (Path(__file__).parent.parent.parent / "docs" / "Alerts.md").read_text()
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "Alerts.md"
+
+CLOSE = 60.0
+"""Seconds by which docs may be off: other processors round the engine's sound in other ways."""
+
+
+def documented():
+    """Return {(fault, alert): (seconds to fire, seconds to resolve)} of the document's table."""
+    table = DOCUMENT.read_text().split("<!-- measured: begin -->")[1].split("<!-- measured: end")[0]
+    rows = (line.strip("| ").split(" | ") for line in table.strip().splitlines()[2:])
+    return {(fault, alert): (fires, resolves) for fault, alert, fires, resolves in rows}
 
 
 @pytest.mark.parametrize("engine", [name for name in FAULTS if name not in LIVE])
@@ -35,7 +45,10 @@ def test_its_alert_fires_first_and_resolves(engine, tmp_path):
     for name, one in found.items():
         assert one.fires_after > 0
         assert one.resolves_after is not None, name
-        assert f"| {fault_of(engine)} | {one.row} |" in TABLE
+        said = documented()[fault_of(engine), name]
+        assert [one.fires_after, one.resolves_after] == pytest.approx(
+            [float(value) for value in said], abs=CLOSE
+        )
         if name != ESCALATED.get(alert):
             assert found[alert].fires_after <= one.fires_after + GROUP_WAIT
     assert budget is None or budget.fires_after > found[alert].fires_after

@@ -29,12 +29,12 @@ class ObservedCall:
     """One call between its start and its end."""
 
     __slots__ = (
+        "answers_given",
         "call_id",
         "handle",
         "hang_up",
         "levels",
         "measured",
-        "messages_seen",
         "names",
         "provider",
         "session",
@@ -56,8 +56,8 @@ class ObservedCall:
         self.measured: dict[str, object] = {}
         """By stage, the engine's record of the frame that it measured last: a new one for each."""
         self.provider = CallProvider()
-        self.messages_seen = 0
-        """Messages of the session's history whose characters were counted."""
+        self.answers_given = 0
+        """Answers of which the provider said that all the audio is there."""
         self.hang_up: HangUp | None = None
         self.transferred_at: float | None = None
         """Monotonic seconds at which the caller was seen to have been handed to a person."""

@@ -47,6 +47,7 @@ class ProviderEventObserver:
         elif kind == "AgentAudioDone":
             call = self._context.call(event.get("call_id"))
             if call is not None:
+                call.answers_given += 1
                 self._streams.answer_ends(call)
                 self._sound.answer_complete(call)
         elif kind == "ProviderDisconnected":

@@ -26,14 +26,18 @@ class WordObserver:
     """Reports how many characters the agent has said."""
 
     def count(self, call: ObservedCall) -> None:
-        """Report what the session has of the agent's text beyond what it had the last time."""
+        """Report, at the call's end, how many characters the session has of the agent's text.
+
+        With fewer texts than the provider gave answers some text is missing, and what is there
+        would read as slow speech: then nothing is known.
+        """
         history = getattr(call.session, "conversation_history", None)
-        if not isinstance(history, list) or len(history) <= call.messages_seen:
+        if not isinstance(history, list):
             return
-        new, call.messages_seen = history[call.messages_seen :], len(history)
-        characters = sum(spoken_characters(_said_by_agent(message)) for message in new)
-        if characters:
-            call.handle.words_spoken(characters)
+        said = [_said_by_agent(message) for message in history]
+        texts = [characters for text in said if (characters := spoken_characters(text))]
+        if texts and len(texts) >= call.answers_given:
+            call.handle.words_spoken(sum(texts))
 
 
 def spoken_characters(text: str) -> int:

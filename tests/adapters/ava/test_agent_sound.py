@@ -22,10 +22,12 @@ def engine(request: pytest.FixtureRequest) -> Any:
     return make(transport)
 
 
-async def answered(line: Line, history: list[Any] | None = None) -> aeq.CallScore:
+async def answered(line: Line, history: list[Any] | None = None, answers: int = 0) -> aeq.CallScore:
     """Let the agent speak noise for six seconds; return the call's score."""
     session = await line.double.call()
     line.double.stream()
+    for _ in range(answers):
+        await line.double.said("AgentAudioDone")
     await line.run(8.0, (), ANSWER, {0.9: lambda: line.give(6.0)})
     if history is not None:
         session.conversation_history = history
@@ -55,6 +57,16 @@ def test_the_characters_of_the_agents_words_are_counted(line: Any) -> None:
     score = asyncio.run(answered(line(Engine2026("audiosocket")), history))
     assert score.summary.agent_characters == len("Good morning.") + len("Goodbye")
     assert "morning" not in str(score.to_dict())
+
+
+@pytest.mark.parametrize(("answers", "characters"), [(2, 26), (3, None)])
+def test_where_an_answer_has_no_text_nothing_is_known(
+    line: Any, answers: int, characters: int | None
+) -> None:
+    """Two texts for three answers would read as slow speech; for two they are counted."""
+    history = [{"role": "assistant", "content": "Good morning."}] * 2
+    score = asyncio.run(answered(line(Engine2026("audiosocket")), history, answers))
+    assert score.summary.agent_characters == characters
 
 
 @pytest.mark.parametrize("history", [None, [], "text", {"role": "assistant"}])
