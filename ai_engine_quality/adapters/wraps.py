@@ -73,7 +73,7 @@ class _Wrap:
         if observe is None:
             return None
         try:
-            # The usual case, written out: a provider's audio comes this way.
+            # The usual case, written out, here and below: each frame comes this way.
             leading = args if len(args) == self._count else self._leading(args, kwargs)
             return observe(*leading)
         except Exception as error:
@@ -87,7 +87,8 @@ class _Wrap:
         if self._after is None:
             return
         try:
-            self._after(note, result, *self._leading(args, kwargs))
+            leading = args if len(args) == self._count else self._leading(args, kwargs)
+            self._after(note, result, *leading)
         except Exception as error:
             self._on_error(error)
 

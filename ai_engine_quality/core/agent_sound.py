@@ -181,16 +181,14 @@ class SoundAccumulator:
             self._changes_of += 1
         self._e3, self._e2, self._e1 = self._e2, self._e1, now
 
-    def silence(self, last: float, level: float) -> None:
-        """Take a frame of digital silence.
+    def silence_begins(self, last: float, level: float) -> None:
+        """Take the first frame of a digital silence.
 
         Args:
             last: The size of the sample before it.
             level: The speech's level so far.
         """
-        if not self.run:
-            self._cut = last > CUT_BEFORE * level > 0.0
-        self.run += 1
+        self._cut = last > CUT_BEFORE * level > 0.0
 
     def sounds_again(self, first: float, level: float) -> None:
         """Take the first sample of the frame after a silence."""

@@ -162,7 +162,9 @@ class StageAccumulator:
             return
         sound.level(rms)
         if rms <= DEAD_RMS:
-            sound.silence(self._last_sample, self.level_so_far)
+            if not sound.run:
+                sound.silence_begins(self._last_sample, self.level_so_far)
+            sound.run += 1
         elif sound.run:
             sound.sounds_again(first, self.level_so_far)
         self._last_sample = last

@@ -10,7 +10,11 @@ seconds on the engine's clock; levels are 16-bit RMS; what can't be known is Non
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from struct import Struct
 from typing import TypeVar
 
 from ai_engine_quality.core.answer_audio import AnswerAudio
@@ -44,6 +48,9 @@ MAX_LEVEL = 32768.0
 (
     _CALLER, _AGENT, _GIVEN, _COMPLETE, _BEGAN, _TOLD, _FLUSHED, _HELD, _RESUMED, _JUMP,
 ) = map(float, range(10))  # fmt: skip
+
+_pack = Struct("4d").pack
+"""Makes an observation's four numbers bytes of an array, in a quarter of what ``extend`` takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +139,7 @@ class Ear:
         if 0.0 <= at - self._latest <= JUMP_SECONDS and not self._strays:
             self._latest = at
             pending = self._pending
-            pending.extend((at, _CALLER, level, seconds))
+            pending.frombytes(_pack(at, _CALLER, level, seconds))
             if len(pending) >= self._limit:
                 self._work()
         else:
@@ -144,7 +151,7 @@ class Ear:
         if 0.0 <= at - self._latest <= JUMP_SECONDS and not self._strays:
             self._latest = at
             pending = self._pending
-            pending.extend((at, _AGENT, level, seconds))
+            pending.frombytes(_pack(at, _AGENT, level, seconds))
             if len(pending) >= self._limit:
                 self._work()
         else:
@@ -193,7 +200,7 @@ class Ear:
         if self._strays:
             self._strays = 0
         pending = self._pending
-        pending.extend((at, kind, level, seconds))
+        pending.frombytes(_pack(at, kind, level, seconds))
         if len(pending) >= self._limit:
             self._work()
 
@@ -207,33 +214,29 @@ class Ear:
             self._strays = 0
             self._jumps += 1
             self._shift += self._latest - at
-            self._pending.extend((self._latest, _JUMP, 0.0, 0.0))
+            self._pending.frombytes(_pack(self._latest, _JUMP, 0.0, 0.0))
 
     # Working through it.
 
     def _work(self) -> None:
         """Work through what is old enough that nothing can come before it."""
         pending = self._pending
-        values = pending.tolist()
-        observed = list(zip(values[::4], values[1::4], values[2::4], values[3::4], strict=True))
         if not self._ordered:
-            observed.sort(key=_at)
-        until = self._latest - ORDER_SECONDS
-        if len(observed) > MOST_PENDING:
-            until = self._latest
-        done = 0
-        while done < len(observed) and observed[done][0] <= until:
-            done += 1
-        del pending[:]
-        for one in observed[done:]:
-            pending.extend(one)
-        self._limit = len(pending) + 4 * BATCH
-        self._hear(observed[:done])
+            in_order = sorted(_in_fours(pending), key=_at)
+            pending = array("d", chain.from_iterable(in_order))
+            self._ordered = True
+        until = self._latest
+        if len(pending) <= 4 * MOST_PENDING:
+            until -= ORDER_SECONDS
+        done = 4 * bisect_right(pending[::4], until)
+        self._pending = pending[done:]
+        self._limit = len(self._pending) + 4 * BATCH
+        self._hear(pending[:done])
         self._settle(max(until, self._until))
 
-    def _hear(self, observed: list[tuple[float, float, float, float]]) -> None:
+    def _hear(self, observed: array[float]) -> None:
         caller, agent = self._caller.hear, self._agent.hear
-        for at, kind, level, seconds in observed:
+        for at, kind, level, seconds in _in_fours(observed):
             if kind > _AGENT:
                 self._hint(at, kind, level, seconds)
             elif 0.0 <= level <= MAX_LEVEL and 0.0 < seconds <= MAX_FRAME_SECONDS:
@@ -353,6 +356,12 @@ class Ear:
             dropped=self._dropped,
             clock_jumps=self._jumps,
         )
+
+
+def _in_fours(observed: array[float]) -> Iterator[tuple[float, float, float, float]]:
+    """Yield each observation: when, which kind, its level, how long it lasts."""
+    values = iter(observed)
+    return zip(values, values, values, values, strict=True)
 
 
 def _at(observed: tuple[float, float, float, float]) -> float:

@@ -122,9 +122,9 @@ class _Track:
         known = self.resolution or seconds
         self.resolution = known + 0.02 * (seconds - known)
 
-    def _doubled(self, at: float, seconds: float) -> bool:
+    def _doubled(self, pace: float, seconds: float) -> bool:
         """Return whether a frame of the last one's level is that frame again, not one of many."""
-        if at - self.last_at >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
+        if pace >= seconds * CLUMPED or self._last_pace < seconds * CLUMPED:
             return False
         self._last_pace = 0.0
         return True
@@ -168,16 +168,12 @@ class CallerTrack(_Track):
         came. So an edge lies at its place in the audio, plus the least delay of the frames from it
         until it is decided.
         """
-        if self.first_at is None:
-            self.first_at = at - seconds
-            self._media = at - seconds
-            self._base = 0.0
-        elif level == self._level and level > SILENT_RMS and self._doubled(at, seconds):
+        pace = at - self.last_at
+        if level == self._level and level > SILENT_RMS and self._doubled(pace, seconds):
             return
-        elif at - self.last_at > STALL_SECONDS and at - self.last_at > 3 * seconds:
-            self.stalls += 1
-            self.longest_stall = max(self.longest_stall, at - self.last_at)
-        self._last_pace = pace = at - self.last_at
+        if pace > STALL_SECONDS:
+            self._after_a_stall(at, pace, seconds)
+        self._last_pace = pace
         self.last_at = at
         self._level = level
         if seconds != self.resolution:
@@ -195,7 +191,8 @@ class CallerTrack(_Track):
             self._fall_behind(late)
         if level > self.loudest:  # noqa: PLR1730  # twice as fast as max()
             self.loudest = level
-        echo = self._agent.loudest_near(at)
+        agent = self._agent
+        echo = agent.loudest_near(at) if at < agent.echoes_until else 0.0
         quiet = echo < 100.0 and not self._speaking
         if self._voice.hear(level, seconds, echo * ECHO_SHARE, quiet):
             if not self._onset:
@@ -224,6 +221,15 @@ class CallerTrack(_Track):
     def seen(self) -> bool:
         """Whether anything came at all."""
         return self.first_at is not None
+
+    def _after_a_stall(self, at: float, pace: float, seconds: float) -> None:
+        """Begin with the first frame, or take note of one before which nothing came for long."""
+        if self.first_at is None:
+            self.first_at = self._media = at - seconds
+            self._base = 0.0
+        elif pace > 3 * seconds:
+            self.stalls += 1
+            self.longest_stall = max(self.longest_stall, pace)
 
     def _fall_behind(self, late: float) -> None:
         """Take note of a frame that comes later than its place in the audio tells.
@@ -299,7 +305,7 @@ class AgentTrack(_Track):
     __slots__ = (
         "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
         "_cut_by_gap", "_end", "_last_voiced_end", "_loud_before", "_quiet_for", "_rise", "_slip",
-        "_turns", "_voice", "ever_voiced",
+        "_turns", "_voice", "echoes_until", "ever_voiced",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -308,6 +314,8 @@ class AgentTrack(_Track):
         self._answers = answers
         self._voice = VoiceActivity(QUIETEST_AGENT_RMS, 0.0, MOST_AGENT_NOISE)
         self._blocks: dict[int, float] = {}
+        self.echoes_until = float("-inf")
+        """From here on nothing can be the agent's echo."""
         self._end = float("-inf")
         self._candidate = self._last_voiced_end = 0.0
         self._quiet_for = 0.0
@@ -330,32 +338,30 @@ class AgentTrack(_Track):
         self, at: float, level: float, seconds: float
     ) -> None:
         """Take a frame that was sent at ``at``: it is heard then, or after those before it."""
-        if level == self._level and level > SILENT_RMS and self._doubled(at, seconds):
+        pace = at - self.last_at
+        if level == self._level and level > SILENT_RMS and self._doubled(pace, seconds):
             return
-        self._last_pace = at - self.last_at
+        self._last_pace = pace
         self.last_at = at
         self._level = level
         if seconds != self.resolution:
             self._pace(seconds)
         start = self._end
-        if at >= start:
-            if at > start:
-                self._late(at, seconds)
-                start = at
+        if at > start:
+            self._late(at, seconds)
+            start = at
         elif start - at > MAX_AHEAD_SECONDS:
             return
         sounding = level >= SILENT_RMS
-        comfort = sounding and self._comfort_low < level < self._comfort_high
-        ahead = start - at
-        if ahead > 0.02:
-            self._end = start + seconds * (
-                1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW)
-            )
-        else:
-            self._end = start + seconds
-        if comfort:
+        plays_for = seconds
+        if start - at > 0.02:
+            plays_for *= 1.0 - (SLEW if self._speaking or sounding else IDLE_SLEW)
+        self._end = start + plays_for
+        if not sounding:
+            self._answers.silence(seconds)
+        elif self._comfort_low < level < self._comfort_high:
             self._answers.comfort(seconds)
-        elif sounding:
+        else:
             self._answers.sound(start, seconds)
             block = int(start / ECHO_BLOCK_SECONDS)
             loudest = self._blocks.get(block)
@@ -363,10 +369,11 @@ class AgentTrack(_Track):
                 self._new_block(block, at, level)
             elif level > loudest:
                 self._blocks[block] = level
-        else:
-            self._answers.silence(seconds)
         if self._voice.hear(level, seconds, 0.0, not self._speaking):
-            self._voiced(start, seconds)
+            if self._speaking and self._onset and not self._cut_by_gap:
+                self._last_voiced_end = start + seconds
+            else:
+                self._voiced(start, seconds)
         else:
             self._onset = 0.0
             if level <= self._voice.tail:
@@ -378,11 +385,8 @@ class AgentTrack(_Track):
             if self._speaking:
                 if start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
                     self.end(seconds)
-            elif self._quiet_for > COMFORT_AFTER_SECONDS:
-                known = self._comfort or level
-                self._comfort = known + (level - known) * COMFORT_WEIGHT
-                self._comfort_low = self._comfort * (1 - COMFORT_SPREAD)
-                self._comfort_high = self._comfort * (1 + COMFORT_SPREAD)
+            elif self._quiet_for > COMFORT_AFTER_SECONDS and (level or self._comfort):
+                self._hear_comfort(level)
 
     @property
     def seen(self) -> bool:
@@ -405,6 +409,13 @@ class AgentTrack(_Track):
         if self._speaking:
             self._last_voiced_end = start + seconds
 
+    def _hear_comfort(self, level: float) -> None:
+        """Follow the level of what is sent as silence."""
+        known = self._comfort or level
+        self._comfort = known + (level - known) * COMFORT_WEIGHT
+        self._comfort_low = self._comfort * (1 - COMFORT_SPREAD)
+        self._comfort_high = self._comfort * (1 + COMFORT_SPREAD)
+
     def _late(self, at: float, seconds: float) -> None:
         """Take note that this frame came after all before it had been played."""
         gap = at - self._end
@@ -416,7 +427,8 @@ class AgentTrack(_Track):
             self._voice.nothing()
             self._quiet_for = 0.0
         else:
-            self._slip = max(0.0, self._slip - 0.005 * seconds) + gap
+            slip = self._slip - 0.005 * seconds
+            self._slip = slip + gap if slip > 0.0 else gap
             if self._slip > JITTER_SECONDS:
                 missing, self._slip = self._slip, 0.0
         if missing:
@@ -436,6 +448,7 @@ class AgentTrack(_Track):
             for known in [known for known in self._blocks if known < oldest]:
                 del self._blocks[known]
         self._blocks[block] = level
+        self.echoes_until = max(self.echoes_until, (block + 3) * ECHO_BLOCK_SECONDS)
 
     def end(self, seconds: float = 0.0) -> None:
         """End the talkspurt, if there is one, where its last frame with speech ended."""

@@ -105,7 +105,7 @@ def decode(data: bytes, encoding: str) -> Samples:
     """Return 16-bit sample values, as float32, of bytes in ``ulaw``, ``alaw`` or ``slin16``."""
     if encoding == "slin16":
         return np.frombuffer(data, dtype="<i2").astype(np.float32)
-    return _table(encoding)[np.frombuffer(data, dtype=np.uint8)]
+    return _table(encoding).take(np.frombuffer(data, dtype=np.uint8))
 
 
 @cache
@@ -183,20 +183,24 @@ class _Group:
     """Frames of one format that wait to be measured."""
 
     __slots__ = (
-        "firsts", "frames", "lasts", "levels", "of", "repeats", "stands_for", "to_check",
+        "firsts", "frames", "has_agents", "lasts", "levels", "repeats", "seconds", "stands_for",
+        "to_check",
     )  # fmt: skip
 
-    def __init__(self, stands_for: float) -> None:
+    def __init__(self, seconds: float, every: int = 1) -> None:
         self.frames: list[bytes] = []
-        self.of: list[StageAccumulator] = []
-        """Each frame's stage."""
-        self.stands_for = stands_for
+        self.has_agents = False
+        """Whether any of them is an agent's."""
+        self.seconds = seconds
+        """How long a frame is."""
+        self.stands_for = seconds * every
         """Seconds of audio for which each level counts."""
-        self.to_check: list[tuple[int, bytes, bool, float]] = []
-        """Of each frame that is looked into: its place, the end of the frame before it (empty where
-        that is not known), whether it tells a whole track from noise, and when it is heard."""
-        self.repeats: list[int] = []
-        """Places of the frames that are the one before again."""
+        self.to_check: list[tuple[StageAccumulator, int, bytes, bool, float]] = []
+        """Of each frame that is looked into: its stage and place, the end of the frame before it
+        (empty where that is not known), whether it tells a whole track from noise, and when it is
+        heard."""
+        self.repeats: list[tuple[StageAccumulator, int]] = []
+        """Stages and places of the frames that are the one before again."""
         self.levels: list[float] = []
         """Each frame's RMS, once they are measured."""
         self.firsts: list[float] = []
@@ -239,6 +243,9 @@ class FrameBatch:
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
+        self._form: FrameFormat | None = None
+        self._group = _Group(0.0)
+        """The last frame's format and group: most often the next one's too."""
         self._chosen: dict[FrameFormat, list[_Chosen]] = {}
         """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
         self._levels: dict[float, _Group] = {}
@@ -258,34 +265,49 @@ class FrameBatch:
         form = stage.format
         if form is None:
             return
-        if stage.agent and stage.sound is None:
-            stage.sound = SoundAccumulator()
-            stage.check_stands_for = form.seconds * self._check_every
+        if at is None:
+            at = self.clock()
+        if form is not self._form:
+            self._form, self._group = form, self._group_of(form)
+        group = self._group
         step = self._patterns[stage.agent][stage.step]
         stage.step, stage.skip = step.next, step.skip
-        group = self._groups.get(form)
-        if group is None:
-            group = self._groups[form] = _Group(form.seconds * self._level_every)
-        frames = group.frames
-        place = len(frames)
+        place = len(group.frames)
         if stage.agent:
-            stage.played += group.stands_for
-            before = stage.last if self._level_every == 1 else b""
-            if step.check:
-                moment = (self.clock() if at is None else at) - stage.started
-                # Frames that are handed over faster than they sound are heard one after the other.
-                moment = max(moment, stage.played)
-                tail = before[-_TAIL_BYTES:]
-                group.to_check.append((place, tail, step.noise_check, moment))
-            if frame == before:
-                group.repeats.append(place)
-            stage.last = frame
-        frames.append(frame)
-        group.of.append(stage)
+            self._compare(stage, group, step, frame, at)
+        group.frames.append(frame)
+        waiting = self._waiting
         if step.level:
-            self._waiting.append((stage, group, place, self.clock() if at is None else at))
-        if place + 1 >= self._capacity or len(self._waiting) >= self._capacity:
+            waiting.append((stage, group, place, at))
+        if len(waiting) >= self._capacity or place + 1 >= self._capacity:
             self._measure_levels()
+
+    def _group_of(self, form: FrameFormat) -> _Group:
+        """Return the frames of a format that wait."""
+        found = self._groups.get(form)
+        if found is None:
+            found = self._groups[form] = _Group(form.seconds, self._level_every)
+        return found
+
+    def _compare(
+        self, stage: StageAccumulator, group: _Group, step: _Step, frame: bytes, at: float
+    ) -> None:
+        """Take note of what an agent's frame is, beside the one before it."""
+        if stage.sound is None:
+            stage.sound = SoundAccumulator()
+            stage.check_stands_for = group.seconds * self._check_every
+        stage.played += group.stands_for
+        group.has_agents = True
+        before = stage.last if self._level_every == 1 else b""
+        place = len(group.frames)
+        if step.check:
+            # Frames that are handed over faster than they sound are heard one after the other.
+            moment = max(at - stage.started, stage.played)
+            tail = before[-_TAIL_BYTES:]
+            group.to_check.append((stage, place, tail, step.noise_check, moment))
+        if frame == before:
+            group.repeats.append((stage, place))
+        stage.last = frame
 
     def take_level(self, stage: StageAccumulator, rms: float, seconds: float, at: float) -> None:
         """Take a level of a call that has raw frames too: it must not overtake those that wait.
@@ -332,33 +354,35 @@ class FrameBatch:
     def _measure_levels(self) -> None:
         """Measure the levels of all frames that wait, and choose those that are looked into."""
         groups, self._groups = self._groups, {}
+        self._form, self._group = None, _Group(0.0)
         self._levels = {}
         waiting, self._waiting = self._waiting, []
         for form, group in groups.items():
             _measure(form, group)
+        every_frame = self._level_every == 1
         for one in waiting:
             if len(one) == 2:
                 hint, at = one
                 hint(at)
-            else:
-                stage, group, place, at = one
-                level = group.levels[place]
-                stage.add_level(level, group.stands_for, at)
-                if self._level_every == 1 and stage.agent and group.lasts:
-                    first, last = group.firsts[place], group.lasts[place]
-                    stage.hear_edges(level, first, last)
+                continue
+            stage, group, place, at = one
+            level = group.levels[place]
+            stage.add_level(level, group.stands_for, at)
+            if stage.sound is not None and every_frame and group.lasts:
+                stage.hear_edges(level, group.firsts[place], group.lasts[place])
         for form, group in groups.items():
             if group.to_check and form.seconds >= MIN_SPECTRUM_SECONDS:
                 self._choose(form, group)
 
     def _choose(self, form: FrameFormat, group: _Group) -> None:
         """Let frames with sound wait to be looked into, until there are enough of them."""
-        for place, tail, for_noise, at in group.to_check:
-            level = group.levels[place]
-            if level >= ACTIVE_RMS:
-                stage, frame = group.of[place], group.frames[place]
-                one = _Chosen(stage, frame, tail, level, at, for_noise)
-                self._chosen.setdefault(form, []).append(one)
+        chosen = [
+            _Chosen(stage, group.frames[place], tail, group.levels[place], at, for_noise)
+            for stage, place, tail, for_noise, at in group.to_check
+            if group.levels[place] >= ACTIVE_RMS
+        ]
+        if chosen:
+            self._chosen.setdefault(form, []).extend(chosen)
         if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
             self._look()
 
@@ -394,23 +418,21 @@ def _measure(form: FrameFormat, group: _Group) -> None:
     samples = decode(b"".join(group.frames), form.encoding)
     samples = samples.reshape(len(group.frames), form.samples)
     levels = group.levels = frame_rms(samples).tolist()
-    if not any(stage.agent for stage in group.of):
+    if not group.has_agents:
         return
     group.firsts = np.abs(samples[:, 0]).tolist()
     group.lasts = np.abs(samples[:, -1]).tolist()
-    for row in group.repeats:
-        sound = group.of[row].sound
-        if levels[row] >= ACTIVE_RMS and sound is not None:
-            sound.repeats(frame_checks.seam(samples[row]))
+    for stage, row in group.repeats:
+        if levels[row] >= ACTIVE_RMS and stage.sound is not None:
+            stage.sound.repeats(frame_checks.seam(samples[row]))
 
 
 def _tails(tails: list[bytes], encoding: str) -> list[tuple[float, ...] | None]:
     """Return the last samples before each frame; None where they are not known."""
     size = EDGE_SAMPLES * (2 if encoding == "slin16" else 1)
-    return [
-        tuple(decode(tail[-size:], encoding).tolist()) if len(tail) >= size else None
-        for tail in tails
-    ]
+    known = b"".join(tail[-size:] for tail in tails if len(tail) >= size)
+    samples = iter(decode(known, encoding).reshape(-1, EDGE_SAMPLES).tolist())
+    return [tuple(next(samples)) if len(tail) >= size else None for tail in tails]
 
 
 def check_noise(

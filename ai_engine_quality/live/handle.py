@@ -18,6 +18,9 @@ from ai_engine_quality.core.distribution import EXACT_LIMIT
 from ai_engine_quality.core.observations import (
     FRAME_SECONDS,
     MAX_COUNT,
+    MAX_INSTANT,
+    MAX_RMS,
+    MAX_SECONDS,
     DropReason,
     Rejected,
 )
@@ -252,8 +255,26 @@ class CallHandle:
             seconds: How much audio it stands for, where levels are sampled.
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
-        moment = self._monitor.frames.clock() if at is None else at
-        self._take("level", self._audio_level, stage, rms, seconds, moment)
+        frames = self._monitor.frames
+        moment = frames.clock() if at is None else at
+        try:
+            found = self._stages[stage]
+            usual = (
+                type(stage) is str
+                and type(rms) is type(seconds) is type(moment) is float
+                and 0.0 <= rms <= MAX_RMS
+                and 0.0 <= seconds <= MAX_SECONDS
+                and -MAX_INSTANT <= moment <= MAX_INSTANT
+            )
+        except Exception:  # an ended call, a stage without raw frames, or no stage's name
+            usual = False
+        if not usual:
+            self._take("level", self._audio_level, stage, rms, seconds, moment)
+            return
+        try:
+            frames.take_level(found, rms, seconds, moment)
+        except Exception as error:  # of other calls' frames, measured with it
+            self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
     def _audio_level(
         self, call: CallAccumulator, stage: object, rms: object, seconds: object, at: object
@@ -287,21 +308,25 @@ class CallHandle:
         """
         try:
             found = self._stages[stage]
-            if (
+            as_before = (
                 type(frame) is bytes
                 and len(frame) == found.length
                 and encoding is found.encoding
                 and sample_rate is found.sample_rate
-            ):
-                # As valid as the frame before it.
-                if found.skip:
-                    found.skip -= 1
-                else:
-                    self._measure(found, frame, at)
-                return
-        except Exception:  # noqa: S110  # an ended call, a new stage, or no stage's name: looked at below
-            pass
-        self._take(_RAW_FRAME, self._audio, stage, frame, encoding, sample_rate, at)
+                and (at is None or (type(at) is float and -MAX_INSTANT <= at <= MAX_INSTANT))
+            )
+        except Exception:  # an ended call, a new stage, or no stage's name
+            as_before = False
+        if not as_before:
+            self._take(_RAW_FRAME, self._audio, stage, frame, encoding, sample_rate, at)
+            return
+        if found.skip:
+            found.skip -= 1
+            return
+        try:
+            self._monitor.frames.take(found, frame, at)
+        except Exception as error:  # of other calls' frames, measured with it
+            self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
     def _audio(
         self, call: CallAccumulator, stage: object, frame: object, encoding: object, *more: object
@@ -317,16 +342,7 @@ class CallHandle:
         if found.skip:
             found.skip -= 1
         else:
-            self._measure(found, data, moment)
-
-    def _measure(self, stage: StageAccumulator, frame: bytes, at: float | None) -> None:
-        try:
-            moment = None if at is None else observations.instant(at)
-            self._monitor.frames.take(stage, frame, moment)
-        except Rejected as rejected:
-            self._reject(_RAW_FRAME, rejected)
-        except Exception as error:  # of other calls' frames, measured with it
-            self._monitor.drop(DropReason.INTERNAL_ERROR, error)
+            self._monitor.frames.take(found, data, moment)
 
     def audio_given(self, seconds: float, silent: float = 0.0) -> None:
         """Report agent audio that the provider handed over: what is missing of it is a hole.
