@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import pairwise
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
@@ -246,6 +247,11 @@ class FrameBatch:
         self._waiting: list[tuple[StageAccumulator, _Group, int, float] | _Hint] = []
         """Frames whose level counts, in the order in which they came: each one's stage, group,
         place there, and when it crossed the engine's edge."""
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """In a forked child: the lock may be held by a thread that isn't there."""
+        self._measuring = RLock()  # a scrape may end an overdue call in a thread of its own
 
     def take(self, stage: StageAccumulator, frame: bytes, at: float | None = None) -> None:
         """Take a frame of the stage's format whose turn it is; measure when enough of them wait.
@@ -268,6 +274,10 @@ class FrameBatch:
             group = self._groups[form] = _Group(form.seconds * self._level_every)
         frames = group.frames
         place = len(frames)
+        # First of all: what measures in between, as a call's end within a signal handler does, then
+        # finds nothing told of a frame that isn't there.
+        frames.append(frame)
+        group.of.append(stage)
         if stage.agent:
             stage.played += group.stands_for
             before = stage.last if self._level_every == 1 else b""
@@ -280,12 +290,11 @@ class FrameBatch:
             if frame == before:
                 group.repeats.append(place)
             stage.last = frame
-        frames.append(frame)
-        group.of.append(stage)
         if step.level:
             self._waiting.append((stage, group, place, self.clock() if at is None else at))
         if place + 1 >= self._capacity or len(self._waiting) >= self._capacity:
-            self._measure_levels()
+            with SECTIONS, self._measuring:
+                self._measure_levels()
 
     def take_level(self, stage: StageAccumulator, rms: float, seconds: float, at: float) -> None:
         """Take a level of a call that has raw frames too: it must not overtake those that wait.
@@ -302,7 +311,8 @@ class FrameBatch:
         self._waiting.append((stage, group, len(group.levels), at))
         group.levels.append(rms)
         if len(self._waiting) >= self._capacity:
-            self._measure_levels()
+            with SECTIONS, self._measuring:
+                self._measure_levels()
 
     def take_hint(self, hint: Callable[[float], object], at: float) -> None:
         """Take what happened between frames: it must not overtake those that wait either.
@@ -325,7 +335,9 @@ class FrameBatch:
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
-        with SECTIONS:
+        if not self._waiting and not self._groups and not self._chosen:
+            return
+        with SECTIONS, self._measuring:
             self._measure_levels()
             self._look()
 
@@ -342,6 +354,8 @@ class FrameBatch:
                 hint(at)
             else:
                 stage, group, place, at = one
+                if place >= len(group.levels):  # it came while its group was being measured
+                    continue
                 level = group.levels[place]
                 stage.add_level(level, group.stands_for, at)
                 if self._level_every == 1 and stage.agent and group.lasts:
@@ -354,6 +368,8 @@ class FrameBatch:
     def _choose(self, form: FrameFormat, group: _Group) -> None:
         """Let frames with sound wait to be looked into, until there are enough of them."""
         for place, tail, for_noise, at in group.to_check:
+            if place >= len(group.levels):
+                continue
             level = group.levels[place]
             if level >= ACTIVE_RMS:
                 stage, frame = group.of[place], group.frames[place]
@@ -391,14 +407,17 @@ _TAIL_BYTES = 2 * EDGE_SAMPLES
 
 def _measure(form: FrameFormat, group: _Group) -> None:
     """Measure a group's levels, and of agents' frames what their bytes and edges tell."""
-    samples = decode(b"".join(group.frames), form.encoding)
-    samples = samples.reshape(len(group.frames), form.samples)
+    frames = group.frames.copy()  # another thread may add one
+    samples = decode(b"".join(frames), form.encoding)
+    samples = samples.reshape(len(frames), form.samples)
     levels = group.levels = frame_rms(samples).tolist()
     if not any(stage.agent for stage in group.of):
         return
     group.firsts = np.abs(samples[:, 0]).tolist()
     group.lasts = np.abs(samples[:, -1]).tolist()
     for row in group.repeats:
+        if row >= len(levels):
+            continue
         sound = group.of[row].sound
         if levels[row] >= ACTIVE_RMS and sound is not None:
             sound.repeats(frame_checks.seam(samples[row]))
