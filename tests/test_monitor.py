@@ -307,6 +307,13 @@ class TestOutcomes:
         assert [fields["subject"] for fields in told] == ["compleeted", "error"]
         assert all("failed=True" in fields["fix"] for fields in told)
 
+    def test_of_a_failed_call_it_is_not(self, quality, logger):
+        """What is warned of is a failure that counts as a fine call: one that is told is none."""
+        quality.call_started("a")
+        score = quality.call_ended("a", outcome="connection_lost", failed=True, duration=1.0)
+        assert score.summary.outcome == "connection_lost"
+        assert logger.calls == []
+
     def test_what_is_told_is_bounded(self, quality, logger, clock):
         """An engine with a thousand outcomes fills neither the log nor the memory."""
         for number in range(1_000):

@@ -34,6 +34,9 @@ UNITS = {
 }
 """By what is observed, in the words of ``CallScore.dropped``."""
 
+SUSPECTS = frozenset(what for what, unit in UNITS.items() if unit.suspect < float("inf"))
+"""Of which a number that was taken may be asked about."""
+
 
 def dropped_words(what: str, call_id: str, values: tuple[object, ...]) -> str:
     """Return a sentence about a number that was dropped; empty where it is no number.

@@ -18,12 +18,15 @@ from ai_engine_quality.core.distribution import EXACT_LIMIT
 from ai_engine_quality.core.observations import (
     FRAME_SECONDS,
     MAX_COUNT,
+    MAX_INSTANT,
+    MAX_RMS,
+    MAX_SECONDS,
     DropReason,
     Rejected,
 )
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
-from ai_engine_quality.core.units import UNITS, dropped_words, suspect_words
+from ai_engine_quality.core.units import SUSPECTS, UNITS, dropped_words, suspect_words
 from ai_engine_quality.live.audio import FrameBatch, check_frame
 from ai_engine_quality.live.sections import SECTIONS
 
@@ -150,7 +153,8 @@ class CallHandle:
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
                 if self._call.ear is None:  # type: ignore[union-attr]  # a live call: it has room
-                    self._count_turn(seconds)
+                    self.observe_turn(seconds)
+                    self._counted_turns += 1
                 return
         self._take("turn", self._slow_turn, seconds)
 
@@ -253,6 +257,26 @@ class CallHandle:
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
         moment = self._monitor.frames.clock() if at is None else at
+        call = self._call
+        if (
+            type(rms) is float
+            and 0.0 <= rms <= MAX_RMS
+            and type(seconds) is float
+            and 0.0 <= seconds <= MAX_SECONDS
+            and type(moment) is float
+            and -MAX_INSTANT <= moment <= MAX_INSTANT
+            and type(stage) is str
+            and call is not None
+            and call.stages
+            and stage in call.stages
+            and not self._stages  # else it has to wait with the raw frames
+        ):
+            try:
+                with SECTIONS:
+                    call.stages[stage].add_level(rms, seconds, moment)
+            except Exception as error:
+                self._monitor.drop(DropReason.INTERNAL_ERROR, error)
+            return
         self._take("level", self._audio_level, stage, rms, seconds, moment)
 
     def _audio_level(
@@ -440,7 +464,7 @@ class CallHandle:
         try:
             with SECTIONS:  # an end that interrupts would find the call half changed
                 observe(call, *values)
-            if values and (words := suspect_words(what, self.call_id, values[0])):
+            if what in SUSPECTS and (words := suspect_words(what, self.call_id, values[0])):
                 self._monitor.ask(what, words)
         except Rejected as rejected:
             self._reject(what, rejected, values)
