@@ -990,6 +990,23 @@ class TestPrivacy:
         assert score.score is not None
         assert squeezed(SECRETS[secret]) not in squeezed(everything)
 
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            "jane.doe\uff20example.com",
+            "jane.doe\ufe6bexample.com",
+            "jane.doe%40example.com",
+            "jane.doe&#64;example.com",
+            "jane.doe&#x40;example.com",
+            "jane.doe (at) example.com",
+        ],
+    )
+    def test_an_address_may_be_written_otherwise(self, quality, secret):
+        """Full-width, small, encoded or written out, an ``@`` makes an address of a name."""
+        quality.call_started("1.1", provider=secret, pipeline=f"sales {secret}")
+        summary = quality.call_ended("1.1", duration=60.0).summary
+        assert (summary.provider, summary.pipeline) == ("other", "other")
+
     @pytest.mark.parametrize("secret", ["jane.doe@example.com", "49 170 1234567"])
     @pytest.mark.parametrize("channel", ["outcome", "reason", "provider", "pipeline"])
     def test_an_address_or_number_becomes_no_label(
