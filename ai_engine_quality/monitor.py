@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +18,7 @@ from ai_engine_quality.core.call import CallAccumulator
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import TOLD, CallScore
-from ai_engine_quality.core.scoring import score
+from ai_engine_quality.core.scoring import score_among
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
@@ -227,7 +226,7 @@ class QualityMonitor(ObservationsById):
     def begin_anew(self) -> None:
         """Leave the live calls to the parent, unless they are ended here: in a forked child."""
         self._inherited = frozenset(self._handles.values())
-        for part in (self._live, self._baseline, self._prometheus, self._log):
+        for part in (self._live, self.frames, self._baseline, self._prometheus, self._log):
             if part is not None:
                 part.begin_anew()
 
@@ -281,8 +280,7 @@ class QualityMonitor(ObservationsById):
         )
         handle = CallHandle(self, call, call_id, DropReason.CALL_ENDED)
         self._live.add(handle)
-        self._prometheus.call_started(call.provider, call.pipeline)
-        handle.observe_turn = self._prometheus.turn_observer(call.provider, call.pipeline)
+        handle.observe_turn = self._prometheus.call_started(call.provider, call.pipeline)
         self._publish_live()
         self._writer.start()
 
@@ -301,8 +299,7 @@ class QualityMonitor(ObservationsById):
         )
         if names != (call.provider, call.pipeline):
             call.provider, call.pipeline = names
-            self._prometheus.begin_series(*names)
-            handle.observe_turn = self._prometheus.turn_observer(*names)
+            handle.observe_turn = self._prometheus.begin_series(*names)
 
     def call_ended(
         self,
@@ -339,16 +336,18 @@ class QualityMonitor(ObservationsById):
             if not handle.live:
                 self.drop(handle.gone)
                 return None
-            handle.call_updated(provider, pipeline)
+            if provider is not None or pipeline is not None:
+                handle.call_updated(provider, pipeline)
             checked = self._reporter.checked
             self._ask_about_length(handle, duration)
             ending = checked(observations.outcome, outcome)
-            if ending is not None and ending not in self._known_outcomes:
+            has_failed = checked(observations.flag, failed) or False
+            if ending is not None and not has_failed and ending not in self._known_outcomes:
                 self._tell_outcome(ending)
             return self._finish(
                 handle,
                 outcome=ending,
-                failed=checked(observations.flag, failed) or False,
+                failed=has_failed,
                 duration=checked(_call_seconds, duration),
             )
         except Exception as error:
@@ -376,7 +375,7 @@ class QualityMonitor(ObservationsById):
                 return None
             for seconds in summary.turn_latencies or ():
                 handle.observe_turn(seconds)
-            return self._tell(score(summary, self.policy), {})
+            return self._tell(summary, {})
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
             return None
@@ -424,28 +423,19 @@ class QualityMonitor(ObservationsById):
         if call is None:
             return None
         length = max(0.0, now - call.started) if duration is None and known else duration
-        summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed)
+        summary = call.freeze(duration=length, now=now, outcome=outcome, failed=failed, last=True)
         handle.count_last_turns(call, summary)
-        return self._tell(score(summary, self.policy), call.dropped or {}, hooks=hooks)
+        return self._tell(summary, call.dropped or {}, hooks=hooks)
 
     def _tell(
-        self, result: CallScore, dropped: Mapping[str, int], *, hooks: bool = True
+        self, summary: CallSummary, dropped: Mapping[str, int], *, hooks: bool = True
     ) -> CallScore:
-        """Place a score among its provider's, and let outputs and hooks have it."""
-        result = self._placed(result, dropped)
+        """Score a call among its provider's, and let outputs and hooks have it."""
+        result = score_among(summary, self.policy, self._baseline.place, dropped)
         self._own_hooks.run(result)
         if hooks:
             self._hooks.run(result)
         self._publish_live()
-        return result
-
-    def _placed(self, result: CallScore, dropped: Mapping[str, int]) -> CallScore:
-        """Return a score with where it stands among earlier calls, and with what was dropped."""
-        standing = None
-        if result.score is not None:
-            standing = self._baseline.place(result.summary.provider, result.score)
-        if standing or dropped:
-            return replace(result, standing=standing, dropped=dict(dropped))
         return result
 
     def _measure_frames(self) -> None:

@@ -307,6 +307,13 @@ class TestOutcomes:
         assert [fields["subject"] for fields in told] == ["compleeted", "error"]
         assert all("failed=True" in fields["fix"] for fields in told)
 
+    def test_of_a_failed_call_it_is_not(self, quality, logger):
+        """What is warned of is a failure that counts as a fine call: one that is told is none."""
+        quality.call_started("a")
+        score = quality.call_ended("a", outcome="connection_lost", failed=True, duration=1.0)
+        assert score.summary.outcome == "connection_lost"
+        assert logger.calls == []
+
     def test_what_is_told_is_bounded(self, quality, logger, clock):
         """An engine with a thousand outcomes fills neither the log nor the memory."""
         for number in range(1_000):
@@ -982,6 +989,23 @@ class TestPrivacy:
         everything = exposed + told(logger, score) + path.read_text()
         assert score.score is not None
         assert squeezed(SECRETS[secret]) not in squeezed(everything)
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            "jane.doe\uff20example.com",
+            "jane.doe\ufe6bexample.com",
+            "jane.doe%40example.com",
+            "jane.doe&#64;example.com",
+            "jane.doe&#x40;example.com",
+            "jane.doe (at) example.com",
+        ],
+    )
+    def test_an_address_may_be_written_otherwise(self, quality, secret):
+        """Full-width, small, encoded or written out, an ``@`` makes an address of a name."""
+        quality.call_started("1.1", provider=secret, pipeline=f"sales {secret}")
+        summary = quality.call_ended("1.1", duration=60.0).summary
+        assert (summary.provider, summary.pipeline) == ("other", "other")
 
     @pytest.mark.parametrize("secret", ["jane.doe@example.com", "49 170 1234567"])
     @pytest.mark.parametrize("channel", ["outcome", "reason", "provider", "pipeline"])

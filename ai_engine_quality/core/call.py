@@ -450,6 +450,7 @@ class CallAccumulator:
         now: float | None = None,
         outcome: str | None = None,
         failed: bool = False,
+        last: bool = False,
     ) -> CallSummary:
         """Return what was observed so far as a summary: as heard where the call could be heard.
 
@@ -458,12 +459,13 @@ class CallAccumulator:
             now: Monotonic seconds; None: as far from the start as the duration says.
             outcome: What the engine calls the end.
             failed: Whether the engine says that the call failed.
+            last: Whether the call is over, and nothing more will be observed: it takes less.
         """
         told = self._told(duration=duration, outcome=outcome, failed=failed)
         if self.ear is None or not self.stages:
             return self._with_causes(CallSummary(**told), ())
         until = self.started + (duration or 0.0) if now is None else now
-        heard = self.ear.freeze(until)
+        heard = self.ear.finish(until) if last else self.ear.freeze(until)
         return self._with_causes(CallSummary(**_as_heard(told, heard)), heard.answered_at)
 
     def _with_causes(self, summary: CallSummary, answered_at: tuple[float, ...]) -> CallSummary:

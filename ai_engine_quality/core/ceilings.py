@@ -6,6 +6,7 @@ First the ceilings of what was measured, then those of the call as a whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from ai_engine_quality.core.factors import AgentAudio, Cost
@@ -169,21 +170,25 @@ def _stepped(rule: str, policy: Policy, value: float | None, factor: str) -> Ite
     """Yield the ceiling that a value reaches by a rule with steps, if it reaches any."""
     reached = None if value is None else policy.ceiling(rule, value)
     if reached:
-        threshold, ceiling = reached
-        yield Ceiling(rule, ceiling, _REACHED[rule](threshold, policy), factor)
+        yield _reached(rule, *reached, policy.percentile, factor)
 
 
-_REACHED: Mapping[str, Callable[[float, Policy], str]] = {
-    "latency": lambda at, policy: f"p{policy.percentile:g} >= {seconds(at)}",
+@lru_cache(256)  # a policy has few steps, and its calls can share them
+def _reached(rule: str, step: float, ceiling: int, percentile: float, factor: str) -> Ceiling:
+    return Ceiling(rule, ceiling, _REACHED[rule](step, percentile), factor)
+
+
+_REACHED: Mapping[str, Callable[[float, float], str]] = {
+    "latency": lambda at, percentile: f"p{percentile:g} >= {seconds(at)}",
     "underflow": lambda at, _: f"underflow >= {percent(at)}",
     "fallback": lambda at, _: f"{at:g} fallbacks or more",
-    "barge_in": lambda at, policy: f"barge-in p{policy.percentile:g} >= {seconds(at)}",
+    "barge_in": lambda at, percentile: f"barge-in p{percentile:g} >= {seconds(at)}",
     "unanswered": lambda at, _: f"a turn unanswered for {seconds(at)} or more",
     "clipping": lambda at, _: f"{percent(at)} of the samples clipped",
     "lost_audio": lambda at, _: f"{percent(at)} or more of the agent's audio lost",
     "late_greeting": lambda at, _: f"an agent first heard after {seconds(at)} or more",
 }
-"""Why a ceiling with steps applies, by its rule and the step that was reached."""
+"""Why a ceiling with steps applies, by its rule, the step that was reached and the percentile."""
 
 
 def _caller_ignored(summary: CallSummary, policy: Policy) -> bool:

@@ -287,7 +287,7 @@ class Ear:
 
     def freeze(self, now: float) -> Heard:
         """Return what was heard until ``now``, as if the call ended then; nothing changes."""
-        return self._twin()._finish(now + self._shift)  # noqa: SLF001  # its own kind
+        return self._twin().finish(now)
 
     def _twin(self) -> Ear:
         new = twin(self)
@@ -303,8 +303,9 @@ class Ear:
         self._agent.link(self._turns, self._answers)
         self._caller.link(self._turns, self._agent, self._answers)
 
-    def _finish(self, now: float) -> Heard:
-        self._latest = max(self._latest, now)
+    def finish(self, now: float) -> Heard:
+        """Return what was heard until ``now``, which is the call's end: nothing can follow."""
+        self._latest = max(self._latest, now + self._shift)
         until = self._latest
         self._latest += ORDER_SECONDS
         self._work()

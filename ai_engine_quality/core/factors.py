@@ -163,14 +163,12 @@ def _barge_in(summary: CallSummary, policy: Policy, _: AgentAudio) -> Cost | Non
     return Cost(value, policy.points("barge_in", value), n, words)
 
 
-def _untimed(summary: CallSummary) -> str:
-    """Return what is known of barge-ins of which none was timed, in words."""
-    if not summary.barge_ins:
-        return "not observed"
-    return f"{plural(summary.barge_ins, 'barge-in')}, none timed"
+def _untimed(summary: CallSummary) -> str | None:
+    """Return what is known of barge-ins of which none was timed, in words; None where of none."""
+    return f"{plural(summary.barge_ins, 'barge-in')}, none timed" if summary.barge_ins else None
 
 
-UNOBSERVED: Mapping[str, Callable[[CallSummary], str]] = {"barge_in": _untimed}
+UNOBSERVED: Mapping[str, Callable[[CallSummary], str | None]] = {"barge_in": _untimed}
 """What is said of a factor that was not observed, where anything is."""
 
 

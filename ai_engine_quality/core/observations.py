@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import re
+import unicodedata
 from enum import StrEnum
 from functools import lru_cache
 
@@ -191,6 +192,9 @@ _DATE = re.compile(
 MAX_NAME_DIGITS = 6
 """In a provider's or pipeline's name, dates and sample rates aside; a telephone has seven."""
 
+_AT = re.compile(r"@|%40|&#x?(?:64|40);|[(\[{<]\s*at\s*[)\]}>]", re.IGNORECASE)
+"""The ``@`` of an address, also encoded, or written out."""
+
 _NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -198,7 +202,8 @@ def name(value: object) -> str | None:
     """Return a provider's or pipeline's normalised name, or None where it has none.
 
     ``OpenAI Realtime``, ``openai-realtime`` and ``openai_realtime`` are one provider. What holds an
-    e-mail address, or digits enough for a telephone number, is ``other``.
+    e-mail address, however its ``@`` is written, or digits enough for a telephone number, is
+    ``other``.
     """
     if value is None:
         return None
@@ -210,7 +215,7 @@ def name(value: object) -> str | None:
 @lru_cache(256)  # an engine has few names, and its calls can share them
 def _normalised(value: str) -> str:
     digits = sum(char.isdigit() for char in _SAMPLE_RATE.sub("", _DATE.sub("", value)))
-    if "@" in value or digits > MAX_NAME_DIGITS:
+    if _AT.search(unicodedata.normalize("NFKC", value)) or digits > MAX_NAME_DIGITS:
         return OTHER
     return _NOT_IN_NAME.sub("_", value.lower()).strip("_")[:MAX_NAME_LENGTH]
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ai_engine_quality.core import reading
 from ai_engine_quality.core.arithmetic import points_under, raw_score
+from ai_engine_quality.core.later import Later
 from ai_engine_quality.core.observations import is_agent_stage
 from ai_engine_quality.core.policy import FACTORS, Band
 from ai_engine_quality.core.reading import SummaryError
@@ -24,7 +25,8 @@ MEASURED = frozenset({"rms"})
 """Factors that are measured on the audio itself, whoever tells the rest."""
 
 
-class FactorScore(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FactorScore:
     """What one factor cost, and what it was read from."""
 
     name: str
@@ -38,10 +40,27 @@ class FactorScore(NamedTuple):
     n: int
     """How many observations it was read from."""
     observed: bool
-    evidence: str
-    """The value with its context, in words."""
+    _evidence: Later[str]
     clock: str | None = None
     """``heard`` at the engine's edge, or ``told`` by the engine; None where it was not observed."""
+
+    @property
+    def evidence(self) -> str:
+        """The value with its context, in words."""
+        return self._evidence.get()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "name": self.name,
+            "weight": self.weight,
+            "penalty": self.penalty,
+            "value": self.value,
+            "n": self.n,
+            "observed": self.observed,
+            "evidence": self.evidence,
+            "clock": self.clock,
+        }
 
 
 class Counterfactual(NamedTuple):
@@ -51,6 +70,9 @@ class Counterfactual(NamedTuple):
     """The cause: ``turn 7``."""
     score: int
     band: Band
+
+
+_NO_CHANGE: Later[Counterfactual | None] = Later.of(None)
 
 
 class Ceiling(NamedTuple):
@@ -109,13 +131,17 @@ class CallScore:
     unscored_reason: str | None
     policy_version: str
     summary: CallSummary
-    without_slowest_turn: Counterfactual | None = None
-    """The score without the call's slowest turn, where that would be higher."""
+    _without_slowest_turn: Later[Counterfactual | None] = _NO_CHANGE
     standing: Standing | None = None
     """Where it stands among its provider's calls in this process; of a monitor's scores only."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """What was reported of the call and dropped for being wrong: ``turn:out_of_range`` to how
     often; of a monitor's scores only."""
+
+    @property
+    def without_slowest_turn(self) -> Counterfactual | None:
+        """The score without the call's slowest turn, where that would be higher."""
+        return self._without_slowest_turn.get()
 
     def factor(self, name: str) -> FactorScore:
         """Return a factor by its name; KeyError where there is none of that name.
@@ -127,7 +153,8 @@ class CallScore:
                 return factor
         if name not in FACTORS:
             raise KeyError(name)
-        return FactorScore(name, 0.0, 0.0, None, 0, False, f"not in policy {self.policy_version}")
+        words = f"not in policy {self.policy_version}"
+        return FactorScore(name, 0.0, 0.0, None, 0, False, Later.of(words))
 
     @property
     def deciding_ceiling(self) -> Ceiling | None:
@@ -153,6 +180,7 @@ class CallScore:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` gives an equal score back."""
         monitors: dict[str, Any] = {}
+        change = self.without_slowest_turn
         if self.standing:
             monitors["standing"] = self.standing._asdict()
         if self.dropped:
@@ -162,14 +190,13 @@ class CallScore:
             "score": self.score,
             "raw": self.raw,
             "band": self.band.value if self.band else None,
-            "factors": [factor._asdict() for factor in self.factors],
+            "factors": [factor.to_dict() for factor in self.factors],
             "ceilings": [ceiling._asdict() for ceiling in self.ceilings],
             "coverage": self.coverage,
             "turns": self.turns,
             "unscored_reason": self.unscored_reason,
             "policy_version": self.policy_version,
-            "without_slowest_turn": self.without_slowest_turn
-            and self.without_slowest_turn._asdict(),
+            "without_slowest_turn": change and change._asdict(),
             **monitors,
             "summary": self.summary.to_dict(),
         }
@@ -183,7 +210,9 @@ class CallScore:
         """
         with reading.reported_as(SummaryError):
             fields = _as_stored_today(data)
-            stored = cls(**reading.fields("", fields, _READERS, optional=("standing", "dropped")))
+            found = reading.fields("", fields, _READERS, optional=("standing", "dropped"))
+            change = Later.of(found.pop("without_slowest_turn"))
+            stored = cls(**found, _without_slowest_turn=change)
         if (stored.score is None) != (stored.band is None):
             raise SummaryError(f"band must be there where score is, not {stored.band!r}")
         names = [factor.name for factor in stored.factors]
@@ -380,7 +409,7 @@ def clock_of(summary: CallSummary, factor: str) -> str:
 def _with_clocks(call: CallScore) -> tuple[FactorScore, ...]:
     """Return a stored call's factors with their clocks, which a record leaves to its summary."""
     return tuple(
-        factor._replace(clock=clock_of(call.summary, factor.name)) if factor.observed else factor
+        replace(factor, clock=clock_of(call.summary, factor.name)) if factor.observed else factor
         for factor in call.factors
     )
 
@@ -396,7 +425,9 @@ def _summary(name: str, value: object) -> CallSummary:
 
 
 def _factor(name: str, value: object) -> FactorScore:
-    return FactorScore(**reading.fields(name, value, _FACTOR_READERS, optional=("clock",)))
+    found = reading.fields(name, value, _FACTOR_READERS, optional=("clock",))
+    evidence = Later.of(found.pop("evidence"))
+    return FactorScore(**found, _evidence=evidence)
 
 
 def _ceiling(name: str, value: object) -> Ceiling:

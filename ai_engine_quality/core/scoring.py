@@ -10,7 +10,8 @@ Numbers first, words after: the band of a call in progress, which is made often,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -24,12 +25,14 @@ from ai_engine_quality.core.factors import (
     Cost,
     agent_audio,
 )
+from ai_engine_quality.core.later import Later
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy
 from ai_engine_quality.core.result import (
     CallScore,
     Ceiling,
     Counterfactual,
     FactorScore,
+    Standing,
     clock_of,
 )
 from ai_engine_quality.core.summary import CallSummary
@@ -39,6 +42,23 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
     """Return the call's quality score by a policy.
 
     Pure: the same summary and policy give the same score, on any machine, at any time.
+    """
+    return score_among(summary, policy, _alone, {})
+
+
+def score_among(
+    summary: CallSummary,
+    policy: Policy,
+    place: Callable[[str | None, int], Standing | None],
+    dropped: Mapping[str, int],
+) -> CallScore:
+    """Return the call's score with where it stands among others, and what of it was dropped.
+
+    Args:
+        summary: The call.
+        policy: By which it is scored.
+        place: Takes the call's provider and its points, and returns where it stands.
+        dropped: What was reported and dropped.
     """
     decision = _decide(summary, policy)
     points = decision.points
@@ -57,8 +77,14 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
         unscored_reason=decision.unscored_reason,
         policy_version=policy.version,
         summary=summary,
-        without_slowest_turn=_without_slowest_turn(summary, policy, decision),
+        _without_slowest_turn=Later(partial(_without_slowest_turn, summary, policy, decision)),
+        standing=None if points is None else place(summary.provider, points),
+        dropped=dict(dropped),
     )
+
+
+def _alone(_provider: str | None, _points: int) -> None:
+    """Compare with no other call."""
 
 
 def provisional_band(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> Band | None:
@@ -116,12 +142,17 @@ _height = attrgetter("ceiling")
 def _factor(name: str, summary: CallSummary, policy: Policy, cost: Cost | None) -> FactorScore:
     weight = policy.weights[name]
     if cost is None:
-        words = UNOBSERVED[name](summary) if name in UNOBSERVED else "not observed"
-        return FactorScore(name, weight, 0.0, None, 0, False, words)
+        if name in UNOBSERVED and (words := UNOBSERVED[name](summary)):
+            return FactorScore(name, weight, 0.0, None, 0, False, Later.of(words))
+        return _unobserved(name, weight)
     clock = clock_of(summary, name)
-    return FactorScore(
-        name, weight, float(cost.points), cost.value, cost.n, True, cost.words(), clock
-    )
+    points, evidence = float(cost.points), Later(cost.words)
+    return FactorScore(name, weight, points, cost.value, cost.n, True, evidence, clock)
+
+
+@lru_cache(64)  # the same for all calls
+def _unobserved(name: str, weight: float) -> FactorScore:
+    return FactorScore(name, weight, 0.0, None, 0, False, Later.of("not observed"))
 
 
 def _without_slowest_turn(

@@ -72,6 +72,8 @@ class HeardTrack:
 
 def heard_track(summary: CallSummary) -> HeardTrack | None:
     """Return the agent's track of which most was checked, at the stage nearest to the caller."""
+    if not summary.audio:
+        return None
     for place in (TRANSPORT_OUT, PROVIDER_OUT):
         stage = most_checked(summary.audio, place)
         levels = summary.audio[stage] if stage else None

@@ -133,17 +133,19 @@ class HeardCall:
     @classmethod
     def of(cls, heard: Heard, factors: tuple[str, ...], told: Mapping[str, Any]) -> Self:
         """Return what an ear knows, beside what the engine told of its turns."""
-        same = {f.name for f in fields(Heard)} & {f.name for f in fields(cls)}
-        values: dict[str, Any] = {name: getattr(heard, name) for name in same}
         turns = Distribution.of(
             told["turn_latencies"] or (), told["binned"].get("turn_latencies", ())
         )
         return cls(
-            **{name: _short(value) for name, value in values.items()},
+            **{name: _short(getattr(heard, name)) for name in _AS_HEARD},
             factors=factors,
             told_latency=round(turns.percentile(50), 3) if turns.n else None,
             told_turns=turns.n or None,
         )
+
+
+_AS_HEARD = tuple({f.name for f in fields(HeardCall)}.intersection(f.name for f in fields(Heard)))
+"""What a call's summary has of an ear's account as it is."""
 
 
 class LateClock(NamedTuple):

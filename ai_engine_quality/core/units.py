@@ -26,6 +26,7 @@ UNITS = {
     "turn": Unit("turn_response", _SECONDS, _MILLISECONDS, suspect=30.0),
     "unanswered turn": Unit("unanswered", _SECONDS, _MILLISECONDS, suspect=120.0),
     "barge-in": Unit("barge_in", _SECONDS, _MILLISECONDS, suspect=30.0),
+    "turn stage": Unit("turn_stage", _SECONDS, _MILLISECONDS),
     "audio length": Unit("audio_given", _SECONDS, _MILLISECONDS, suspect=60.0),
     "frame count": Unit("frames_sent", _FRAMES, "are these bytes?"),
     "filler count": Unit("underflow", _FRAMES, "are these bytes?"),
@@ -33,6 +34,9 @@ UNITS = {
     "character count": Unit("words_spoken", f"characters, at most {MAX_COUNT:,}"),
 }
 """By what is observed, in the words of ``CallScore.dropped``."""
+
+SUSPECTS = frozenset(what for what, unit in UNITS.items() if unit.suspect < float("inf"))
+"""Of which a number that was taken may be asked about."""
 
 
 def dropped_words(what: str, call_id: str, values: tuple[object, ...]) -> str:

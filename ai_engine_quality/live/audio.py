@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import pairwise
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
@@ -253,6 +254,11 @@ class FrameBatch:
         self._waiting: list[tuple[StageAccumulator, _Group, int, float] | _Hint] = []
         """Frames whose level counts, in the order in which they came: each one's stage, group,
         place there, and when it crossed the engine's edge."""
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """In a forked child: the lock may be held by a thread that isn't there."""
+        self._measuring = RLock()  # a scrape may end an overdue call in a thread of its own
 
     def take(self, stage: StageAccumulator, frame: bytes, at: float | None = None) -> None:
         """Take a frame of the stage's format whose turn it is; measure when enough of them wait.
@@ -273,14 +279,17 @@ class FrameBatch:
         step = self._patterns[stage.agent][stage.step]
         stage.step, stage.skip = step.next, step.skip
         place = len(group.frames)
-        if stage.agent:
-            self._compare(stage, group, step, frame, at)
+        # First of all: what measures in between, as a call's end within a signal handler does, then
+        # finds nothing told of a frame that isn't there.
         group.frames.append(frame)
+        if stage.agent:
+            self._compare(stage, group, step, place, at)
         waiting = self._waiting
         if step.level:
             waiting.append((stage, group, place, at))
         if len(waiting) >= self._capacity or place + 1 >= self._capacity:
-            self._measure_levels()
+            with SECTIONS, self._measuring:
+                self._measure_levels()
 
     def _group_of(self, form: FrameFormat) -> _Group:
         """Return the frames of a format that wait."""
@@ -290,7 +299,12 @@ class FrameBatch:
         return found
 
     def _compare(
-        self, stage: StageAccumulator, group: _Group, step: _Step, frame: bytes, at: float
+        self,
+        stage: StageAccumulator,
+        group: _Group,
+        step: _Step,
+        place: int,
+        at: float,
     ) -> None:
         """Take note of what an agent's frame is, beside the one before it."""
         if stage.sound is None:
@@ -299,7 +313,7 @@ class FrameBatch:
         stage.played += group.stands_for
         group.has_agents = True
         before = stage.last if self._level_every == 1 else b""
-        place = len(group.frames)
+        frame = group.frames[place]
         if step.check:
             # Frames that are handed over faster than they sound are heard one after the other.
             moment = max(at - stage.started, stage.played)
@@ -324,7 +338,8 @@ class FrameBatch:
         self._waiting.append((stage, group, len(group.levels), at))
         group.levels.append(rms)
         if len(self._waiting) >= self._capacity:
-            self._measure_levels()
+            with SECTIONS, self._measuring:
+                self._measure_levels()
 
     def take_hint(self, hint: Callable[[float], object], at: float) -> None:
         """Take what happened between frames: it must not overtake those that wait either.
@@ -347,7 +362,9 @@ class FrameBatch:
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
-        with SECTIONS:
+        if not self._waiting and not self._groups and not self._chosen:
+            return
+        with SECTIONS, self._measuring:
             self._measure_levels()
             self._look()
 
@@ -366,6 +383,8 @@ class FrameBatch:
                 hint(at)
                 continue
             stage, group, place, at = one
+            if place >= len(group.levels):  # it came while its group was being measured
+                continue
             level = group.levels[place]
             stage.add_level(level, group.stands_for, at)
             if stage.sound is not None and every_frame and group.lasts:
@@ -376,10 +395,11 @@ class FrameBatch:
 
     def _choose(self, form: FrameFormat, group: _Group) -> None:
         """Let frames with sound wait to be looked into, until there are enough of them."""
+        levels = group.levels  # fewer than frames where one came while they were measured
         chosen = [
-            _Chosen(stage, group.frames[place], tail, group.levels[place], at, for_noise)
+            _Chosen(stage, group.frames[place], tail, levels[place], at, for_noise)
             for stage, place, tail, for_noise, at in group.to_check
-            if group.levels[place] >= ACTIVE_RMS
+            if place < len(levels) and levels[place] >= ACTIVE_RMS
         ]
         if chosen:
             self._chosen.setdefault(form, []).extend(chosen)
@@ -415,15 +435,16 @@ _TAIL_BYTES = 2 * EDGE_SAMPLES
 
 def _measure(form: FrameFormat, group: _Group) -> None:
     """Measure a group's levels, and of agents' frames what their bytes and edges tell."""
-    samples = decode(b"".join(group.frames), form.encoding)
-    samples = samples.reshape(len(group.frames), form.samples)
+    frames = group.frames.copy()  # another thread may add one
+    samples = decode(b"".join(frames), form.encoding)
+    samples = samples.reshape(len(frames), form.samples)
     levels = group.levels = frame_rms(samples).tolist()
     if not group.has_agents:
         return
     group.firsts = np.abs(samples[:, 0]).tolist()
     group.lasts = np.abs(samples[:, -1]).tolist()
     for stage, row in group.repeats:
-        if levels[row] >= ACTIVE_RMS and stage.sound is not None:
+        if row < len(levels) and levels[row] >= ACTIVE_RMS and stage.sound is not None:
             stage.sound.repeats(frame_checks.seam(samples[row]))
 
 

@@ -26,7 +26,7 @@ from ai_engine_quality.core.observations import (
 )
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
-from ai_engine_quality.core.units import UNITS, dropped_words, suspect_words
+from ai_engine_quality.core.units import SUSPECTS, UNITS, dropped_words, suspect_words
 from ai_engine_quality.live.audio import FrameBatch, check_frame
 from ai_engine_quality.live.sections import SECTIONS
 
@@ -153,7 +153,8 @@ class CallHandle:
             if len(turns) < EXACT_LIMIT:
                 turns.append(seconds)
                 if self._call.ear is None:  # type: ignore[union-attr]  # a live call: it has room
-                    self._count_turn(seconds)
+                    self.observe_turn(seconds)
+                    self._counted_turns += 1
                 return
         self._take("turn", self._slow_turn, seconds)
 
@@ -257,24 +258,33 @@ class CallHandle:
         """
         frames = self._monitor.frames
         moment = frames.clock() if at is None else at
-        try:
-            found = self._stages[stage]
-            usual = (
-                type(stage) is str
-                and type(rms) is type(seconds) is type(moment) is float
-                and 0.0 <= rms <= MAX_RMS
-                and 0.0 <= seconds <= MAX_SECONDS
-                and -MAX_INSTANT <= moment <= MAX_INSTANT
-            )
-        except Exception:  # an ended call, a stage without raw frames, or no stage's name
-            usual = False
-        if not usual:
-            self._take("level", self._audio_level, stage, rms, seconds, moment)
+        if (
+            type(stage) is str
+            and type(rms) is type(seconds) is type(moment) is float
+            and 0.0 <= rms <= MAX_RMS
+            and 0.0 <= seconds <= MAX_SECONDS
+            and -MAX_INSTANT <= moment <= MAX_INSTANT
+            and self._usual_level(stage, rms, seconds, moment)
+        ):
             return
+        self._take("level", self._audio_level, stage, rms, seconds, moment)
+
+    def _usual_level(self, stage: str, rms: float, seconds: float, at: float) -> bool:
+        """Take a valid level of a stage that is known; return whether it is."""
+        call, raw = self._call, self._stages
         try:
-            frames.take_level(found, rms, seconds, moment)
+            if raw:  # then it has to wait with the raw frames
+                found = raw.get(stage)
+                if found is not None:
+                    self._monitor.frames.take_level(found, rms, seconds, at)
+                return found is not None
+            if call is None or not call.stages or stage not in call.stages:
+                return False
+            with SECTIONS:
+                call.stages[stage].add_level(rms, seconds, at)
         except Exception as error:  # of other calls' frames, measured with it
             self._monitor.drop(DropReason.INTERNAL_ERROR, error)
+        return True
 
     def _audio_level(
         self, call: CallAccumulator, stage: object, rms: object, seconds: object, at: object
@@ -456,7 +466,7 @@ class CallHandle:
         try:
             with SECTIONS:  # an end that interrupts would find the call half changed
                 observe(call, *values)
-            if values and (words := suspect_words(what, self.call_id, values[0])):
+            if what in SUSPECTS and (words := suspect_words(what, self.call_id, values[0])):
                 self._monitor.ask(what, words)
         except Rejected as rejected:
             self._reject(what, rejected, values)

@@ -95,6 +95,8 @@ class HookRunner:
 
     def run(self, score: CallScore) -> None:
         """Run every hook; one that raises is reported, and the others run all the same."""
+        if not self._hooks:
+            return
         if self._nesting.depth >= MAX_NESTED:
             self._refuse()
             return

@@ -28,6 +28,8 @@ RESCORE_SECONDS = 0.002
 FORGOTTEN_AT_ONCE = 10_000
 """Ended calls that are forgotten between two looks at the time: 3 ms."""
 
+_LEAST_SILENT = min(SILENT_SECONDS.values())
+
 MAX_LOOKED_AT = 200
 """Live calls that are looked at for changes at once."""
 
@@ -168,6 +170,8 @@ class LiveCalls:
 
     def set_silence(self, handle: CallHandle, seconds: float) -> None:
         """Count a call by how long nothing of it was observed; 0 takes it out."""
+        if not handle.silences and seconds < _LEAST_SILENT:
+            return  # it counted nowhere, and still doesn't
         with SECTIONS, self._lock:
             for passed, (name, least) in enumerate(SILENT_SECONDS.items()):
                 self._silent[name] += (seconds >= least) - (handle.silences > passed)

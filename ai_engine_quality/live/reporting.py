@@ -35,11 +35,19 @@ class Reporter:
         self._warner = warner
 
     def drop(self, reason: DropReason, error: BaseException | None = None, words: str = "") -> None:
-        """Count what was not taken, and warn once a minute. Never raises."""
+        """Count what was not taken, and warn once a minute. Never raises.
+
+        Args:
+            reason: Why.
+            error: What was raised, where that is the reason.
+            words: A sentence that begins with the method: each has a warning of its own.
+        """
         more = {"warning": words} if words else {}
+        method = words.partition("(")[0]
+        subject = f"{reason.value} {method}" if method else reason.value
         try:
             self._counts.dropped(reason)
-            self._warner.warn("quality_observation_dropped", reason.value, error, **more)
+            self._warner.warn("quality_observation_dropped", subject, error, **more)
         except Exception:
             # Nothing is left to tell it with, and the engine must not notice.
             return

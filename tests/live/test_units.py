@@ -50,6 +50,17 @@ class TestDropped:
             getattr(quality, method)("c1", *values)
         assert told(logger, "quality_observation_dropped") == [sentence]
 
+    def test_each_method_has_a_warning_of_its_own(self, quality, logger):
+        """Milliseconds in one place hide no wrong unit in another, whatever the minute."""
+        quality.call_started("c1")
+        for _ in range(3):
+            quality.turn_response("c1", 850)
+            quality.unanswered("c1", 6000)
+            quality.turn_stage("c1", "llm", 700)
+            quality.frames_sent("c1", 2_000_000_000)
+        methods = [words.partition("(")[0] for words in told(logger, "quality_observation_dropped")]
+        assert methods == ["turn_response", "unanswered", "turn_stage", "frames_sent"]
+
     @pytest.mark.parametrize("value", ["+49 170 1234567", b"850", None, [850]])
     def test_what_is_no_number_is_not_repeated(self, quality, logger, value):
         """Text may be a caller's: the sentence has the unit, and not the value."""

@@ -94,6 +94,38 @@ SIGNALLED = """
     report(many)
 """
 
+HEARD = """
+    many, waiting = int(sys.argv[2]), []
+    steady = [f"steady.{number}" for number in range(6)]
+    for call_id in steady:
+        quality.call_started(call_id)
+    heard = [quality.call(call_id) for call_id in steady]
+    frame = os.urandom(320)
+
+    def end_one(*_):
+        if waiting:
+            quality.call_ended(waiting.pop(), duration=60.0)
+
+    signal.signal(signal.SIGALRM, end_one)
+    signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+    for number in range(many):
+        quality.call_started(f"1761532874.{number}")
+        waiting.append(f"1761532874.{number}")
+        for call in heard:
+            call.audio("transport_in", frame, encoding="slin16", sample_rate=8000)
+            call.audio("provider_out", frame, encoding="slin16", sample_rate=8000)
+        if number % 100 == 0:
+            quality.flush(60)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    while waiting:
+        end_one()
+    scores = [call.call_ended(duration=60.0) for call in heard]
+    frames = min(s.summary.audio["provider_out"].frames for s in scores)
+    if frames < 0.9 * many:  # each interruption may cost the frame that it came upon
+        raise SystemExit(f"{frames} of {many} frames were measured")
+    report(many + len(steady))
+"""
+
 
 def run(script, *arguments, environment=None):
     """Run a script in a process of its own; return what it printed, as JSON."""
@@ -116,6 +148,11 @@ def test_ends_within_ends_are_done_once_each(tmp_path, script):
     many = 20_000
     found = run(script, str(tmp_path / "calls.jsonl"), str(many))
     assert found == [many, many, 1, many, many, 0, 0, 0]
+
+
+def test_an_end_within_a_frame_costs_no_other_call_its_frames(tmp_path):
+    """A signal handler ends calls amid raw frames: nothing goes wrong, and those frames count."""
+    assert run(HEARD, str(tmp_path / "calls.jsonl"), "3000") == [3006, 3006, 1, 3006, 3006, 0, 0, 0]
 
 
 @pytest.mark.parametrize("script", [COLLECTED, SIGNALLED], ids=["collector", "signal handler"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from thirty_days import HOUR, Simulation
+from thirty_days import DROPPED, HOUR, Simulation
 
 
 @pytest.fixture(scope="module")
 def simulation():
     """Return half a simulated day, which is over, in six periods."""
-    simulation = Simulation()
+    simulation = Simulation(restarts=(1.5 * HOUR, 3 * HOUR))
     for _ in simulation.run(6, 2 * HOUR):
         pass
     return simulation
@@ -20,7 +20,18 @@ def test_every_call_is_scored_once_or_counted_as_not_scored(simulation):
     assert simulation.problems() == []
     assert simulation.outcome.started > 11_000
     assert simulation.outcome.unscored > 100
-    assert simulation.total("ai_agent_quality_dropped_total") > 1_000
+    assert simulation.counted(DROPPED) > 1_000
+
+
+def test_restarts_lose_no_call(simulation):
+    """Calls that are live when the engine stops end once, and the new one counts the others."""
+    assert simulation.outcome.restarts == 2
+    assert simulation.outcome.interrupted == simulation.outcome.live_at_restarts > 20
+
+
+def test_two_scrapers_see_every_score(simulation):
+    """Each of them, at its own pace: neither takes a score from the other."""
+    assert simulation.outcome.overlooked == 0
 
 
 def test_calls_that_never_end_expire(simulation):

@@ -205,7 +205,8 @@ class TestWarnings:
         for wrong in (-1.0, float("nan"), "text", 301.0) * 5:
             logging_quality.turn_response("call", wrong)
         subjects = [w["subject"] for w in events(logger, "quality_observation_dropped")]
-        assert subjects == ["negative", "not_finite", "wrong_type", "out_of_range"]
+        reasons = ["negative", "not_finite", "wrong_type", "out_of_range"]
+        assert subjects == [f"{reason} turn_response" for reason in reasons]
 
     def test_a_failing_hook_is_told_with_its_name_and_traceback(self, logging_quality, logger):
         """The warning names the hook and carries the exception, once a minute."""

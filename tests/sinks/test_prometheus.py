@@ -850,6 +850,38 @@ class TestLabelBounds:
         assert value(after, "ai_agent_call_coverage_ratio_count", provider="p49") == 60
         assert value(after, "ai_agent_call_coverage_ratio_count", provider="other") == 600
 
+    def test_a_scrape_is_bounded_when_everything_is_used(self, make, registry):
+        """60 by 60 calls that lose points to all factors, with costs, stages, hooks and facts."""
+        costs = {f"p{number}": aeq.CallCost(0.1, "USD") for number in range(60)}
+        quality = make(costs=costs, logger=Silent())
+        for number in range(3_600):
+            call_id = f"1761532874.{number}"
+            provider, pipeline = f"p{number // 60}", f"q{number % 60}"
+            quality.call_started(call_id, provider=provider, pipeline=pipeline)
+            call = quality.call(call_id)
+            for stage in ("stt", "end_of_turn", "llm", "tool", "tts"):
+                call.turn_stage(stage, 1.5)
+            call.turn_response(5.0)
+            call.frames_sent(400)
+            call.underflow(100)
+            call.fallback("disk")
+            call.barge_in(3.0)
+            call.codec_alignment(aligned=False)
+            for _ in range(50):
+                call.audio_level("provider_out", 250.0)
+            call.call_ended(duration=100.0, outcome=f"o{number % 59}", failed=number % 2 == 0)
+        for number in range(300):
+            quality.hook_live(f"factor-{number}", True, f"clock-{number}")
+            hook = type(f"Hook{number}", (), {"__call__": raises.__get__(number)})()
+            quality.add_hook(hook)
+        have_call(quality, "last")
+        lines = generate_latest(registry).decode().splitlines()
+        samples = [line for line in lines if not line.startswith("#")]
+        assert 15_000 < len(samples) <= 20_000
+        stages = [line for line in samples if "turn_stage_seconds_count" in line]
+        assert len(stages) == (20 + 1) * 5
+        assert sum(float(line.rpartition(" ")[2]) for line in stages) == 5 * 3_600
+
     @pytest.mark.parametrize("provider", [None, "", "  ", "???", 7, b"deepgram"])
     def test_what_is_no_name_is_unknown(self, quality, registry, provider):
         """A provider that is missing, empty or no text is ``unknown``, and the call counts."""

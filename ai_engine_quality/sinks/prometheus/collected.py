@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from threading import RLock
 from typing import NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.samples import Sample
 
+from ai_engine_quality.core.later import Later
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.history.causes import points_lost
 from ai_engine_quality.live.facts import LiveCount, Retention
@@ -35,6 +37,7 @@ _HELP = {
     _SILENT: "Calls in progress of which nothing was observed for so long, such as leaked ones.",
     _RETAINED: "Finished calls whose sample is still shown.",
 }
+_NAMES = {name: f"{PREFIX}{name}" for name in _HELP}
 _PER_CALL = {
     _SCORE: ("call_id",),
     _TURNS: ("call_id", "provider"),
@@ -43,7 +46,7 @@ _PER_CALL = {
 
 
 class CallSamples(NamedTuple):
-    """What is shown of one finished call: made once, shown many times."""
+    """What is shown of one finished call: made at the first scrape, shown at many."""
 
     score: Sample
     turns: Sample
@@ -55,10 +58,10 @@ class CallSamples(NamedTuple):
         """Return the samples of a call that has a score, and of its provider's label."""
         mine = {"call_id": call.call_id}
         return cls(
-            Sample(f"{PREFIX}{_SCORE}", mine, call.score or 0),
-            Sample(f"{PREFIX}{_TURNS}", {**mine, "provider": provider}, call.turns),
+            Sample(_NAMES[_SCORE], mine, call.score or 0),
+            Sample(_NAMES[_TURNS], {**mine, "provider": provider}, call.turns),
             tuple(
-                Sample(f"{PREFIX}{_LOST}", {**mine, "factor": cause.name}, round(cause.points, 2))
+                Sample(_NAMES[_LOST], {**mine, "factor": cause.name}, round(cause.points, 2))
                 for cause in points_lost(call)
             ),
         )
@@ -71,8 +74,8 @@ class RetainedScores:
         self._retention = retention
         self._on_evicted = on_evicted
         self.begin_anew()
-        self._calls: OrderedDict[str, tuple[float, CallSamples]] = OrderedDict()
-        """When each call ended, and its samples. Oldest first."""
+        self._calls: OrderedDict[str, tuple[float, Later[CallSamples]]] = OrderedDict()
+        """When each call ended, and its samples, made when they are first shown. Oldest first."""
 
     def begin_anew(self) -> None:
         """In a forked child: the lock may be held by a thread that isn't there."""
@@ -80,7 +83,7 @@ class RetainedScores:
 
     def add(self, call: CallScore, provider: str, now: float) -> None:
         """Keep a finished call's samples; what exceeds the bound goes, the oldest first."""
-        call_id, samples = call.call_id, CallSamples.of(call, provider)
+        call_id, samples = call.call_id, Later(partial(CallSamples.of, call, provider))
         with SECTIONS, self._lock:
             self._calls.pop(call_id, None)
             self._calls[call_id] = now, samples
@@ -97,7 +100,7 @@ class RetainedScores:
                 if now - ended < self._retention.max_seconds:
                     break  # ordered by age: the rest is younger
                 del self._calls[call_id]
-            return [samples for _, samples in self._calls.values()]
+            return [samples.get() for _, samples in self._calls.values()]
 
 
 class Collected:

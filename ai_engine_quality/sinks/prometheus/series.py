@@ -20,6 +20,9 @@ MAX_LABEL_VALUES = 50
 MAX_GROUPS = 100
 """Pairs of provider and pipeline with series of their own; further ones are ``other``, both."""
 
+MAX_STAGE_PROVIDERS = 20
+"""Providers whose stages of turns are told, a histogram each; further ones are ``other``."""
+
 MAX_PROVIDER_OUTCOMES = 200
 """Pairs of provider and an outcome that begins at zero for none; further ones are ``other``."""
 
@@ -102,6 +105,7 @@ class Series:
         self._metrics = metrics
         self._costs = costs
         self._providers = LabelValues()
+        self._stage_providers = LabelValues(MAX_STAGE_PROVIDERS)
         self._pipelines = LabelValues()
         self._outcomes = LabelValues()
         self._provider_outcomes: set[tuple[str, str]] = set()
@@ -136,7 +140,7 @@ class Series:
         """Return what a provider's stage of a turn took."""
         found = self._turn_stages.get((provider, stage))
         if found is None:
-            labels = self._providers(provider), stage
+            labels = self._stage_providers(self._providers(provider)), stage
             found = self._metrics.turn_stages.labels(*labels)
             if labels[0] != OTHER:  # names beyond the bound must not fill this cache either
                 self._turn_stages[provider, stage] = found

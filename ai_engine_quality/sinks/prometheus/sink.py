@@ -32,6 +32,9 @@ MAX_EXEMPLAR_CALL_ID = 100
 UNSCORED_REASONS = ("abandoned", "no_conversation", "too_little_evidence", "voicemail", "expired")
 
 
+Observe = Callable[[float], None]
+"""Takes the seconds of one observation."""
+
 _CLOCKS = {HEARD: HEARD, TOLD: TOLD}
 
 
@@ -121,23 +124,28 @@ class PrometheusSink:
 
     # What happens to calls.
 
-    def call_started(self, provider: str | None, pipeline: str | None) -> None:
-        """Count a call."""
+    def call_started(self, provider: str | None, pipeline: str | None) -> Observe:
+        """Count a call; return what takes the latency of each of its turns, as it comes."""
         with SECTIONS, self._lock:
             self._series.provider(provider).started.inc()
-            if self._series.group(provider, pipeline).is_other:
+            group = self._series.group(provider, pipeline)
+            if group.is_other:
                 self.dropped(DropReason.COUNTED_AS_OTHER)
+        return self._turn_observer(group)
 
-    def begin_series(self, provider: str | None, pipeline: str | None) -> None:
-        """Let every series of a call begin at zero, so that its end shows in a rate."""
+    def begin_series(self, provider: str | None, pipeline: str | None) -> Observe:
+        """Let every series of a call begin at zero, so that its end shows in a rate.
+
+        Returns:
+            What takes its turns from now on, as ``call_started``.
+        """
         with SECTIONS, self._lock:
             self._series.provider(provider)
-            self._series.group(provider, pipeline)
+            group = self._series.group(provider, pipeline)
+        return self._turn_observer(group)
 
-    def turn_observer(self, provider: str | None, pipeline: str | None) -> Callable[[float], None]:
-        """Return what takes the latency of each turn, in seconds, as it comes."""
-        with SECTIONS, self._lock:
-            observe = self._series.group(provider, pipeline).turns.observe
+    def _turn_observer(self, group: Group) -> Observe:
+        observe = group.turns.observe
         return _uninterrupted(observe) if self.multiprocess else observe
 
     def turn_stage(self, provider: str | None, stage: str, seconds: float) -> None:
@@ -231,7 +239,7 @@ def registry_of_its_own() -> CollectorRegistry:
     return CollectorRegistry()
 
 
-def _uninterrupted(observe: Callable[[float], None]) -> Callable[[float], None]:
+def _uninterrupted(observe: Observe) -> Observe:
     """Return a histogram's ``observe`` for several processes, whose lock is held for long."""
 
     def within(seconds: float) -> None:

@@ -18,7 +18,7 @@ ConversationState = Literal["greeting", "listening", "processing"]
 EndReason = Literal["end-of-stream", "barge-in", "hang-up", "transport-failure", "provider-timeout"]
 Stage = Literal["transport_in", "provider_out", "transport_out"]
 Outcome = Literal[
-    "caller_hangup", "agent_hangup", "engine_stopped", "no_input", "connection_lost", "failed"
+    "caller_hangup", "agent_hangup", "interrupted", "no_input_timeout", "connection_lost", "failed"
 ]
 NoInputAction = Literal["caller_activity", "check_in", "caller_resumed", "hangup"]
 

@@ -166,7 +166,7 @@ class ReferenceEngine:
 
     def _end_calls(self) -> None:
         for session in self._sessions.values():
-            session.hang_up("engine_stopped")
+            session.hang_up("interrupted")
 
     def _changed(self, conditions: Conditions) -> None:
         """Faults came or went. What is not asked for frame by frame is done here."""

@@ -96,7 +96,7 @@ class CallSession:
         self._voice = VoiceDetector(settings.voice)
         self._tools = ToolDesk(chance(plan.call_id, "tools"))
         self._watchdog = SilenceWatchdog(
-            settings.watchdog, observer, self._check_in, lambda: self.hang_up("no_input")
+            settings.watchdog, observer, self._check_in, lambda: self.hang_up("no_input_timeout")
         )
         self._turns = self._turn_detector()
         self._barge_in = BargeInDetector(settings.barge_in)
@@ -129,7 +129,7 @@ class CallSession:
         self._check_codec()
         self._watchdog.start()
         self._utter("greeting", self._provider.greet(self._plan.scenario.greeting_seconds))
-        outcome: Outcome = "engine_stopped"  # unless someone says otherwise before it is cancelled
+        outcome: Outcome = "interrupted"  # unless someone says otherwise before it is cancelled
         failed = False
         try:
             outcome, failed = await self._ended

@@ -246,7 +246,7 @@ def test_a_stopping_engine_hangs_up():
 
     exchange = run(main)
     assert exchange.result.engine_hung_up
-    assert exchange.scores[str(CALL)].summary.outcome == "engine_stopped"
+    assert exchange.scores[str(CALL)].summary.outcome == "interrupted"
 
 
 def test_a_peers_error_fails_the_call():

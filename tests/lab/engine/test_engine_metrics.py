@@ -245,7 +245,7 @@ def test_a_silent_caller_is_asked_then_hung_up_on(bench):
         return await engine.place(bench.plan(duration=120.0))
 
     tally = bench.run(main).tally
-    assert tally.outcome == "no_input"
+    assert tally.outcome == "no_input_timeout"
     assert [segment.kind for segment in tally.segments] == ["greeting", "announcement"]
     value = registry.get_sample_value
     for action in ("check_in", "hangup"):

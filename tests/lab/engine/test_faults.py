@@ -443,7 +443,7 @@ class TestOverHttp:
             call = asyncio.create_task(engine.place(bench.plan(duration=600.0)))
             await asyncio.sleep(0.2)
             assert (await ask("/faults", "POST", {"name": "engine_stop", "for": 1.5}))[0] == 200
-            assert (await call).tally.outcome == "engine_stopped"
+            assert (await call).tally.outcome == "interrupted"
             await asyncio.sleep(0.2)
             with pytest.raises(urllib.error.URLError, match="refused"):
                 await ask("/faults")
