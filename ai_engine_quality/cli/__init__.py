@@ -20,6 +20,7 @@ from ai_engine_quality.cli.output import (
     console,
     described,
     json_option,
+    plain_table,
     points,
     print_json,
     program,
@@ -28,6 +29,7 @@ from ai_engine_quality.cli.output import (
     records_option,
     stored_scores,
 )
+from ai_engine_quality.cli.selecting import settings_records
 from ai_engine_quality.core.wording import printable
 
 GROUP = "ai_engine_quality.commands"
@@ -104,11 +106,13 @@ __all__ = [
     "console",
     "described",
     "json_option",
+    "plain_table",
     "points",
     "print_json",
     "program",
     "progress",
     "read_policy",
     "records_option",
+    "settings_records",
     "stored_scores",
 ]

@@ -11,7 +11,13 @@ import click
 from rich.table import Table
 
 from ai_engine_quality.cli.compare import read_selection, selected_calls
-from ai_engine_quality.cli.output import DEFAULT_RECORDS, console, json_option, print_json, program
+from ai_engine_quality.cli.output import (
+    console,
+    json_option,
+    plain_table,
+    print_json,
+    program,
+)
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, versions
 from ai_engine_quality.core.result import CallScore
@@ -28,7 +34,7 @@ from ai_engine_quality.history.tuning import (
 
 
 @click.command()
-@click.argument("records", callback=read_selection, default=str(DEFAULT_RECORDS))
+@click.argument("records", callback=read_selection, default="")
 @click.option(
     "--base",
     type=click.Choice(versions()),
@@ -46,8 +52,9 @@ from ai_engine_quality.history.tuning import (
 def tune(records: Selection, base: str, write: Path | None, as_json: bool) -> None:
     """Propose policy and alert thresholds from the percentiles of the calls in RECORDS.
 
-    RECORDS is a record file or a selection of its calls, as of compare. The table shows how many
-    calls would change their band. Nothing changes by itself: --write makes a file to try.
+    RECORDS is a record file or a selection of its calls, as of compare; by default it is the file
+    that the settings name. The table shows how many calls would change their band. Nothing changes
+    by itself: --write makes a file to try.
 
     Exit code 1: there is no call, or nothing to write.
     """
@@ -139,20 +146,28 @@ def _print(
     out = console()
     if proposal.anchors:
         out.print(_policy_table(proposal))
+        out.print()
     for name, reason in proposal.left.items():
         out.print(f"{name} stays as it is: {reason}.")
-    bands = Table("", "now", "proposed", title=f"{len(sides[0]):,} calls, policy {new.version}")
+    title = f"{len(sides[0]):,} calls, policy {new.version}"
+    bands = plain_table("", "now", "proposed", title=title)
     counts = [_bands(calls) for calls in sides]
     for band in BANDS:
         bands.add_row(band, *(str(count[band]) for count in counts))
+    out.print()
     out.print(bands)
+    out.print()
     out.print(f"{_changed(sides):,} of {len(sides[0]):,} calls would change their band.")
+    out.print()
     out.print(_alert_table(alerts))
+    out.print()
+    if any(alert.proposed is None for alert in alerts):
+        out.print(f"Unknown: it takes {MIN_WINDOWS} windows with traffic.")
     out.print("Choose a histogram's bucket edge near a proposed time, so that counts stay exact.")
 
 
 def _policy_table(proposal: PolicyProposal) -> Table:
-    table = Table("threshold", "now", "proposed", "calls under it", title="Policy")
+    table = plain_table("threshold", "now", "proposed", "calls under it", title="Policy")
     for name, anchors in proposal.anchors.items():
         for now, proposed, share in anchors:
             table.add_row(name, f"{now:g}", f"{proposed:g}", f"{share:g} %")
@@ -161,11 +176,10 @@ def _policy_table(proposal: PolicyProposal) -> Table:
 
 def _alert_table(alerts: list[AlertProposal]) -> Table:
     title = f"Alerts: exceeded in {100 - ALERT_PERCENTILE:g} of 100 windows"
-    table = Table("alert", "now", "proposed", "windows", "over it now", title=title)
+    table = plain_table("alert", "now", "proposed", "windows", "over it now", title=title)
     for alert in alerts:
-        few = f"unknown: it takes {MIN_WINDOWS} windows"
         unit = f" {alert.unit}" if alert.unit else ""
-        proposed = few if alert.proposed is None else f"{alert.proposed:g}{unit}"
+        proposed = "unknown" if alert.proposed is None else f"{alert.proposed:g}{unit}"
         table.add_row(
             alert.name,
             f"{alert.present:g}{unit}",

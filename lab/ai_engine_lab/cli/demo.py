@@ -17,17 +17,18 @@ from rich.text import Text
 
 from ai_engine_quality import CallScore, QualityMonitor
 from ai_engine_quality.cli import (
-    DEFAULT_RECORDS,
     WIDE,
     band_text,
     console,
     described,
     json_option,
+    plain_table,
     points,
     print_json,
     program,
     progress,
     records_option,
+    settings_records,
 )
 from ai_engine_quality.toolkit import printable
 
@@ -247,7 +248,7 @@ class _Demo:
         worst = min(results, key=_points)
         self._out.print(f"\nWhy did the worst call get {points_of(worst)}?", end=" ")
         records = self._options.records
-        option = "" if records == DEFAULT_RECORDS else f" --records {records}"
+        option = "" if records == _found_by_itself() else f" --records {records}"
         command = f"{program()} explain {worst.plan.call_id}{option}"
         self._out.print(command, soft_wrap=True)
 
@@ -277,6 +278,14 @@ class _Demo:
         line = printable(f"{ended}  {who}  {score.explain()}")
         room = self._out.width if self._out.is_terminal else len(line)
         click.echo(line if len(line) <= room else line[: room - 1] + "…", err=self._options.as_json)
+
+
+def _found_by_itself() -> Path | None:
+    """Return the record file that explain reads by itself; None where the settings are wrong."""
+    try:
+        return settings_records()
+    except click.ClickException:
+        return None
 
 
 def points_of(result: CallResult) -> str:
@@ -315,7 +324,7 @@ def _table(results: list[CallResult], *, with_reasons: bool) -> Table:
 
 def _narrow(results: list[CallResult]) -> Table:
     """Return the calls in 80 columns, a line each: the reasons follow below."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table()
     for column in ("call", "provider", "scenario", "score", "expected"):
         table.add_column(column, no_wrap=True)
     for result in results:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import Progress
-from rich.table import Table as Printed
 
 from ai_engine_lab.timelines.judging import JUDGING_SEED, table
 from ai_engine_quality import Policy
-from ai_engine_quality.cli import console, json_option, print_json, read_policy
+from ai_engine_quality.cli import console, json_option, plain_table, print_json, read_policy
 from ai_engine_quality.toolkit import versions
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def _need(extra: str, *modules: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise click.ClickException(
-            f"this needs {', '.join(missing)}: pip install 'ai_engine_lab[{extra}]'"
+            f"this needs {', '.join(missing)}; from a checkout: pip install . './lab[{extra}]'"
         )
 
 
@@ -163,7 +162,7 @@ def _found(samples: list[Sample], policies: list[Policy]) -> list[dict[str, Any]
 
 
 def _print(samples: list[Sample], policies: list[Policy]) -> None:
-    printed = Printed("policy", "prompts", "measure", title=f"{len(samples):,} samples")
+    printed = plain_table("policy", "prompts", "measure", title=f"{len(samples):,} samples")
     printed.add_column("samples", justify="right")
     printed.add_column("rank correlation", justify="right")
     printed.add_column("95 % interval")
