@@ -24,7 +24,7 @@ NAMED = {
         "Provider distribution": "piechart",
         "Health": "stat",
         "Audio transport mode": "stat",
-        "Quality now": "gauge",
+        "Quality now": "stat",
         "Alerts firing": "stat",
     },
     "call-quality": {
@@ -145,6 +145,19 @@ class TestDashboard:
             assert annotation["titleFormat"]
             assert annotation["datasource"]["uid"] == "${datasource}"
 
+    def test_it_marks_no_alert_of_another_dashboard(self, dashboard):
+        """Those that lead to it, one mark for each; where none does, the critical ones."""
+        expr = dashboard["annotations"]["list"][0]["expr"]
+        leading = {
+            alert["alert"]
+            for alert in alerts()
+            if urlparse(alert["annotations"]["dashboard_url"]).path == f"/d/{dashboard['uid']}"
+        } - {"Watchdog"}
+        named = re.search(r'alertname=~"([^"]+)"', expr)
+        assert set(named[1].split("|") if named else ()) == leading
+        assert named or 'severity="critical"' in expr
+        assert expr.startswith("max by (alertname, severity)")
+
     def test_it_cant_be_edited_and_says_what_it_is_for(self, dashboard):
         """Read-only, with a description, in the reader's own time zone, and refreshed."""
         assert dashboard["editable"] is False
@@ -250,12 +263,36 @@ class TestPanel:
         wanted = [(None, BANDS[Band.POOR])] + [
             (lowest[band], BANDS[band]) for band in (Band.FAIR, Band.GOOD, Band.EXCELLENT)
         ]
-        titles = {"Quality now", "Mean score", "Score over time", "Score"}
+        titles = {"Mean score", "Score over time", "Score"}
         for name in DASHBOARDS:
             for panel in panels(DASHBOARDS[name]):
                 if panel["title"] in titles:
                     steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
                     assert [(step["value"], step["color"]) for step in steps] == wanted
+
+    def test_quality_now_can_hide_neither_a_poor_call_nor_a_poor_provider(self):
+        """It counts poor calls, of all and of the worst provider, against the objective."""
+        (now,) = [p for p in panels(DASHBOARDS["system-overview"]) if p["title"] == "Quality now"]
+        everyone, worst = now["targets"]
+        assert 'band="poor"' in everyone["expr"]
+        assert worst["expr"].startswith("topk(1, sum by (provider)")
+        assert "{{provider}}" in worst["legendFormat"]
+        steps = {
+            s["color"]: s["value"] for s in now["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        }
+        (objective,) = [r for r in rules() if r.get("record") == "ai_agent:quality_objective:ratio"]
+        assert steps[BANDS[Band.POOR]] == pytest.approx(1 - float(objective["expr"][7:-1]))
+
+    def test_the_two_panels_of_bytes_dont_show_the_same(self):
+        """One is about all calls together, the other about one connection."""
+        found = {
+            p["title"]: p
+            for p in panels(DASHBOARDS["audio-quality"])
+            if "bytes" in p["title"].lower()
+        }
+        assert set(found) == {"Bytes tx/rx", "AudioSocket bytes per connection"}
+        for target in found["AudioSocket bytes per connection"]["targets"]:
+            assert "ai_agent_audiosocket_active_connections" in target["expr"]
 
     def test_every_worst_call_leads_to_its_own_page(self):
         """The link names the drill-down, the row's call, the time range and every variable."""
