@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 import yaml
-from ai_engine_dashboards.__main__ import files
+from ai_engine_dashboards.__main__ import current_files, files
 from ai_engine_dashboards.colours import BANDS
-from boards import DASHBOARDS, FOLDER, ROOT, panels, targets, without_zeros
+from boards import CURRENT, DASHBOARDS, FOLDER, ROOT, panels, targets, without_zeros
 from rule_files import alerts, rules
 from services import program
 
@@ -103,6 +103,14 @@ class TestFiles:
         assert {path.name for path in FOLDER.iterdir()} == set(made)
         for name, text in made.items():
             assert (FOLDER / name).read_text() == text, f"{name}: run make dashboards"
+
+    def test_so_is_what_is_committed_in_the_current_schema(self):
+        """The same of the files that Grafana 13 reads without a migration."""
+        made = dict(current_files())
+        folder = ROOT / "grafana" / "dashboards-v2"
+        assert {path.name for path in folder.iterdir()} == set(made)
+        for name, text in made.items():
+            assert (folder / name).read_text() == text, f"{name}: run make dashboards"
 
     def test_uids_are_those_that_alerts_and_bookmarks_know(self):
         """Each uid is fixed, by the file's name."""
@@ -397,6 +405,59 @@ class TestAlerts:
         assert uid in UIDS
         variables = {v["name"] for v in DASHBOARDS[UIDS[uid]]["templating"]["list"]}
         assert {name.removeprefix("var-") for name in parse_qs(url.query)} <= variables
+
+
+class TestCurrentSchema:
+    """The dashboards of `grafana/dashboards-v2` are the classic ones in another form."""
+
+    @pytest.mark.parametrize("name", DASHBOARDS)
+    def test_it_has_the_same_panels_with_the_same_queries_and_options(self, name):
+        """Nothing is lost on the way, and nothing added."""
+        classic, current = DASHBOARDS[name], CURRENT[name]["spec"]
+        elements = {found["spec"]["id"]: found["spec"] for found in current["elements"].values()}
+        assert set(elements) == {panel["id"] for panel in panels(classic)}
+        for panel in panels(classic):
+            found = elements[panel["id"]]
+            assert (found["title"], found["description"]) == (panel["title"], panel["description"])
+            assert found["vizConfig"]["group"] == panel["type"]
+            kept = {name: v for name, v in panel["options"].items() if name != "footer"}
+            assert found["vizConfig"]["spec"]["options"].items() >= kept.items()
+            asked = [
+                (query["spec"]["refId"], query["spec"]["query"]["spec"]["expr"])
+                for query in found["data"]["spec"]["queries"]
+            ]
+            assert asked == [(t["refId"], t["expr"]) for t in panel.get("targets", ())]
+
+    @pytest.mark.parametrize("name", DASHBOARDS)
+    def test_each_panel_stands_once_where_it_stood(self, name):
+        """In its row, at the same height below the row's title."""
+        rows = CURRENT[name]["spec"]["layout"]["spec"]["rows"]
+        classic = [panel for panel in DASHBOARDS[name]["panels"] if panel["type"] == "row"]
+        assert [(r["spec"]["title"], r["spec"]["collapse"]) for r in rows] == [
+            (row["title"], row["collapsed"]) for row in classic
+        ]
+        tops = {}
+        for row, header in zip(rows, classic, strict=True):
+            for item in row["spec"]["layout"]["spec"]["items"]:
+                place, name_ = item["spec"], item["spec"]["element"]["name"]
+                assert name_ not in tops
+                tops[name_] = (place["x"], place["y"] + header["gridPos"]["y"] + 1)
+        assert tops == {
+            f"panel-{p['id']}": (p["gridPos"]["x"], p["gridPos"]["y"])
+            for p in panels(DASHBOARDS[name])
+        }
+
+    @pytest.mark.parametrize("name", DASHBOARDS)
+    def test_it_has_the_same_name_variables_and_marks(self, name):
+        """Links and bookmarks hold for both."""
+        classic, current = DASHBOARDS[name], CURRENT[name]
+        assert current["metadata"]["name"] == classic["uid"]
+        assert [v["spec"]["name"] for v in current["spec"]["variables"]] == [
+            v["name"] for v in classic["templating"]["list"]
+        ]
+        assert [a["spec"]["query"]["spec"]["expr"] for a in current["spec"]["annotations"]] == [
+            a["expr"] for a in classic["annotations"]["list"]
+        ]
 
 
 class TestProvisioning:
