@@ -59,8 +59,8 @@ lint: $(VENV)/.installed ## Style, types, and the architecture's contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-dashboards: $(VENV)/.installed ## Write grafana/dashboards from grafana/src
-	@PYTHONPATH=grafana/src $(BIN)/python -m ai_engine_dashboards grafana/dashboards
+dashboards: $(VENV)/.installed ## Write the dashboards' JSON from grafana/src
+	@PYTHONPATH=grafana/src $(BIN)/python -m ai_engine_dashboards grafana/dashboards grafana/dashboards-v2
 
 # Not part of the tests: it needs a browser and some minutes.
 pictures: ## Draw docs/img from live data

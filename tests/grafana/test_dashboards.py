@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 import yaml
-from ai_engine_dashboards.__main__ import files
+from ai_engine_dashboards.__main__ import current_files, files
 from ai_engine_dashboards.colours import BANDS
-from boards import DASHBOARDS, FOLDER, ROOT, panels, targets, without_zeros
+from boards import CURRENT, DASHBOARDS, FOLDER, ROOT, panels, targets, without_zeros
 from rule_files import alerts, rules
 from services import program
 
@@ -24,7 +24,7 @@ NAMED = {
         "Provider distribution": "piechart",
         "Health": "stat",
         "Audio transport mode": "stat",
-        "Quality now": "gauge",
+        "Quality now": "stat",
         "Alerts firing": "stat",
     },
     "call-quality": {
@@ -104,6 +104,14 @@ class TestFiles:
         for name, text in made.items():
             assert (FOLDER / name).read_text() == text, f"{name}: run make dashboards"
 
+    def test_so_is_what_is_committed_in_the_current_schema(self):
+        """The same of the files that Grafana 13 reads without a migration."""
+        made = dict(current_files())
+        folder = ROOT / "grafana" / "dashboards-v2"
+        assert {path.name for path in folder.iterdir()} == set(made)
+        for name, text in made.items():
+            assert (folder / name).read_text() == text, f"{name}: run make dashboards"
+
     def test_uids_are_those_that_alerts_and_bookmarks_know(self):
         """Each uid is fixed, by the file's name."""
         assert {d["uid"]: name for name, d in DASHBOARDS.items()} == UIDS
@@ -144,6 +152,19 @@ class TestDashboard:
             assert annotation["enable"] is True
             assert annotation["titleFormat"]
             assert annotation["datasource"]["uid"] == "${datasource}"
+
+    def test_it_marks_no_alert_of_another_dashboard(self, dashboard):
+        """Those that lead to it, one mark for each; where none does, the critical ones."""
+        expr = dashboard["annotations"]["list"][0]["expr"]
+        leading = {
+            alert["alert"]
+            for alert in alerts()
+            if urlparse(alert["annotations"]["dashboard_url"]).path == f"/d/{dashboard['uid']}"
+        } - {"Watchdog"}
+        named = re.search(r'alertname=~"([^"]+)"', expr)
+        assert set(named[1].split("|") if named else ()) == leading
+        assert named or 'severity="critical"' in expr
+        assert expr.startswith("max by (alertname, severity)")
 
     def test_it_cant_be_edited_and_says_what_it_is_for(self, dashboard):
         """Read-only, with a description, in the reader's own time zone, and refreshed."""
@@ -250,12 +271,36 @@ class TestPanel:
         wanted = [(None, BANDS[Band.POOR])] + [
             (lowest[band], BANDS[band]) for band in (Band.FAIR, Band.GOOD, Band.EXCELLENT)
         ]
-        titles = {"Quality now", "Mean score", "Score over time", "Score"}
+        titles = {"Mean score", "Score over time", "Score"}
         for name in DASHBOARDS:
             for panel in panels(DASHBOARDS[name]):
                 if panel["title"] in titles:
                     steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
                     assert [(step["value"], step["color"]) for step in steps] == wanted
+
+    def test_quality_now_can_hide_neither_a_poor_call_nor_a_poor_provider(self):
+        """It counts poor calls, of all and of the worst provider, against the objective."""
+        (now,) = [p for p in panels(DASHBOARDS["system-overview"]) if p["title"] == "Quality now"]
+        everyone, worst = now["targets"]
+        assert 'band="poor"' in everyone["expr"]
+        assert worst["expr"].startswith("topk(1, sum by (provider)")
+        assert "{{provider}}" in worst["legendFormat"]
+        steps = {
+            s["color"]: s["value"] for s in now["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        }
+        (objective,) = [r for r in rules() if r.get("record") == "ai_agent:quality_objective:ratio"]
+        assert steps[BANDS[Band.POOR]] == pytest.approx(1 - float(objective["expr"][7:-1]))
+
+    def test_the_two_panels_of_bytes_dont_show_the_same(self):
+        """One is about all calls together, the other about one connection."""
+        found = {
+            p["title"]: p
+            for p in panels(DASHBOARDS["audio-quality"])
+            if "bytes" in p["title"].lower()
+        }
+        assert set(found) == {"Bytes tx/rx", "AudioSocket bytes per connection"}
+        for target in found["AudioSocket bytes per connection"]["targets"]:
+            assert "ai_agent_audiosocket_active_connections" in target["expr"]
 
     def test_every_worst_call_leads_to_its_own_page(self):
         """The link names the drill-down, the row's call, the time range and every variable."""
@@ -360,6 +405,59 @@ class TestAlerts:
         assert uid in UIDS
         variables = {v["name"] for v in DASHBOARDS[UIDS[uid]]["templating"]["list"]}
         assert {name.removeprefix("var-") for name in parse_qs(url.query)} <= variables
+
+
+class TestCurrentSchema:
+    """The dashboards of `grafana/dashboards-v2` are the classic ones in another form."""
+
+    @pytest.mark.parametrize("name", DASHBOARDS)
+    def test_it_has_the_same_panels_with_the_same_queries_and_options(self, name):
+        """Nothing is lost on the way, and nothing added."""
+        classic, current = DASHBOARDS[name], CURRENT[name]["spec"]
+        elements = {found["spec"]["id"]: found["spec"] for found in current["elements"].values()}
+        assert set(elements) == {panel["id"] for panel in panels(classic)}
+        for panel in panels(classic):
+            found = elements[panel["id"]]
+            assert (found["title"], found["description"]) == (panel["title"], panel["description"])
+            assert found["vizConfig"]["group"] == panel["type"]
+            kept = {name: v for name, v in panel["options"].items() if name != "footer"}
+            assert found["vizConfig"]["spec"]["options"].items() >= kept.items()
+            asked = [
+                (query["spec"]["refId"], query["spec"]["query"]["spec"]["expr"])
+                for query in found["data"]["spec"]["queries"]
+            ]
+            assert asked == [(t["refId"], t["expr"]) for t in panel.get("targets", ())]
+
+    @pytest.mark.parametrize("name", DASHBOARDS)
+    def test_each_panel_stands_once_where_it_stood(self, name):
+        """In its row, at the same height below the row's title."""
+        rows = CURRENT[name]["spec"]["layout"]["spec"]["rows"]
+        classic = [panel for panel in DASHBOARDS[name]["panels"] if panel["type"] == "row"]
+        assert [(r["spec"]["title"], r["spec"]["collapse"]) for r in rows] == [
+            (row["title"], row["collapsed"]) for row in classic
+        ]
+        tops = {}
+        for row, header in zip(rows, classic, strict=True):
+            for item in row["spec"]["layout"]["spec"]["items"]:
+                place, name_ = item["spec"], item["spec"]["element"]["name"]
+                assert name_ not in tops
+                tops[name_] = (place["x"], place["y"] + header["gridPos"]["y"] + 1)
+        assert tops == {
+            f"panel-{p['id']}": (p["gridPos"]["x"], p["gridPos"]["y"])
+            for p in panels(DASHBOARDS[name])
+        }
+
+    @pytest.mark.parametrize("name", DASHBOARDS)
+    def test_it_has_the_same_name_variables_and_marks(self, name):
+        """Links and bookmarks hold for both."""
+        classic, current = DASHBOARDS[name], CURRENT[name]
+        assert current["metadata"]["name"] == classic["uid"]
+        assert [v["spec"]["name"] for v in current["spec"]["variables"]] == [
+            v["name"] for v in classic["templating"]["list"]
+        ]
+        assert [a["spec"]["query"]["spec"]["expr"] for a in current["spec"]["annotations"]] == [
+            a["expr"] for a in classic["annotations"]["list"]
+        ]
 
 
 class TestProvisioning:

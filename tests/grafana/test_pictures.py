@@ -33,6 +33,25 @@ def test_a_card_shows_the_panels_that_the_document_names(name):
 
 
 @pytest.mark.parametrize("name", SHOWN)
+def test_each_step_of_a_card_says_what_the_document_says_first(name):
+    """The sentence above a step's panel is the one with which the document's step begins."""
+    text = (ROOT / "docs" / "Dashboards.md").read_text()
+    steps = text.split(f"img/card-{name}.png")[0].rsplit("\n### ", 1)[1]
+    written = re.findall(
+        r"^\d\. .+? on \*.+?\*: (.+?[.?])(?:\s|$)", _in_one_line(steps), re.MULTILINE
+    )
+    said = [step.says for step in SHOWN[name].steps]
+    assert [sentence[0].upper() + sentence[1:] for sentence in written] == [
+        sentence[0].upper() + sentence[1:] for sentence in said
+    ]
+
+
+def _in_one_line(steps):
+    """Return steps without the breaks within a step."""
+    return re.sub(r"\n   ", " ", steps)
+
+
+@pytest.mark.parametrize("name", SHOWN)
 def test_every_panel_of_a_card_exists(name):
     """No step names a panel that its dashboard hasn't."""
     for step in SHOWN[name].steps:

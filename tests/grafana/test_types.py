@@ -1,5 +1,7 @@
 """The dashboards' JSON by Grafana's own types: the model, and every panel's options.
 
+Both models: the classic one by the types of Grafana 11.6, the current one by those of 13.
+
 `@grafana/schema` describes both; TypeScript's compiler compares. Its object literals may have no
 property that the type doesn't know, so a misspelt option is found as well as a wrong value.
 """
@@ -12,7 +14,7 @@ import re
 import subprocess
 
 import pytest
-from boards import DASHBOARDS, ROOT, panels
+from boards import CURRENT, DASHBOARDS, ROOT, panels
 from debian import cannot_run
 
 pytestmark = pytest.mark.system("nodejs", "npm")
@@ -62,6 +64,28 @@ def typescript(dashboards):
     return "\n".join(lines) + "\n"
 
 
+def current_typescript(resources):
+    """Return the same of dashboards in the current schema."""
+    lines = [
+        "import type { Metadata } from '@current/schema/dashboard/v2/dashboard_object_gen';",
+        "import type { Spec } from '@current/schema/dashboard/v2/types.spec.gen';",
+        "import type { Json } from '../json';",
+    ]
+    for kind, module in KINDS.items():
+        folder = f"@current/raw/composable/{kind.replace('-', '')}/panelcfg/x/types.gen"
+        lines.append(f"import type * as {module} from '{folder}';")
+    for number, resource in enumerate(resources):
+        metadata = {"namespace": "default", **resource["metadata"]}
+        lines.append(_constant(f"metadata{number}", "Metadata", metadata))
+        lines.append(_constant(f"dashboard{number}", "Spec", resource["spec"]))
+        for element in resource["spec"]["elements"].values():
+            viz = element["spec"]["vizConfig"]
+            name = f"panel{number}_{element['spec']['id']}"
+            options = viz["spec"]["options"]
+            lines.append(_constant(name, f"{KINDS[viz['group']]}.Options", options))
+    return "\n".join(lines) + "\n"
+
+
 def _constant(name, kind, value):
     return f"export const {name}: Json<{kind}> = {json.dumps(value)};"
 
@@ -77,7 +101,7 @@ def _of_the_schema(dashboard):
 @pytest.fixture(scope="module")
 def compiled():
     """Return a function that compiles dashboards, and returns what the compiler complains of."""
-    if not (TYPES / "node_modules" / "typescript").exists():
+    if not (TYPES / "node_modules" / "grafana-schema-13").exists():
         done = subprocess.run(
             ["npm", "ci", "--prefix", str(TYPES)],  # noqa: S607 - from PATH
             capture_output=True,
@@ -86,10 +110,10 @@ def compiled():
         if done.returncode:
             cannot_run(f"npm can't fetch Grafana's types: {done.stderr[-300:]!r}")
 
-    def compile_(*dashboards):
+    def compile_(*dashboards, program=typescript):
         build = TYPES / "build"
         build.mkdir(exist_ok=True)
-        (build / "dashboards.ts").write_text(typescript(dashboards))
+        (build / "dashboards.ts").write_text(program(dashboards))
         done = subprocess.run(
             ["node", "node_modules/typescript/bin/tsc", "--project", "."],  # noqa: S607 - from PATH
             cwd=TYPES,
@@ -105,6 +129,31 @@ def compiled():
 def test_every_dashboard_and_every_panels_options_have_grafanas_types(compiled):
     """TypeScript finds nothing to complain of in any of the six."""
     assert compiled(*DASHBOARDS.values()) == ""
+
+
+def test_the_same_dashboards_have_the_types_of_the_current_schema(compiled):
+    """Nor in any of the six as Grafana 13 has them."""
+    assert compiled(*CURRENT.values(), program=current_typescript) == ""
+
+
+def test_what_is_wrong_in_the_current_schema_is_found(compiled):
+    """So that the test before means something: one mistake each, one error each at least."""
+    spoilt = [copy.deepcopy(CURRENT["system-overview"]) for _ in range(4)]
+    specs = [resource["spec"] for resource in spoilt]
+    specs[0]["cursorSync"] = 1
+    specs[1]["layout"]["spec"]["rows"][0]["kind"] = "Row"
+    _first_element(specs[2], "stat")["vizConfig"]["spec"]["options"]["colorMode"] = "loud"
+    _first_element(specs[3], "stat")["data"]["spec"]["queries"][0]["spec"]["ref"] = "A"
+    lines = current_typescript(spoilt).splitlines()
+    said = compiled(*spoilt, program=current_typescript)
+    errors = re.findall(r"dashboards\.ts\((\d+),\d+\): error", said)
+    of = {re.match(r"export const [a-z]+(\d+)", lines[int(number) - 1])[1] for number in errors}
+    assert of == {"0", "1", "2", "3"}
+
+
+def _first_element(spec, kind):
+    found = (element["spec"] for element in spec["elements"].values())
+    return next(panel for panel in found if panel["vizConfig"]["group"] == kind)
 
 
 SPOILT = (

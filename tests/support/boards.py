@@ -10,6 +10,11 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "grafana" / "dashboards"
 DASHBOARDS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+CURRENT = {
+    path.stem: json.loads(path.read_text())
+    for path in sorted((ROOT / "grafana" / "dashboards-v2").glob("*.json"))
+}
+"""The same in Grafana's current schema."""
 
 _FIXED = re.compile(r"\[(\d+[smhd]|\$__\w+)(:\d+[smhd])?\]|\boffset (\d+[smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

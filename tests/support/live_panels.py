@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ai_engine_lab.engine import FAULTS_OF_A_CALL
 from boards import without_zeros
-from live_stack import Fleet, Stack, get_json
+from live_stack import Fleet, Stack, eventually, get_json
 
 HERE = Path(__file__).parent
 
@@ -98,9 +98,10 @@ class Live:
 
     def some_call(self, generation):
         """Return the id of a call that was scored."""
-        found = self.stack.query(
+        query = (
             f'bottomk(1, ai_agent_call_quality_score{{instance=~"{self.instances(generation)}"}})'
         )
+        found = eventually(lambda: self.stack.query(query), self.patience, self.stack.log)
         return found[0]["metric"]["call_id"]
 
     def ask(self, target, instance, *, provider=".+", call_id="none", seconds=0.0, zeros=True):

@@ -39,6 +39,8 @@ class Step:
     """Its uid."""
     panels: tuple[str, ...]
     """Their titles."""
+    says: str
+    """What to see there, in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ def _card(name: str, table: dict[str, Any]) -> Card:
             title=table["title"],
             incident=incident,
             seen_at=incident.begins + parse_duration(table["seen_after"]),
-            steps=tuple(Step(step["dashboard"], tuple(step["panels"])) for step in table["steps"]),
+            steps=tuple(
+                Step(step["dashboard"], tuple(step["panels"]), step["says"])
+                for step in table["steps"]
+            ),
             alone=table.get("alone", True),
         )
     except KeyError as error:

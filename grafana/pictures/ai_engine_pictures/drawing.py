@@ -220,7 +220,7 @@ def card_parts(card: Card, data: Mapping[str, Source]) -> list[Part]:
             known = ", ".join(data)
             raise KeyError(f"card {card.name}: no dashboard {step.dashboard!r}; there are {known}")
         source = data[step.dashboard]
-        heading = f"{number} · {source.dashboard.model['title']}"
+        heading = f"{number} · {source.dashboard.model['title']}: {step.says}"
         parts.append(Part(Box(GAP, top, CARD_WIDTH - 2 * GAP, CARD_STEP), heading=heading))
         top += CARD_STEP
         width = (CARD_WIDTH - GAP) / len(step.panels)

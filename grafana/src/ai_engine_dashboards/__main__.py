@@ -1,4 +1,4 @@
-"""Write the dashboards: `python -m ai_engine_dashboards FOLDER`."""
+"""Write the dashboards: `python -m ai_engine_dashboards CLASSIC CURRENT`, two folders."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ai_engine_dashboards import (
     provider_performance,
     system_overview,
 )
+from ai_engine_dashboards.current_schema import resource
 
 DASHBOARDS: Final = (
     system_overview,
@@ -30,7 +31,7 @@ DASHBOARDS: Final = (
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """Yield the name and text of each file."""
+    """Yield the name and text of each file, in the classic model."""
     for module in DASHBOARDS:
         dashboard = module.build()
         text = json.dumps(dashboard, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False)
@@ -38,10 +39,18 @@ def files() -> Iterator[tuple[str, str]]:
         yield f"{name}.json", text + "\n"
 
 
-def main(folder: str) -> None:
-    """Write all of them into a folder."""
+def current_files() -> Iterator[tuple[str, str]]:
+    """Yield the same in Grafana's current schema."""
     for name, text in files():
-        (Path(folder) / name).write_text(text)
+        found = resource(json.loads(text))
+        yield name, json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main(classic: str, current: str) -> None:
+    """Write all of them, each model into a folder of its own."""
+    for folder, made in ((classic, files()), (current, current_files())):
+        for name, text in made:
+            (Path(folder) / name).write_text(text)
 
 
 if __name__ == "__main__":

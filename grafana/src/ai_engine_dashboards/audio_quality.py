@@ -314,7 +314,8 @@ BYTES = {"tx, to the caller": palette.ORANGE, "rx, from the caller": palette.SKY
 def stream_bytes() -> panels.Panel:
     """Bytes of calls."""
     about = About(
-        shows="Audio that the engine sends to callers (tx) and takes from them (rx), of all calls.",
+        shows="Audio that the engine sends to callers (tx) and takes from them (rx), of all calls "
+        "together, over any transport.",
         good="rx is level while there are calls; tx comes with the agent's speech.",
         act="rx at 0 during calls: the engine hears nobody. tx at 0: callers hear nothing.",
         empty="No engine answers, or (October 2025) no call has begun: see Health on System "
@@ -333,18 +334,29 @@ def stream_bytes() -> panels.Panel:
 
 
 def wire_bytes() -> panels.Panel:
-    """Bytes on AudioSocket."""
+    """Bytes of one AudioSocket connection."""
     about = About(
-        shows="Audio on the AudioSocket connections with Asterisk. With RTP there is none.",
-        good="Close to Bytes tx/rx: what is counted there is sent here.",
-        act="tx above, and nothing here: the connection is gone.",
-        empty="No engine answers: see Health on System Overview",
+        shows="Audio on an AudioSocket connection with Asterisk, mean of those that are open. "
+        "Unlike Bytes tx/rx it doesn't grow with the number of calls.",
+        good="rx is level: 16 kB/s with linear audio of 8 kHz, half of it with mu-law. tx comes "
+        "with the agent's speech.",
+        act="rx far below: some callers aren't heard. Nothing here and tx in Bytes tx/rx: the "
+        "connections are gone.",
+        empty="No AudioSocket connection in this range; with RTP and WebSocket there is none",
     )
+    open_ = f"ai_agent_audiosocket_active_connections{{{ENGINES}}}[$__rate_interval]"
     return over_time(
-        "AudioSocket bytes tx/rx",
+        "AudioSocket bytes per connection",
         about,
-        Query(rate("ai_agent_audiosocket_tx_bytes_total"), "tx, to the caller", "15s"),
-        Query(rate("ai_agent_audiosocket_rx_bytes_total"), "rx, from the caller", "15s"),
+        *(
+            Query(
+                f"{rate(f'ai_agent_audiosocket_{way}_bytes_total')}\n/\n"
+                f"(sum (avg_over_time({open_})) > 0)",
+                legend,
+                "15s",
+            )
+            for way, legend in (("tx", "tx, to the caller"), ("rx", "rx, from the caller"))
+        ),
         unit="Bps",
         steps=colours.no_thresholds(),
         names=BYTES,

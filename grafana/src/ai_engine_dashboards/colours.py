@@ -12,7 +12,7 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
 from ai_engine_quality import DEFAULT_POLICY, Band
-from ai_engine_quality.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
+from ai_engine_quality.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from ai_engine_quality.toolkit import FACTORS, Knees, Steps
 
 GREY: Final = "#8E8E8E"
@@ -28,25 +28,42 @@ BANDS: Final[Mapping[str, str]] = {
 
 FINE, BROKEN = BLUE, VERMILLION
 
-QUANTILES: Final = {"p50": SKY, "p95": BLUE, "p99": ORANGE}
-PROVIDERS: Final = {
-    "deepgram": BLUE,
-    "openai_realtime": ORANGE,
-    "google_live": GREEN,
-    "grok": PURPLE,
-    "elevenlabs_agent": SKY,
-    "local": YELLOW,
-}
+ALERT_MARK: Final = "#882EF4"
+RESTART_MARK: Final = GREY
+"""Of annotations: an alert is no band, and no provider."""
+
+SERIES: Final = ("#8876F4", "#9AD09A", "#D0D076", "#F4BED0", "#9A5252", "#AC8852")
+"""For what is neither good nor bad in itself: providers, quantiles, stages, states.
+
+None is a band's or a mark's colour. Any two of all these differ by 15 and more (CIE 1976), also as
+seen by those who lack one kind of cone; a test works it out."""
+
+PROVIDERS: Final = dict(
+    zip(
+        ("deepgram", "openai_realtime", "google_live", "grok", "elevenlabs_agent", "local"),
+        SERIES,
+        strict=True,
+    )
+)
+QUANTILES: Final = dict(zip(("p50", "p95", "p99"), SERIES, strict=False))
 FACTOR_COLOURS: Final = dict(
     zip(FACTORS, (BLUE, SKY, GREEN, ORANGE, PURPLE, VERMILLION), strict=True)
 )
-STAGES: Final = {
-    "transport_in": SKY,
-    "provider_in": BLUE,
-    "provider_out": ORANGE,
-    "transport_out": VERMILLION,
+STAGES: Final = dict(
+    zip(("transport_in", "provider_in", "provider_out", "transport_out"), SERIES, strict=False)
+)
+STATES: Final = {"greeting": GREY, "listening": SERIES[0], "processing": SERIES[1]}
+END_REASONS: Final = {
+    "end-of-stream": FINE,
+    "idle-cutoff": SERIES[0],
+    "streaming-ended": GREY,
+    "barge-in": SERIES[1],
+    "deferred-transfer-local-handoff": SERIES[2],
+    "transport-failure": BROKEN,
+    "keepalive-timeout": ORANGE,
+    "rtp-remote-endpoint-timeout": SERIES[3],
 }
-STATES: Final = {"greeting": PURPLE, "listening": SKY, "processing": ORANGE}
+"""The engine's names; what is no fault has no fault's colour."""
 
 
 def _by_band(steps: Steps) -> Steps:
@@ -100,6 +117,15 @@ def by_score() -> build.ThresholdsConfig:
         {float(lowest[band]): BANDS[band] for band in Band if band is not Band.POOR},
         BANDS[Band.POOR],
     )
+
+
+POOR_AT_MOST: Final = 0.1
+"""Share of poor calls that the quality objective of monitoring/rules allows."""
+
+
+def poor_calls() -> build.ThresholdsConfig:
+    """Thresholds of a share of poor calls: half of what the objective allows, and all of it."""
+    return thresholds({POOR_AT_MOST / 2: ORANGE, POOR_AT_MOST: BROKEN})
 
 
 def speech_level() -> build.ThresholdsConfig:

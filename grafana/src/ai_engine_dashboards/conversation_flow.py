@@ -53,22 +53,51 @@ def build() -> model.Dashboard:
     )
 
 
+MOSTLY = 0.7
+"""Of a minute. On the reference engine listening takes 0.6 of it and processing 0.5 at the most;
+with a dead provider processing takes 0.74 to 0.95, with callers who aren't heard listening does."""
+
+ENOUGH = 0.25
+"""Calls in a minute, on average: a few seconds of a call say nothing about turns."""
+
+
 def states() -> panels.Panel:
-    """Calls by state, over time."""
+    """What calls do, by engine and minute."""
     about = About(
-        shows="How many calls are in each state: greeting, listening to the caller, processing "
-        "(the agent thinks or speaks).",
-        good="Listening and processing take turns.",
-        act="Processing that stays: the provider doesn't answer. Listening that stays: callers "
-        "are not heard; see Audio capture, and Bytes tx/rx on Audio Quality.",
-        empty="No call has begun since the engine was started",
+        shows="How an engine's calls spent each minute: in turns, or most of it in one state: "
+        "greeting, listening to the caller, processing (the agent thinks or speaks).",
+        good="in turns. Empty: no call.",
+        act="mostly processing, for minutes: the provider doesn't answer. mostly listening: "
+        "callers are not heard; see Audio capture, and Bytes tx/rx on Audio Quality.",
+        empty="No call in this range",
     )
+    scrapes = f"max by (instance) (count_over_time(up{{{ENGINES}}}[$__rate_interval]))"
+    whole = _samples_in(".+")
+    mostly = [
+        f"0 * ({_samples_in(state)} > {MOSTLY:g} * ({whole} > {ENOUGH:g} * {scrapes})) + {value}"
+        for value, state in enumerate(("greeting", "listening", "processing"), 2)
+    ]
     return panels.timeline(
         "Conversation state timeline",
         about,
-        Query(f"sum by (state) (ai_agent_conversation_state{{{ENGINES}}})", "{{state}}"),
-        steps=colours.thresholds({1: palette.BLUE, 5: palette.ORANGE}, "transparent"),
+        Query("\nor\n".join([*mostly, f"0 * ({whole} > 0) + 1"]), "{{instance}}", panels.EVENTS),
+        steps=colours.no_thresholds(),
+        texts={
+            "1": ("in turns", colours.FINE),
+            "2": ("mostly greeting", colours.GREY),
+            "3": ("mostly listening", palette.ORANGE),
+            "4": ("mostly processing", colours.BROKEN),
+        },
     )
+
+
+def _samples_in(state: str) -> str:
+    """Samples of the last minute that saw an engine's calls in a state, each call on its own.
+
+    A sum, not a mean: in October 2025 the series is there only while its call is.
+    """
+    series = f'ai_agent_conversation_state{{{ENGINES}, state=~"{state}"}}'
+    return f"sum by (instance) (sum_over_time({series}[$__rate_interval]))"
 
 
 def time_by_state() -> panels.Panel:
@@ -251,9 +280,12 @@ def levels() -> panels.Panel:
 def end_reasons() -> panels.Panel:
     """Why segments ended."""
     about = About(
-        shows="Why segments of the agent's speech ended, in the last minutes at each point.",
-        good="completed, and barge-in.",
-        act="Write failures and timeouts are fallbacks: see Streaming fallbacks on Audio Quality.",
+        shows="Why segments of the agent's speech ended, in the last minutes at each point, in the "
+        "engine's own words.",
+        good="end-of-stream: the answer was complete. idle-cutoff: it was over. streaming-ended: "
+        "the engine gives no reason, as at a hang-up. barge-in: the caller interrupted.",
+        act="transport-failure, keepalive-timeout, rtp-remote-endpoint-timeout are faults, most "
+        "with a fallback: see Streaming fallbacks on Audio Quality.",
         empty="No segment has ended in this range",
     )
     ended = counted("ai_agent_stream_end_reason_total", ENGINES, "$__rate_interval")
@@ -263,6 +295,7 @@ def end_reasons() -> panels.Panel:
         Query(f"sum by (reason) {ended}", "{{reason}}", panels.EVENTS),
         unit="short",
         steps=colours.no_thresholds(),
+        names=colours.END_REASONS,
         lines=False,
         stacked=True,
     )

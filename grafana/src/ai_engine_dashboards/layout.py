@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+import yaml
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog import builder as cog
 from grafana_foundation_sdk.models import dashboard as model
 
+from ai_engine_dashboards import colours
 from ai_engine_dashboards.panels import SOURCE, Panel
 from ai_engine_dashboards.queries import ENGINES, FLEET
-from ai_engine_quality import palette
 
 TAG: Final = "ai-engine"
 DATA_SOURCE_UID: Final = "ai-engine-prometheus"
@@ -20,6 +23,8 @@ DATA_SOURCE_UID: Final = "ai-engine-prometheus"
 
 ENGINE_JOBS: Final = ".*ai[-_]engine.*"
 """What the scrape jobs of engines are called; prometheus.yml has `ai-engine`."""
+
+ALERT_RULES: Final = Path(__file__).parents[3] / "monitoring" / "alerts" / "ai-engine.yml"
 
 WIDTH: Final = 24
 
@@ -63,7 +68,7 @@ def dashboard(
         .time(since, "now")
         .refresh("10s")
         .variables([*_variables(), *variables])
-        .annotations([_alerts(), _restarts()])
+        .annotations([_alerts(uid), _restarts()])
         .link(_siblings())
     )
     built = page.build()
@@ -159,14 +164,32 @@ or
 """Engines that began anew, or came back, within a minute."""
 
 
-def _alerts() -> _Annotation:
+def _alerts(uid: str) -> _Annotation:
+    """One mark for each alert that leads to this dashboard, however many series it fires for.
+
+    Where none leads, it marks the critical ones. System Overview lists all, with where they fire.
+    """
+    leading = leading_to(uid)
+    chosen = f'alertname=~"{"|".join(leading)}"' if leading else 'severity="critical"'
+    firing = ALERTS.replace('alertname!="Watchdog"', chosen)
     return _Annotation(
         name="Alerts firing",
-        expr=ALERTS,
-        colour=palette.VERMILLION,
+        expr=f"max by (alertname, severity) ({firing})",
+        colour=colours.ALERT_MARK,
         title="{{alertname}}",
-        text="{{severity}} on {{instance}} {{provider}}",
-        tags="severity,component",
+        text="{{severity}}",
+        tags="severity",
+    )
+
+
+def leading_to(uid: str) -> list[str]:
+    """Return the alerts whose notifications link to a dashboard, the Watchdog left out."""
+    text = yaml.safe_load(ALERT_RULES.read_text())
+    alerts = [rule for group in text["groups"] for rule in group["rules"] if "alert" in rule]
+    linked = re.compile(rf"/d/{re.escape(uid)}\b(?!-)")
+    return sorted(
+        {rule["alert"] for rule in alerts if linked.search(rule["annotations"]["dashboard_url"])}
+        - {"Watchdog"}
     )
 
 
@@ -174,7 +197,7 @@ def _restarts() -> _Annotation:
     return _Annotation(
         name="Engine restarts",
         expr=RESTARTS,
-        colour=palette.SKY,
+        colour=colours.RESTART_MARK,
         title="Engine restarted",
         text="{{instance}}",
         tags="job",

@@ -143,15 +143,17 @@ def big_number(
     *queries: Query,
     unit: str,
     steps: build.ThresholdsConfig,
-    decimals: int = 0,
+    decimals: int | None = 0,
     texts: Mapping[str, tuple[str, str]] | None = None,
     shown: Literal["value", "name", "value_and_name"] = "value",
 ) -> stat.Panel:
-    """A number as it is now. `texts` maps a value to words and a colour."""
+    """A number as it is now. `texts` maps a value to words and a colour.
+
+    Without `decimals` there are as many as the value needs: a share of 0.4 % isn't shown as 0 %.
+    """
     panel = (
         _begun(stat.Panel(), title, about, queries, "time_series")
         .unit(unit)
-        .decimals(decimals)
         .thresholds(steps)
         .color_scheme(_mode(model.FieldColorModeId.THRESHOLDS))
         .color_mode(options.BigValueColorMode.VALUE)
@@ -160,6 +162,8 @@ def big_number(
         .text_mode(options.BigValueTextMode(shown))
         .reduce_options(_last())
     )
+    if decimals is not None:
+        panel = panel.decimals(decimals)
     return panel.mappings([_words(texts)]) if texts else panel
 
 
@@ -455,6 +459,11 @@ def column(
         for key, value in values.items()
         if value is not None
     ]
+
+
+def called(words: str) -> list[model.DynamicConfigValue]:
+    """A series under the name that people know."""
+    return [model.DynamicConfigValue(id_val="displayName", value=words)]
 
 
 def coloured(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grafana_foundation_sdk.models import dashboard as model
 
 from ai_engine_dashboards import colours, latency, panels
@@ -12,7 +14,6 @@ from ai_engine_dashboards.queries import (
     ENGINES,
     PROVIDERS,
     counted_calls,
-    mean,
     or_zero,
     rate,
 )
@@ -32,9 +33,9 @@ def build() -> model.Dashboard:
                 "State",
                 [
                     Placed(health(), 4, 5),
-                    Placed(active_calls(), 4, 5),
-                    Placed(quality_now(), 4, 5),
-                    Placed(alerts_firing(), 4, 5),
+                    Placed(active_calls(), 3, 5),
+                    Placed(quality_now(), 6, 5),
+                    Placed(alerts_firing(), 3, 5),
                     Placed(transport_mode(), 4, 5),
                     Placed(budget_left(), 4, 5),
                 ],
@@ -116,21 +117,33 @@ def active_calls() -> panels.Panel:
     )
 
 
+def _poor(*by: str) -> str:
+    """Share of the calls of the last 15 minutes that were poor."""
+    over = f" by ({', '.join(by)})" if by else ""
+    calls = "increase(ai_agent_calls_scored_total{%s}[15m])"
+    poor = calls % f'{PROVIDERS}, band="poor"'
+    return f"sum{over} ({poor})\n/\n(sum{over} ({calls % PROVIDERS}) > 0)"
+
+
 def quality_now() -> panels.Panel:
-    """The mean score at present."""
+    """Poor calls at present, of all providers and of the worst. A mean would hide a bad one."""
     about = About(
-        shows="Mean score of the calls that ended in the last 15 minutes.",
-        good="90 and more is excellent, 75 good, 60 fair; below is poor.",
-        act="Call Quality shows what costs the points, and the worst calls.",
+        shows="Poor calls: their share of the calls that ended in the last 15 minutes. Beside it, "
+        "the provider with the largest share, if any had a poor call.",
+        good=f"0 %. The quality objective allows {colours.POOR_AT_MOST:.0%}.",
+        act="One provider: its line on Provider Performance. All: Call Quality shows what costs "
+        "the points, and the worst calls.",
         empty="No call was scored in the last 15 minutes",
     )
-    return dial(
+    return big_number(
         "Quality now",
         about,
-        Query(mean("ai_agent_call_scores", "15m"), "score", instant=True),
-        unit="none",
-        steps=colours.by_score(),
-        highest=100,
+        Query(_poor(), "poor calls", instant=True),
+        Query(f"topk(1, {_poor('provider')} > 0)", "worst: {{provider}}", instant=True),
+        unit="percentunit",
+        decimals=None,
+        steps=colours.poor_calls(),
+        shown="value_and_name",
     )
 
 
@@ -155,13 +168,22 @@ def alerts_firing() -> panels.Panel:
     )
 
 
+TRANSPORTS: Final = {
+    "audiosocket": "AudioSocket",
+    "rtp": "RTP",
+    "websocket": "WebSocket",
+    "webrtc": "WebRTC",
+}
+"""The names that people know, by what `ai_agent_engine_info` has."""
+
+
 def transport_mode() -> panels.Panel:
     """AudioSocket or RTP."""
     about = About(
-        shows="How audio travels between Asterisk and the engines, and the number of engines for "
-        "each way. The engine reports it if it can; otherwise it is AudioSocket if there was a "
-        "connection, RTP if audio was played without one.",
-        good="The one that is configured, the same on all engines.",
+        shows="How audio travels between Asterisk and the engines. The engine reports it if it "
+        "can; otherwise it is AudioSocket if there was a connection, RTP if audio was played "
+        "without one.",
+        good="The one that is configured. Two words: the engines differ.",
         act="If it isn't the configured one, see audio_transport in the engine's configuration.",
         empty="No call in this range yet: the first one shows it",
     )
@@ -175,14 +197,17 @@ def transport_mode() -> panels.Panel:
   or on (job, instance)
   label_replace(sum by (job, instance) ({frames}) > 0, "audio_transport", "rtp", "", "")
 )"""
-    return big_number(
+    panel = big_number(
         "Audio transport mode",
         about,
         Query(transport, "{{audio_transport}}", instant=True),
         unit="none",
         steps=colours.no_thresholds(palette.SKY),
-        shown="value_and_name",
+        shown="name",
     )
+    for name, words in TRANSPORTS.items():
+        panel = panel.override_by_name(name, panels.called(words))
+    return panel
 
 
 def budget_left() -> panels.Panel:

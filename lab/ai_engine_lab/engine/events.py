@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 SegmentKind = Literal["greeting", "response", "announcement"]
 ConversationState = Literal["greeting", "listening", "processing"]
-EndReason = Literal["end-of-stream", "barge-in", "hang-up", "transport-failure", "provider-timeout"]
+EndReason = Literal[
+    "end-of-stream", "barge-in", "streaming-ended", "transport-failure", "keepalive-timeout"
+]
+"""The engine's own words; `streaming-ended` is what it says where it has no reason."""
+
 Stage = Literal["transport_in", "provider_out", "transport_out"]
 Outcome = Literal[
     "caller_hangup", "agent_hangup", "interrupted", "no_input_timeout", "connection_lost", "failed"

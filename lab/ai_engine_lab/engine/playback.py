@@ -242,7 +242,7 @@ class Playback:
             if step is _Step.FINISHED:
                 return self._end(segment, "end-of-stream")
             if step is _Step.GIVE_UP:
-                return await self._fall_back(segment, "provider-timeout", b"")
+                return await self._fall_back(segment, "keepalive-timeout", b"")
             if step is not _Step.WAIT:
                 frame = self._lay_out(step) if isinstance(step, bytes) else SILENCE
                 try:
@@ -269,7 +269,7 @@ class Playback:
         self._filing = True
         if segment.frames_sent == 0:
             self._emit(self._heard(segment))
-        if reason == "provider-timeout":
+        if reason == "keepalive-timeout":
             segment.close()
         try:
             await self._play_rest(segment.buffer, unsent)

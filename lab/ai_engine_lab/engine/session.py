@@ -261,7 +261,7 @@ class CallSession:
             self._emit(TurnUnanswered(asyncio.get_running_loop().time() - self._turn_ended))
             self._close_turn()
             self._agent_done()
-            self._spawn(self._silence("provider-timeout"))
+            self._spawn(self._silence("keepalive-timeout"))
 
     def _check_in(self) -> None:
         """The caller has been silent for long: ask whether they are there."""
@@ -374,7 +374,7 @@ class CallSession:
 
     async def _leave(self) -> None:
         """Stop everything that still runs, and settle the turn that waits."""
-        await self._playback.stop("hang-up")
+        await self._playback.stop("streaming-ended")
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -148,9 +148,9 @@ def test_a_provider_that_falls_silent_is_given_up():
     """A segment whose provider never ends it does not stay open for ever: a fallback."""
     told, _ = play([(0.0, 10)], close=False)
     assert [event for event in told if isinstance(event, FellBack)] == [
-        FellBack("provider-timeout")
+        FellBack("keepalive-timeout")
     ]
-    assert ended(told).end_reason == "provider-timeout"
+    assert ended(told).end_reason == "keepalive-timeout"
     assert ended(told).seconds == pytest.approx(8.0, abs=0.1)
 
 
@@ -162,7 +162,7 @@ def test_one_segment_at_a_time():
         playback.open("greeting")
         with pytest.raises(RuntimeError, match="still open"):
             playback.open("response")
-        await playback.stop("hang-up")
+        await playback.stop("streaming-ended")
 
     with asyncio.Runner(loop_factory=lambda: EngineLoop(VIRTUAL)) as runner:
         runner.run(main())
