@@ -40,8 +40,11 @@ Failed = Callable[[str, BaseException | None], None]
 
 def hook_name(hook: object) -> str:
     """Return a hook's qualified name, for labels and logs."""
-    name = getattr(hook, "__qualname__", None) or type(hook).__qualname__
-    return f"{getattr(hook, '__module__', None) or 'unknown'}.{name}"
+    try:
+        name = getattr(hook, "__qualname__", None) or type(hook).__qualname__
+        return f"{getattr(hook, '__module__', None) or 'unknown'}.{name}"
+    except Exception:  # a foreign __getattribute__ can raise anything
+        return f"unknown.{type(hook).__qualname__}"
 
 
 class HookRunner:
@@ -118,7 +121,7 @@ class HookRunner:
                 failure = error
             elapsed = self._timer() - began
             if failure is not None:
-                self._on_failure(hook_name(added.hook), failure)
+                self._on_failure(added.name, failure)
             if elapsed > SLOW_SECONDS:
                 self._was_slow(added)
             elif added.slow_runs:
@@ -128,23 +131,24 @@ class HookRunner:
         """Report hooks that end calls without end: the stack would, in the middle of a count."""
         for added in tuple(self._hooks):
             text = f"hooks ended calls within hooks, {MAX_NESTED} deep; start a task for them"
-            self._on_failure(hook_name(added.hook), RecursionError(text))
+            self._on_failure(added.name, RecursionError(text))
 
     def _was_slow(self, added: _Added) -> None:
         added.slow_runs += 1
         added.fast_since = 0
         if added.slow_runs >= self._max_slow_runs and added in self._hooks:
             self._hooks.remove(added)
-        self._on_failure(hook_name(added.hook), None)
+        self._on_failure(added.name, None)
 
 
 class _Added:
     """A hook, from when it is added until it is removed: added again, it begins anew."""
 
-    __slots__ = ("fast_since", "hook", "slow_runs")
+    __slots__ = ("fast_since", "hook", "name", "slow_runs")
 
     def __init__(self, hook: CallEndHook) -> None:
         self.hook = hook
+        self.name = hook_name(hook)
         self.slow_runs = 0
         self.fast_since = 0
         """Fast runs in a row since it was slow."""

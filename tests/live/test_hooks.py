@@ -283,6 +283,25 @@ class TestFailingHooks:
         assert b"ai_agent_call_quality_score" in generate_latest(registry)
         assert [score.unscored_reason for score in seen] == ["too_little_evidence", "expired"]
 
+    def test_a_hook_whose_name_can_not_be_read_harms_nobody(self, quality, registry):
+        """It fails, and its name raises too: the hooks after it run, and it is counted."""
+
+        class Nameless:
+            def __getattribute__(self, name):
+                if name == "__qualname__":
+                    raise RuntimeError(name)
+                return super().__getattribute__(name)
+
+            def __call__(self, score):
+                raise ValueError(score)
+
+        seen = []
+        quality.add_hook(Nameless())
+        quality.add_hook(seen.append)
+        quality.call_started("1.1")
+        assert quality.call_ended("1.1", duration=60.0) is seen[0]
+        assert "Nameless" in generate_latest(registry).decode()
+
     @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
     def test_what_is_meant_to_end_the_process_does(self, quality, registry, error):
         """SystemExit out of a hook goes on; the call is counted all the same."""
