@@ -39,6 +39,8 @@ class Band(StrEnum):
     POOR = "poor"
 
 
+_BEST_FIRST = tuple(Band)
+
 FACTORS = ("latency", "underflow", "fallback", "barge_in", "codec", "rms")
 """Every factor that some policy knows, in the order in which they are shown."""
 
@@ -355,7 +357,7 @@ class Policy:
 
     def band(self, score: int) -> Band:
         """Return the band that an integer score lies in."""
-        return next(band for band in Band if score >= self.bands[band])
+        return next(band for band in _BEST_FIRST if score >= self.bands[band])
 
 
 def versions() -> list[str]:
