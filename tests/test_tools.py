@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -218,3 +219,28 @@ class TestTheDemosPackages:
         )
         assert self.needed() <= set(listed) <= set(locked)
         assert len(listed) < len(locked) / 2
+
+
+class TestMutants:
+    """`make mutants`, by what pyproject.toml says."""
+
+    @pytest.fixture
+    def chosen(self):
+        return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
+
+    def test_what_is_changed_and_what_tests_it_are_there(self, chosen):
+        """A module that was moved or renamed would silently be left out."""
+        tests = chosen["pytest_add_cli_args_test_selection"]
+        for path in (*chosen["only_mutate"], *tests, *chosen["also_copy"]):
+            assert (ROOT / path).is_file(), path
+
+    def test_all_that_decides_a_score_is_changed(self, chosen):
+        """The modules that scoring is made of, however they are cut, and the ear's."""
+        core = {path.stem for path in (ROOT / "ai_engine_quality" / "core").glob("*.py")}
+        aside = {
+            "__init__", "agent_sound", "durations", "observations", "reading", "result", "summary",
+            "twins", "units", "wording",
+        }  # fmt: skip
+        assert core - aside == {
+            Path(path).stem for path in chosen["only_mutate"] if "/core/" in path
+        }
