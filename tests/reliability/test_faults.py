@@ -7,6 +7,7 @@ ended from many threads, and two monitors on one registry, in ``tests/test_monit
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -230,6 +231,36 @@ class TestThreads:
         assert problems == []
         assert [score.turns for score in scores] == [turns] * 4
         assert total(registry, "ai_agent_call_turn_response_seconds_count") == 4 * turns
+
+    @pytest.mark.slow
+    def test_frames_come_in_one_thread_while_another_ends_calls(self, quality, registry):
+        """An end has all frames measured, in whatever thread: other calls keep theirs."""
+        many, done = 80_000, threading.Event()
+        frame = b"\x10\x20" * 160
+        quality.call_started("long")
+        call = quality.call("long")
+
+        def end_calls():
+            for number in itertools.count():
+                quality.call_started(str(number))
+                quality.call_ended(str(number), duration=60.0)
+                if done.is_set():
+                    return
+
+        thread, usual = threading.Thread(target=end_calls), sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)  # at every point of either thread
+        try:
+            thread.start()
+            for _ in range(many):
+                call.audio("provider_out", frame, encoding="slin16", sample_rate=8000)
+        finally:
+            sys.setswitchinterval(usual)
+            done.set()
+            thread.join()
+        measured = call.call_ended(duration=600.0).summary.audio["provider_out"].frames
+        assert 0.999 * many < measured <= many
+        wrong = {"reason": "internal_error"}
+        assert registry.get_sample_value("ai_agent_quality_dropped_total", wrong) == 0
 
     def test_records_are_read_while_they_are_rotated(self, tmp_path):
         """A reader beside a writer that rotates gets a gapless run of calls, and no error."""
