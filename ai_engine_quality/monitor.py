@@ -83,7 +83,8 @@ class QualityMonitor(ObservationsById):
             as its label, for 15 minutes.
         records: A file that gets one JSON line per call.
         log: Whether each call is logged as ``call_quality_scored``.
-        logger: A structlog logger; None is structlog's for ``ai_engine_quality``.
+        logger: A structlog logger; None is structlog's for ``ai_engine_quality`` where structlog is
+            configured, and stderr where it isn't.
         retention: How long finished calls' samples stay.
         costs: What a minute costs, by provider.
         max_live_calls: Calls at once; further ones are refused, and counted.

@@ -1,19 +1,29 @@
-"""One structured event per call, and a warning a minute for whatever keeps going wrong."""
+"""One structured event per call, and a warning a minute for whatever keeps going wrong.
+
+Events go where the program has configured structlog to send them. Where it has configured nothing,
+they go to stderr: structlog by itself prints to stdout, which may be the program's result.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from logging import INFO
+from typing import Any, Final
 
 import structlog
 
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.live.background import BackgroundWriter
+
+LOGGER: Final = "ai_engine_quality"
+"""The logger's name, by which a configuration can route its events."""
 
 SECONDS_BETWEEN_WARNINGS = 60.0
 MAX_LINES = 1_000
@@ -26,6 +36,37 @@ Unlogged = Callable[[BaseException | None], None]
 """Told that an event was not logged, and why; no exception: there was no room."""
 
 
+def library_log() -> Any:
+    """Return the logger for an event of now; structlog's configuration is read, never changed."""
+    if structlog.is_configured():
+        return structlog.get_logger(LOGGER)
+    stream = sys.stderr
+    if stream is None or getattr(stream, "closed", False):  # a service's, say: nobody reads it
+        return structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
+    return structlog.wrap_logger(
+        structlog.PrintLogger(stream),
+        processors=_processors(colours=_is_terminal(stream) and not os.environ.get("NO_COLOR")),
+        wrapper_class=structlog.make_filtering_bound_logger(INFO),
+        context_class=dict,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _is_terminal(stream: Any) -> bool:
+    return hasattr(stream, "isatty") and bool(stream.isatty())
+
+
+@cache
+def _processors(*, colours: bool) -> list[Any]:
+    """Return what makes an event a line for people, as structlog does by itself."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+        structlog.dev.ConsoleRenderer(colors=colours),
+    ]
+
+
 class LogSink:
     """Logs ``call_quality_scored`` for each call. Names that the operator chose, and numbers.
 
@@ -35,7 +76,7 @@ class LogSink:
     def __init__(self, writer: BackgroundWriter, on_unlogged: Unlogged, logger: Any = None) -> None:
         self._writer = writer
         self._on_unlogged = on_unlogged
-        self._logger = logger if logger is not None else structlog.get_logger("ai_engine_quality")
+        self._logger = logger
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -62,7 +103,8 @@ class LogSink:
     def _log(self, score: CallScore) -> None:
         summary = score.summary
         standing = {"standing": str(score.standing)} if score.standing else {}
-        self._logger.info(
+        logger = library_log() if self._logger is None else self._logger
+        logger.info(
             "call_quality_scored",
             call_id=score.call_id,
             score=score.score,
@@ -101,7 +143,7 @@ class Warnings:
         self._clock = clock
         self._writer = writer
         self._on_unlogged = on_unlogged
-        self._logger = logger if logger is not None else structlog.get_logger("ai_engine_quality")
+        self._logger = logger
         self._last: dict[tuple[str, str], float] = {}
         self._suppressed: dict[tuple[str, str], int] = {}
 
@@ -133,7 +175,8 @@ class Warnings:
     ) -> None:
         event, subject = key
         try:
-            self._logger.warning(
+            logger = library_log() if self._logger is None else self._logger
+            logger.warning(
                 event,
                 subject=subject,
                 since_last_warning=since_last,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import textwrap
 
 import pytest
 from structlog.testing import capture_logs
@@ -142,6 +145,95 @@ class TestTheEvent:
         monitor.turn_response("unknown", 0.4)
         monitor.close()
         assert [call.args for call in logger.calls] == [("quality_observation_dropped",)]
+
+
+A_CALL = """
+    import ai_engine_quality as aeq
+    from prometheus_client import CollectorRegistry
+    quality = aeq.QualityMonitor(registry=CollectorRegistry())
+    def a_call(call_id):
+        quality.call_started(call_id, provider="deepgram", pipeline="default")
+        quality.turn_response(call_id, 0.5)
+        quality.call_ended(call_id, outcome="completed", duration=60.0)
+        quality.turn_response(call_id, 0.5)
+        quality.flush()
+"""
+
+
+class TestWhereItGoes:
+    """In processes of their own: structlog's configuration is one for each process."""
+
+    def run(self, script, **options):
+        code = textwrap.dedent(A_CALL) + textwrap.dedent(script)
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            **options,
+        )
+
+    def test_by_itself_it_is_stderr(self):
+        """Where nobody configured structlog, stdout is the program's own, and so is structlog."""
+        done = self.run("""
+            import structlog
+            before = structlog.get_config()
+            a_call("1.1")
+            print("result", structlog.is_configured(), structlog.get_config() == before)
+        """)
+        assert done.stdout == "result False True\n"
+        (event,) = [line for line in done.stderr.splitlines() if "call_quality_scored" in line]
+        assert "[info" in event
+        assert "call_id=1.1" in event
+        assert "\x1b" not in done.stderr, "no colours where it isn't a terminal"
+        assert "quality_observation_dropped" in done.stderr
+
+    def test_from_the_moment_that_structlog_is_configured_it_is_there(self):
+        """Also where that comes after the monitor; what is bound to the context is in the event."""
+        done = self.run("""
+            import structlog, sys
+            a_call("1.1")
+            structlog.configure(
+                processors=[structlog.processors.JSONRenderer()],
+                logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+            )
+            a_call("1.2")
+        """)
+        assert "call_id=1.1" in done.stderr
+        assert "1.2" not in done.stderr
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [each["event"] for each in told][:1] == ["call_quality_scored"]
+        assert told[0]["call_id"] == "1.2"
+
+    def test_it_can_be_routed_by_its_name_through_logging(self):
+        """With structlog on the standard library's logging, the logger is ``ai_engine_quality``."""
+        done = self.run("""
+            import logging, structlog, sys
+            structlog.configure(
+                processors=[structlog.stdlib.render_to_log_kwargs],
+                logger_factory=structlog.stdlib.LoggerFactory(),
+                wrapper_class=structlog.stdlib.BoundLogger,
+            )
+            handler = logging.StreamHandler(sys.stdout)
+            handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
+            logging.getLogger("ai_engine_quality").addHandler(handler)
+            logging.getLogger("ai_engine_quality").setLevel("INFO")
+            a_call("1.1")
+        """)
+        assert done.stdout.splitlines()[0] == "ai_engine_quality call_quality_scored"
+        assert done.stderr == ""
+
+    @pytest.mark.parametrize("without", ["sys.stderr = None", "sys.stderr.close()"])
+    def test_without_a_stderr_calls_are_scored_all_the_same(self, without):
+        """A service may have none: nobody is told, nothing fails, nothing counts as lost."""
+        done = self.run(f"""
+            import sys
+            {without}
+            a_call("1.1")
+            print(quality.flush())
+        """)
+        assert done.stdout == "True\n"
 
 
 class TestPrivacy:

@@ -6,16 +6,13 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from ai_engine_quality.adapters.ava import engine_facts, factors
 from ai_engine_quality.adapters.ava.observer import EngineObserver
 from ai_engine_quality.adapters.report import FactorReport, publish
 from ai_engine_quality.adapters.shared_monitor import shared_monitor
 from ai_engine_quality.adapters.wraps import RemainingWrap
 from ai_engine_quality.monitor import QualityMonitor
-
-_log = structlog.get_logger("ai_engine_quality")
+from ai_engine_quality.sinks.log import library_log
 
 _attached: weakref.WeakValueDictionary[int, Attachment] = weakref.WeakValueDictionary()
 """By the engine's id. An attachment lives as long as a wrap of it does."""
@@ -80,7 +77,7 @@ class Attachment:
         for factor, report in self._report.items():
             self.monitor.hook_live(factor, live=False, clock=report.clock)
         if left:
-            _log.warning("quality_wraps_left", left=[str(wrap) for wrap in left])
+            library_log().warning("quality_wraps_left", left=[str(wrap) for wrap in left])
         if self._shares_monitor:
             shared_monitor.leave()
         return left
@@ -93,8 +90,9 @@ class Attachment:
         )
         missing = publish(self.monitor, self._report)
         live = [name for name in self._report if name not in missing]
-        level = _log.warning if missing else _log.info
-        level("quality_attached", live=live, missing=missing)
+        log = library_log()
+        tell = log.warning if missing else log.info
+        tell("quality_attached", live=live, missing=missing)
 
 
 def _told(fact: Callable[[Any], str], engine: Any) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import structlog
-
 from ai_engine_quality.adapters.ava import engine_facts
 from ai_engine_quality.adapters.ava import session as sessions
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.core.observations import TRANSPORT_OUT
+from ai_engine_quality.sinks.log import library_log
 
 SILENT_CALL_SECONDS = 10.0
 """Who hangs up sooner hasn't waited for the agent."""
-
-_log = structlog.get_logger("ai_engine_quality")
 
 
 class StreamObserver:
@@ -47,7 +44,7 @@ class StreamObserver:
         counted = engine_facts.fillers_are_counted(self._context.engine)
         segment = call.streams.stream_ended(call.handle, fillers_are_counted=counted)
         if segment is not None:
-            _log.debug("quality_segment_ended", call_id=call_id, **segment._asdict())
+            library_log().debug("quality_segment_ended", call_id=call_id, **segment._asdict())
 
     def answer_goes_on(self, call: ObservedCall) -> bool:
         """Take audio of the provider's; return whether it is the first of an answer."""

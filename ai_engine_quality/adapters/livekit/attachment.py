@@ -8,8 +8,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from ai_engine_quality.adapters.livekit import models
 from ai_engine_quality.adapters.livekit.call import LiveKitCall
 from ai_engine_quality.adapters.report import CALLS, FactorReport, publish, tried
@@ -18,6 +16,7 @@ from ai_engine_quality.adapters.watched import WatchedEngine
 from ai_engine_quality.adapters.wraps import CannotWrap, Wraps
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.monitor import QualityMonitor
+from ai_engine_quality.sinks.log import library_log
 
 ENGINE = WatchedEngine(
     adapter=__package__ or "",
@@ -29,8 +28,6 @@ ENGINE = WatchedEngine(
 
 NEVER = ("fallback",)
 """Factors that can't happen here."""
-
-_log = structlog.get_logger("ai_engine_quality")
 
 _observed: weakref.WeakValueDictionary[int, LiveKitAttachment] = weakref.WeakValueDictionary()
 """By the session's id. An attachment lives as long as its session, whose wraps hold it."""
@@ -200,7 +197,7 @@ class LiveKitAttachment:
         version = getattr(importlib.import_module("livekit.agents"), "__version__", "unknown")
         self.monitor.engine_info(version=f"livekit-agents {version}", audio_transport="webrtc")
         missing = publish(self.monitor, self._report, never=NEVER)
-        _log.info("quality_attached", engine="livekit", call=self.call_id, missing=missing)
+        library_log().info("quality_attached", engine="livekit", call=self.call_id, missing=missing)
 
 
 def _model(session: Any, stage: str) -> Any:

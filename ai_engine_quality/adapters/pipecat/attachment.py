@@ -9,8 +9,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import structlog
-
 from ai_engine_quality.adapters.pipecat import services
 from ai_engine_quality.adapters.pipecat.call import PipecatCall
 from ai_engine_quality.adapters.report import CALLS, FactorReport, publish, tried
@@ -19,6 +17,7 @@ from ai_engine_quality.adapters.watched import WatchedEngine
 from ai_engine_quality.adapters.wraps import CannotWrap, Wraps
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.monitor import QualityMonitor
+from ai_engine_quality.sinks.log import library_log
 
 ENGINE = WatchedEngine(
     adapter=__package__ or "",
@@ -29,8 +28,6 @@ ENGINE = WatchedEngine(
 
 NEVER = ("fallback",)
 """Factors that can't happen here."""
-
-_log = structlog.get_logger("ai_engine_quality")
 
 _observed: weakref.WeakValueDictionary[int, PipecatAttachment] = weakref.WeakValueDictionary()
 """By the worker's id. An attachment lives as long as its worker: that has the observer."""
@@ -209,7 +206,7 @@ class PipecatAttachment:
             version=f"pipecat {version}", audio_transport=",".join(sorted(transports)) or "unknown"
         )
         missing = publish(self.monitor, self._report, never=NEVER)
-        _log.info("quality_attached", engine="pipecat", call=self.call_id, missing=missing)
+        library_log().info("quality_attached", engine="pipecat", call=self.call_id, missing=missing)
 
 
 _ONCE: dict[str, Callable[[PipecatCall, Any], None]] = {
