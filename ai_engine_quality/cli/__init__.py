@@ -28,6 +28,7 @@ from ai_engine_quality.cli.output import (
     records_option,
     stored_scores,
 )
+from ai_engine_quality.cli.selecting import settings_records
 from ai_engine_quality.core.wording import printable
 
 GROUP = "ai_engine_quality.commands"
@@ -110,5 +111,6 @@ __all__ = [
     "progress",
     "read_policy",
     "records_option",
+    "settings_records",
     "stored_scores",
 ]

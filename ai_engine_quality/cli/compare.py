@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from ai_engine_quality.cli.output import (
     stored_scores,
 )
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
+from ai_engine_quality.cli.selecting import settings_records
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
 from ai_engine_quality.core.wording import printable
@@ -31,11 +33,20 @@ TOO_FEW = 4
 
 
 def read_selection(_context: click.Context, _param: click.Parameter, text: str) -> Selection:
-    """Return the selection that an argument means."""
+    """Return the selection that an argument means: of the settings' record file if it names none.
+
+    Raises:
+        ClickException: it can't be read, or the settings can't be used.
+    """
+    file, mark, conditions = text.partition("?")
     try:
-        return parse_selection(text)
+        found = parse_selection(text if file else f"RECORDS{mark}{conditions}")
     except SelectionError as error:
         raise click.BadParameter(str(error)) from error
+    if file:
+        return found
+    path = settings_records()
+    return replace(found, text=f"{path}{mark}{conditions}", path=path)
 
 
 @click.command("compare")
@@ -59,7 +70,8 @@ def compare_command(
     """Compare the calls of B with those of A: the effect on the score and on each factor.
 
     A and B are record files, or selections of their calls by provider, pipeline, outcome, policy,
-    since and until: 'calls.jsonl?provider=deepgram&since=2026-11-01'.
+    since and until: 'calls.jsonl?provider=deepgram&since=2026-11-01'. Without a file, as in
+    '?provider=deepgram', the record file is meant that the settings name.
 
     Exit code 1: a selection holds no call. With --fail-if-worse, 3: B is worse; 4: fewer than 20
     calls on either side, so that nothing can be said.

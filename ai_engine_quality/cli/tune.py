@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 
 from ai_engine_quality.cli.compare import read_selection, selected_calls
-from ai_engine_quality.cli.output import DEFAULT_RECORDS, console, json_option, print_json, program
+from ai_engine_quality.cli.output import console, json_option, print_json, program
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, versions
 from ai_engine_quality.core.result import CallScore
@@ -28,7 +28,7 @@ from ai_engine_quality.history.tuning import (
 
 
 @click.command()
-@click.argument("records", callback=read_selection, default=str(DEFAULT_RECORDS))
+@click.argument("records", callback=read_selection, default="")
 @click.option(
     "--base",
     type=click.Choice(versions()),
@@ -46,8 +46,9 @@ from ai_engine_quality.history.tuning import (
 def tune(records: Selection, base: str, write: Path | None, as_json: bool) -> None:
     """Propose policy and alert thresholds from the percentiles of the calls in RECORDS.
 
-    RECORDS is a record file or a selection of its calls, as of compare. The table shows how many
-    calls would change their band. Nothing changes by itself: --write makes a file to try.
+    RECORDS is a record file or a selection of its calls, as of compare; by default it is the file
+    that the settings name. The table shows how many calls would change their band. Nothing changes
+    by itself: --write makes a file to try.
 
     Exit code 1: there is no call, or nothing to write.
     """

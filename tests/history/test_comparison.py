@@ -84,6 +84,16 @@ class TestCommand:
         assert data["verdict"] == "better"
         assert data["effects"][0]["low"] > 0
 
+    def test_sides_without_a_file_are_of_the_settings_file(
+        self, run, write, make_calls, monkeypatch
+    ):
+        """The two sides of one deployment need no path: its record file is found."""
+        path = write(make_calls(30) + make_calls(40, provider="grok"))
+        monkeypatch.setenv("AI_ENGINE_QUALITY_RECORDS_PATH", str(path))
+        data = json.loads(run("compare", "?provider=deepgram", "?provider=grok", "--json").output)
+        assert [data[side]["calls"] for side in "ab"] == [30, 40]
+        assert data["a"]["selection"] == f"{path}?provider=deepgram"
+
     @pytest.mark.parametrize(
         "case",
         [

@@ -151,6 +151,26 @@ class TestCommand:
         assert "no threshold moves" in result.output
         assert not (tmp_path / "new.toml").exists()
 
+    @pytest.mark.parametrize("named", ["RECORDS_PATH", "CONFIG"])
+    def test_it_finds_the_record_file_by_the_settings(
+        self, run, write, make_calls, monkeypatch, named
+    ):
+        """Without an argument it reads the file that the engine writes, as other commands do."""
+        path = write(make_calls(150, 1.5) + make_calls(120, 4.0, provider="grok"))
+        settings = path.with_name("quality.toml")
+        settings.write_text(f'[records]\npath = "{path}"\n')
+        value = path if named == "RECORDS_PATH" else settings
+        monkeypatch.setenv(f"AI_ENGINE_QUALITY_{named}", str(value))
+        assert json.loads(run("tune", "--json").output)["calls"] == 270
+        assert json.loads(run("tune", "?provider=grok", "--json").output)["calls"] == 120
+
+    def test_settings_that_cannot_be_used_are_told(self, run, monkeypatch):
+        """It doesn't fall back to another file in silence: the error names the setting."""
+        monkeypatch.setenv("AI_ENGINE_QUALITY_RECORDS_FILES", "none")
+        result = run("tune")
+        assert result.exit_code == 1
+        assert "AI_ENGINE_QUALITY_RECORDS_FILES" in result.output
+
     def test_a_selection_will_do(self, run, write, make_calls):
         """Thresholds of one provider come from a selection of its calls."""
         path = write(make_calls(150, 1.5) + make_calls(150, 4.0, provider="grok"))

@@ -17,7 +17,6 @@ from rich.text import Text
 
 from ai_engine_quality import CallScore, QualityMonitor
 from ai_engine_quality.cli import (
-    DEFAULT_RECORDS,
     WIDE,
     band_text,
     console,
@@ -28,6 +27,7 @@ from ai_engine_quality.cli import (
     program,
     progress,
     records_option,
+    settings_records,
 )
 from ai_engine_quality.toolkit import printable
 
@@ -247,7 +247,7 @@ class _Demo:
         worst = min(results, key=_points)
         self._out.print(f"\nWhy did the worst call get {points_of(worst)}?", end=" ")
         records = self._options.records
-        option = "" if records == DEFAULT_RECORDS else f" --records {records}"
+        option = "" if records == _found_by_itself() else f" --records {records}"
         command = f"{program()} explain {worst.plan.call_id}{option}"
         self._out.print(command, soft_wrap=True)
 
@@ -277,6 +277,14 @@ class _Demo:
         line = printable(f"{ended}  {who}  {score.explain()}")
         room = self._out.width if self._out.is_terminal else len(line)
         click.echo(line if len(line) <= room else line[: room - 1] + "…", err=self._options.as_json)
+
+
+def _found_by_itself() -> Path | None:
+    """Return the record file that explain reads by itself; None where the settings are wrong."""
+    try:
+        return settings_records()
+    except click.ClickException:
+        return None
 
 
 def points_of(result: CallResult) -> str:

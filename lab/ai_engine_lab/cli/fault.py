@@ -39,20 +39,33 @@ def fault(
 ) -> None:
     """Inject the fault NAME into a running `demo --serve`, or take it back.
 
-    Without --for it lasts until it is taken back. Exit code 1: the engine refused, or isn't there.
+    Without --for it lasts until it is taken back. One that is on already gets the new time, and the
+    line says so. Exit code 1: the engine refused, or isn't there.
     """
     _check_use(name, lasting, clear=clear, listing=listing)
     method, path, body = "GET", "/faults", None
+    before: list[dict[str, Any]] = []
     if clear:
         method, path = "DELETE", f"/faults/{quote(name, safe='')}" if name else "/faults"
     elif name is not None and not listing:
         method = "POST"
         body = {"name": name, "for": None if lasting is None else _seconds(lasting)}
+        before = _ask(url, "GET", path, None)["faults"]
     faults = _ask(url, method, path, body)["faults"]
     if as_json:
         print_json({"faults": faults})
+    elif listing:
+        _print_all(faults)
     else:
-        _print(faults, everything=listing)
+        _print_active(faults, again=_again(name, before))
+
+
+def _again(name: str | None, before: list[dict[str, Any]]) -> str | None:
+    """Return the fault that is asked for where it was on before: nobody takes it for a new one."""
+    asked = (name or "").replace("-", "_")
+    return next(
+        (found["name"] for found in before if found["active"] and found["name"] == asked), None
+    )
 
 
 def _check_use(name: str | None, lasting: str | None, *, clear: bool, listing: bool) -> None:
@@ -138,20 +151,22 @@ def _lists_faults(answer: dict[str, Any]) -> bool:
     )
 
 
-def _print(faults: list[dict[str, Any]], *, everything: bool) -> None:
+def _print_all(faults: list[dict[str, Any]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("fault", "what it does", "factor", "state"):
+        table.add_column(column)
+    for found in faults:
+        factors = ", ".join(map(str, found["factors"])) or "none"
+        table.add_row(*map(printable, (found["name"], found["title"], factors, _state(found))))
+    console().print(table)
+
+
+def _print_active(faults: list[dict[str, Any]], *, again: str | None) -> None:
     out = console()
     on = [found for found in faults if found["active"]]
-    if everything:
-        table = Table(box=box.SIMPLE_HEAD)
-        for column in ("fault", "what it does", "factor", "state"):
-            table.add_column(column)
-        for found in faults:
-            factors = ", ".join(map(str, found["factors"])) or "none"
-            table.add_row(*map(printable, (found["name"], found["title"], factors, _state(found))))
-        out.print(table)
-        return
     for found in on:
-        text = f"{found['name']}: {found['title']} ({_state(found)})"
+        repeated = ", was on already" if found["name"] == again else ""
+        text = f"{found['name']}: {found['title']} ({_state(found)}{repeated})"
         out.print(printable(text), soft_wrap=True)
     if not on:
         out.print("No fault is on.")

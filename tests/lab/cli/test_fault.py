@@ -51,6 +51,18 @@ def test_a_fault_without_a_time_stays_until_all_are_cleared(run, url):
     assert active(run, url) == {}
 
 
+def test_a_fault_that_is_on_already_is_marked_and_gets_the_new_time(run, url):
+    """Injected again it starts anew; the line says that it was on, and another one's doesn't."""
+    first = run("fault", "slow-provider", "--for", "3m", "--url", url)
+    other = run("fault", "byte-swapped", "--for", "3m", "--url", url)
+    again = run("fault", "slow-provider", "--for", "10m", "--url", url)
+    assert "already" not in first.output + other.output
+    (marked,) = [line for line in again.output.splitlines() if "was on already" in line]
+    assert marked.startswith("slow_provider: ")
+    assert 590 < active(run, url)["slow_provider"] <= 600
+    run("fault", "--clear", "--url", url)
+
+
 def test_the_list_has_every_fault_and_its_state(run, url):
     """The list is for people: names, what they do, the factor, and whether they are on."""
     done = run("fault", "--list", "--url", url)
