@@ -16,7 +16,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.exit(f"The command line needs {error.name}: pip install 'ai_engine_quality[cli]'")
+        sys.exit(f"The command line needs {error.name}; from a checkout: pip install '.[cli]'")
     cli(prog_name="ai-engine-quality")
 
 

@@ -418,14 +418,14 @@ class TestTheCommand:
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
         assert missing in done.stderr
-        assert "pip install 'ai_engine_quality[cli]'" in done.stderr
+        assert "from a checkout: pip install '.[cli]'" in done.stderr
 
     def test_the_demo_without_aiohttp_says_what_to_install(self):
         """Without aiohttp the demo says so, in a line, and what to install."""
         done = self.command("demo", blocked=["aiohttp"])
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
-        assert "pip install ai_engine_lab" in done.stdout + done.stderr
+        assert "from a checkout: pip install . ./lab" in done.stdout + done.stderr
 
     @pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])
     def test_a_validation_without_its_extra_says_what_to_install(self, missing):
@@ -434,14 +434,14 @@ class TestTheCommand:
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
         assert missing in done.stderr
-        assert "pip install 'ai_engine_lab[validate]'" in done.stderr
+        assert "from a checkout: pip install . './lab[validate]'" in done.stderr
 
     def test_other_missing_modules_are_not_hidden(self):
         """A module of the engine's own that is missing is no matter of an extra."""
         done = self.command("--help", blocked=["numpy"])
         assert done.returncode != 0
         assert "numpy" in done.stderr
-        assert "ai_engine_quality[cli]" not in done.stderr
+        assert "from a checkout" not in done.stderr
 
     def test_with_its_extra_it_runs(self):
         """With its extra installed, the command tells its version."""

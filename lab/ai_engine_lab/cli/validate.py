@@ -115,7 +115,7 @@ def validate(context: click.Context, /, **options: Any) -> None:
     except Unreachable as error:
         fail(f"{error}; name a running Prometheus, such as http://127.0.0.1:9090")
     except ImportError as error:
-        fail(f"{error}; a report needs: pip install 'ai_engine_lab[validate]'")
+        fail(f"{error}; a report needs, from a checkout: pip install . './lab[validate]'")
     context.exit(EXIT_CODES[report.verdict])
 
 

@@ -24,7 +24,7 @@ try:
     import aiohttp  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        "the reference engine needs aiohttp: pip install ai_engine_lab", name="aiohttp"
+        "the reference engine needs aiohttp; from a checkout: pip install . ./lab", name="aiohttp"
     ) from error
 
 from ai_engine_lab.basics.audio_formats import AudioFormat

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import ai_engine_quality as aeq
 from ai_engine_lab.real_calls import report, storing, truth
+from ai_engine_lab.real_calls.composed import Composed, ComposedError
 from ai_engine_lab.real_calls.costing import COST_CALLS, ROUNDS, measure_cost
 from ai_engine_lab.real_calls.engine import EngineError, EngineProcess, prepare_environment
 from ai_engine_lab.real_calls.judging import Said, compare, figures, said_of
@@ -46,6 +47,9 @@ Group = tuple[tuple[Provider, Transport, Setting], list[Scenario]]
 @click.option("--provider", type=click.Choice(PROVIDERS))
 @click.option("--out", default="build/real-calls", show_default=True,
               type=click.Path(path_type=Path), help="Where everything is written.")  # fmt: skip
+@click.option("--composed", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              metavar="FILE", help="Start the engine as Compose does: what `docker compose config "
+              "--format json` prints in the engine's folder.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--cost", is_flag=True, help="Measure the engine's CPU with and without the library.")
 @click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1),
@@ -59,6 +63,7 @@ def main(
     transport: str | None,
     provider: str | None,
     out: Path,
+    composed: Path | None,
     as_json: bool,
     cost: bool,
     rounds: int,
@@ -80,11 +85,12 @@ def main(
         _tell(results, report.write(results, out), console)
         return
     try:
-        make = _engines(ava_root.resolve(), out.resolve(), console)
+        how = None if composed is None else Composed.read(composed)
+        make = _engines(ava_root.resolve(), out.resolve(), console, how)
         results = asyncio.run(
             _run(chosen, make, out / "calls", console, rounds=rounds if cost else 0)
         )
-    except (EngineError, NoPromptsError) as error:
+    except (ComposedError, EngineError, NoPromptsError) as error:
         raise click.ClickException(str(error)) from error
     written = report.write(results, out)
     _tell(results, written, console)
@@ -125,12 +131,15 @@ def groups(scenarios: Iterable[Scenario]) -> list[Group]:
     return list(found.items())
 
 
-def _engines(ava_root: Path, out: Path, console: Console) -> MakeProcess:
+def _engines(ava_root: Path, out: Path, console: Console, how: Composed | None) -> MakeProcess:
     """Prepare the engine's environment; return what makes an engine by its name."""
     out.mkdir(parents=True, exist_ok=True)
     with console.status("preparing the engine's environment"):
-        python = prepare_environment(ava_root, out / "engine-venv", PROJECT)
-    return lambda name, attached: EngineProcess(ava_root, python, out / "engines" / name, attached)
+        project = PROJECT if how is None else None  # Compose brings the library, if any
+        python = prepare_environment(ava_root, out / "engine-venv", project)
+    return lambda name, attached: EngineProcess(
+        ava_root, python, out / "engines" / name, attached, how
+    )
 
 
 def measure_again(scenarios: Iterable[Scenario], out: Path) -> Results:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ai_engine_lab.real_calls.composed import Composed
 from ai_engine_lab.real_calls.scenario import Provider, Setting, Transport
 
 NEEDED: Final = (
@@ -36,6 +37,7 @@ OPTIONAL: Final = ("webrtcvad",)
 COPIED: Final = ("main.py", "src", "config")
 NEWEST_WITH_AUDIOOP: Final = (3, 12)
 
+RECORDS_PATH: Final = "AI_ENGINE_QUALITY_RECORDS_PATH"
 APP: Final = "asterisk-ai-voice-agent"
 STOP_SECONDS: Final = 20.0
 START_SECONDS: Final = 60.0
@@ -48,27 +50,29 @@ class EngineError(RuntimeError):
 # --- its environment ------------------------------------------------------------------------------
 
 
-def prepare_environment(ava_root: Path, folder: Path, project: Path) -> Path:
+def prepare_environment(ava_root: Path, folder: Path, project: Path | None) -> Path:
     """Make the engine's own virtual environment, once; return its Python.
 
     Args:
         ava_root: The engine's tree.
         folder: Where the environment is made.
-        project: This project's checkout, whose library is installed as it is.
+        project: This project's checkout, whose library is installed as it is; None installs none,
+            as the engine's own image has none.
 
     Raises:
         EngineError: it can't be made.
     """
     python = folder / "bin" / "python"
     done = folder / ".prepared"
-    wanted = "\n".join([*_requirements(ava_root, NEEDED), str(project)])
+    wanted = "\n".join([*_requirements(ava_root, NEEDED), str(project or "")])
     if python.exists() and done.exists() and done.read_text() == wanted:
         return python
     base = _interpreter()
     _run([base, "-m", "venv", str(folder)], "make its environment")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*pip, *_requirements(ava_root, NEEDED)], "install its requirements")
-    _run([*pip, "--editable", str(project)], "install the library next to it")
+    if project is not None:
+        _run([*pip, "--editable", str(project)], "install the library next to it")
     with contextlib.suppress(EngineError):
         _run([*pip, "setuptools<80", *_requirements(ava_root, OPTIONAL)], "install the optional")
     done.write_text(wanted)
@@ -285,12 +289,18 @@ class EngineProcess:
     folder: Path
     """Where it lives while it runs: a copy of its tree, its data, its log, the record file."""
     with_library: bool = True
+    composed: Composed | None = None
+    """How it is started; None starts it by ``run``."""
     process: asyncio.subprocess.Process | None = None
     _log: Any = field(default=None, repr=False)
 
     @property
     def records(self) -> Path:
         """The library's record file."""
+        if self.composed is not None:
+            variables = self.composed.variables(self.folder / "tree", self.folder / "data")
+            if RECORDS_PATH in variables:
+                return Path(variables[RECORDS_PATH])
         return self.folder / "records.jsonl"
 
     @property
@@ -310,7 +320,9 @@ class EngineProcess:
         tree = self._copy_tree()
         (tree / "config" / "ai-agent.yaml").write_text(json.dumps(config, indent=1))
         command = [str(self.python), "main.py"]
-        if self.with_library:
+        if self.composed is not None:
+            command = [*self.composed.command]
+        elif self.with_library:
             command = [str(self.python), "-m", "ai_engine_quality", "run", "--", *command]
         self._log = self.log.open("wb")
         self.process = await asyncio.create_subprocess_exec(
@@ -329,6 +341,8 @@ class EngineProcess:
                 shutil.copy2(source, tree / name)
             else:
                 raise EngineError(f"{source} isn't there; give the engine's tree as --ava-root")
+        for name, source in (self.composed.files() if self.composed else {}).items():
+            shutil.copy2(source, tree / name)
         shutil.rmtree(tree / "config" / "contexts", ignore_errors=True)
         (tree / "config" / "ai-agent.local.yaml").unlink(missing_ok=True)
         return tree
@@ -337,6 +351,9 @@ class EngineProcess:
         data = self.folder / "data"
         data.mkdir()
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        if self.composed is not None:
+            kept |= self.composed.variables(self.folder / "tree", data)
+            kept["PATH"] = f"{self.python.parent}:{kept.get('PATH', os.defpath)}"
         return kept | {
             "ASTERISK_HOST": "127.0.0.1",
             "ASTERISK_ARI_PORT": str(places.ari),
@@ -344,12 +361,13 @@ class EngineProcess:
             "ASTERISK_ARI_PASSWORD": "lab",
             "DEEPGRAM_API_KEY": "lab",
             "OPENAI_API_KEY": "lab",
+            "HEALTH_BIND_HOST": "127.0.0.1",
             "HEALTH_BIND_PORT": str(places.health),
             "AGENTS_DB_PATH": str(data / "agents.db"),
             "CALL_HISTORY_DB_PATH": str(data / "call_history.db"),
             "VICIDIAL_DB_PATH": str(data / "vicidial.db"),
             "AST_MEDIA_DIR": str(data),
-            "AI_ENGINE_QUALITY_RECORDS_PATH": str(self.records),
+            RECORDS_PATH: str(self.records),
             "LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -86,5 +86,5 @@ def test_a_missing_extra_is_named(run, few, monkeypatch, *, missing, arguments, 
     result = run("evidence", "--samples", few, *arguments)
     assert result.exit_code == 1
     assert missing in result.output
-    assert f"pip install 'ai_engine_lab[{extra}]'" in result.output
+    assert f"from a checkout: pip install . './lab[{extra}]'" in result.output
     assert few.read_text() == before
