@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from ai_engine_quality.cli.output import (
@@ -21,6 +19,7 @@ from ai_engine_quality.cli.output import (
     console,
     described,
     json_option,
+    plain_table,
     print_json,
 )
 from ai_engine_quality.cli.selecting import conditions, records_argument, selected
@@ -134,7 +133,7 @@ def _none(records: Path) -> None:
 
 
 def _print(listed: list[CallScore]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     table.add_column("started", no_wrap=True)
     table.add_column("call", overflow="fold")
     table.add_column("provider", max_width=17, overflow="fold")
@@ -151,6 +150,7 @@ def _print(listed: list[CallScore]) -> None:
     out = console()
     out.width = min(out.width, COLUMNS)
     out.print(table)
+    out.print()
     out.print("Why: ai-engine-quality explain CALL")
 
 
@@ -178,7 +178,7 @@ def _grouped(found: Iterable[CallScore], by: str, records: Path, *, as_json: boo
     if as_json:
         print_json([{by: name, **group.to_dict()} for name, group in in_order])
         return
-    table = Table(by, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table(by)
     for column in ("calls", "scored", "mean", "poor", "worst"):
         table.add_column(column, justify="right")
     table.add_column("costs most")
@@ -191,6 +191,7 @@ def _grouped(found: Iterable[CallScore], by: str, records: Path, *, as_json: boo
     out = console()
     out.width = min(out.width, COLUMNS)
     out.print(table)
+    out.print()
     out.print(plural(sum(group.calls for group in groups.values()), "call"))
 
 

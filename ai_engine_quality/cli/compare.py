@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import click
-from rich.table import Table
 
 from ai_engine_quality.cli.output import (
     NOT_FOUND,
     console,
     json_option,
+    plain_table,
     print_json,
     read_policy,
     stored_scores,
@@ -151,7 +151,7 @@ def _print(
         bands = ", ".join(f"{count} {band}" for band, count in _bands(calls).items())
         out.print(printable(f"{name}: {selection.text}, {len(calls):,} calls ({bands})"))
     title = printable(f"Points, policy {version}")
-    table = Table("", "A", "B", "effect", "interval", "B is", title=title)
+    table = plain_table("", "A", "B", "effect", "interval", "B is", title=title)
     for effect in effects:
         table.add_row(
             effect.name,
@@ -161,7 +161,9 @@ def _print(
             _interval(effect),
             effect.verdict.value,
         )
+    out.print()
     out.print(table)
+    out.print()
     out.print(_sentence(effects[0]))
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn
+from rich.table import Table
 from rich.text import Text
 
 from ai_engine_quality.core.policy import Band, Policy
@@ -60,6 +62,19 @@ def console(*, stderr: bool = False) -> Console:
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = FILE_WIDTH
     return out
+
+
+def plain_table(*columns: str, title: str | None = None) -> Table:
+    """Return a table that spends no column on lines: a terminal of 80 has few."""
+    return Table(
+        *columns,
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 @contextmanager

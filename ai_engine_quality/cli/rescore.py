@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from ai_engine_quality.cli.output import (
     NOT_FOUND,
     band_text,
     console,
     json_option,
+    plain_table,
     points,
     print_json,
     read_policy,
@@ -121,16 +121,19 @@ def _print(
 ) -> None:
     out = console()
     title = f"{before.bands.total():,} calls under policy {policy.version}"
-    table = Table("", "stored", "now", title=title)
+    table = plain_table("", "stored", "now", title=title)
     for band in BANDS:
         table.add_row(band, str(before.bands[band]), str(after.bands[band]))
     means = [f"{side.mean:.1f}" if side.mean is not None else "-" for side in (before, after)]
     table.add_row("mean score", *means)
     out.print(table)
+    out.print()
     if not changed:
         out.print("No call's score changes.")
         return
-    calls = Table("call", "stored", "now", "", "why now", title=f"{len(changed):,} scores change")
+    calls = plain_table(
+        "call", "was", "now", "", "why now", title=f"{len(changed):,} scores change"
+    )
     for old, new in changed[:show]:
         why = printable(new.explain())
         calls.add_row(printable(old.call_id), points(old), points(new), band_text(new), why)

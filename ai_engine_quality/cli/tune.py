@@ -11,7 +11,13 @@ import click
 from rich.table import Table
 
 from ai_engine_quality.cli.compare import read_selection, selected_calls
-from ai_engine_quality.cli.output import console, json_option, print_json, program
+from ai_engine_quality.cli.output import (
+    console,
+    json_option,
+    plain_table,
+    print_json,
+    program,
+)
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, versions
 from ai_engine_quality.core.result import CallScore
@@ -140,20 +146,28 @@ def _print(
     out = console()
     if proposal.anchors:
         out.print(_policy_table(proposal))
+        out.print()
     for name, reason in proposal.left.items():
         out.print(f"{name} stays as it is: {reason}.")
-    bands = Table("", "now", "proposed", title=f"{len(sides[0]):,} calls, policy {new.version}")
+    title = f"{len(sides[0]):,} calls, policy {new.version}"
+    bands = plain_table("", "now", "proposed", title=title)
     counts = [_bands(calls) for calls in sides]
     for band in BANDS:
         bands.add_row(band, *(str(count[band]) for count in counts))
+    out.print()
     out.print(bands)
+    out.print()
     out.print(f"{_changed(sides):,} of {len(sides[0]):,} calls would change their band.")
+    out.print()
     out.print(_alert_table(alerts))
+    out.print()
+    if any(alert.proposed is None for alert in alerts):
+        out.print(f"Unknown: it takes {MIN_WINDOWS} windows with traffic.")
     out.print("Choose a histogram's bucket edge near a proposed time, so that counts stay exact.")
 
 
 def _policy_table(proposal: PolicyProposal) -> Table:
-    table = Table("threshold", "now", "proposed", "calls under it", title="Policy")
+    table = plain_table("threshold", "now", "proposed", "calls under it", title="Policy")
     for name, anchors in proposal.anchors.items():
         for now, proposed, share in anchors:
             table.add_row(name, f"{now:g}", f"{proposed:g}", f"{share:g} %")
@@ -162,11 +176,10 @@ def _policy_table(proposal: PolicyProposal) -> Table:
 
 def _alert_table(alerts: list[AlertProposal]) -> Table:
     title = f"Alerts: exceeded in {100 - ALERT_PERCENTILE:g} of 100 windows"
-    table = Table("alert", "now", "proposed", "windows", "over it now", title=title)
+    table = plain_table("alert", "now", "proposed", "windows", "over it now", title=title)
     for alert in alerts:
-        few = f"unknown: it takes {MIN_WINDOWS} windows"
         unit = f" {alert.unit}" if alert.unit else ""
-        proposed = few if alert.proposed is None else f"{alert.proposed:g}{unit}"
+        proposed = "unknown" if alert.proposed is None else f"{alert.proposed:g}{unit}"
         table.add_row(
             alert.name,
             f"{alert.present:g}{unit}",

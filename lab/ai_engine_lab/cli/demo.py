@@ -22,6 +22,7 @@ from ai_engine_quality.cli import (
     console,
     described,
     json_option,
+    plain_table,
     points,
     print_json,
     program,
@@ -323,7 +324,7 @@ def _table(results: list[CallResult], *, with_reasons: bool) -> Table:
 
 def _narrow(results: list[CallResult]) -> Table:
     """Return the calls in 80 columns, a line each: the reasons follow below."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table()
     for column in ("call", "provider", "scenario", "score", "expected"):
         table.add_column(column, no_wrap=True)
     for result in results:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import Progress
-from rich.table import Table as Printed
 
 from ai_engine_lab.timelines.judging import JUDGING_SEED, table
 from ai_engine_quality import Policy
-from ai_engine_quality.cli import console, json_option, print_json, read_policy
+from ai_engine_quality.cli import console, json_option, plain_table, print_json, read_policy
 from ai_engine_quality.toolkit import versions
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ def _found(samples: list[Sample], policies: list[Policy]) -> list[dict[str, Any]
 
 
 def _print(samples: list[Sample], policies: list[Policy]) -> None:
-    printed = Printed("policy", "prompts", "measure", title=f"{len(samples):,} samples")
+    printed = plain_table("policy", "prompts", "measure", title=f"{len(samples):,} samples")
     printed.add_column("samples", justify="right")
     printed.add_column("rank correlation", justify="right")
     printed.add_column("95 % interval")

@@ -11,10 +11,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import click
-from rich import box
-from rich.table import Table
 
-from ai_engine_quality.cli import console, json_option, print_json
+from ai_engine_quality.cli import console, json_option, plain_table, print_json
 from ai_engine_quality.toolkit import parse_duration, printable
 
 DEFAULT_URL = "http://127.0.0.1:15000"
@@ -152,9 +150,7 @@ def _lists_faults(answer: dict[str, Any]) -> bool:
 
 
 def _print_all(faults: list[dict[str, Any]]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("fault", "what it does", "factor", "state"):
-        table.add_column(column)
+    table = plain_table("fault", "what it does", "factor", "state")
     for found in faults:
         factors = ", ".join(map(str, found["factors"])) or "none"
         table.add_row(*map(printable, (found["name"], found["title"], factors, _state(found))))

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ai_engine_lab.basics.matrix import load_matrix
@@ -31,7 +29,14 @@ from ai_engine_lab.validation.judging import Expectation, judge
 from ai_engine_lab.validation.ratings import agreement
 from ai_engine_lab.validation.recommendations import recommend
 from ai_engine_lab.validation.sheets import SheetError, read_ratings, read_sheet
-from ai_engine_quality.cli import console, json_option, print_json, progress
+from ai_engine_quality.cli import (
+    WIDE,
+    console,
+    json_option,
+    plain_table,
+    print_json,
+    progress,
+)
 from ai_engine_quality.palette import GREEN, VERMILLION
 from ai_engine_quality.toolkit import Unreachable, parse_duration, printable
 
@@ -338,22 +343,34 @@ def _write(path: Path, text: str) -> None:
 
 
 def _print_section(out: Console, section: Section) -> None:
-    table = Table(box=box.SIMPLE_HEAD, title=section.title, title_justify="left")
-    for column in ("provider", "scenario", "expected", "calls", "scores", "", "why"):
-        table.add_column(column)
+    wide = out.width >= WIDE
+    table = plain_table("provider", "scenario", "expected", "calls", "scores", "")
+    table.title = section.title
+    if wide:
+        table.add_column("why")
+    below: list[str] = []
     from ai_engine_lab.validation.report import scores  # noqa: PLC0415  # needs an extra
 
     for row in section.judgement.rows:
+        scenario = f"{row.row.seconds:g} s {row.row.title}"
+        why = ", ".join(f"{found.cause.name} ({found.calls})" for found in row.causes)
+        if why and not wide:
+            below.append(f"{row.row.provider}, {scenario}: {why}")
         table.add_row(
             row.row.provider,
-            f"{row.row.seconds:g} s {row.row.title}",
+            scenario,
             f"> {row.row.score_above}",
             f"{len(row.calls)} of {row.row.calls}",
             scores(row),
             _verdict(row.verdict),
-            ", ".join(f"{found.cause.name} ({found.calls})" for found in row.causes),
+            *([why] if wide else []),
         )
     out.print(table)
+    out.print()
+    for reason in below:
+        out.print(reason)
+    if below:
+        out.print()
     for baseline in section.judgement.baselines:
         line = Text(f"{baseline.title} {baseline.target}: {baseline.measured}, ")
         out.print(line.append(_verdict(baseline.verdict)))

@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+from ai_engine_lab.engine.faults import FAULTS
 from dripping import Dripping
 from services import serving_demo
 
@@ -68,6 +69,15 @@ def test_the_list_has_every_fault_and_its_state(run, url):
     done = run("fault", "--list", "--url", url)
     for text in ("low_vad_confidence", "barge_in", "none", "off", "what it does"):
         assert text in done.output
+
+
+def test_the_list_fits_eighty_columns(run, url, monkeypatch):
+    """On a narrow terminal nothing is cut: each fault is there by its whole name."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("fault", "--list", "--url", url).output.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [name for name in FAULTS if not any(line.startswith(name) for line in lines)] == []
+    assert "\N{HORIZONTAL ELLIPSIS}" not in "".join(lines)
 
 
 @pytest.mark.parametrize(

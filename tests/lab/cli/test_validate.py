@@ -51,6 +51,17 @@ def have_calls(tmp_path):
     return have
 
 
+def test_on_eighty_columns_reasons_stand_below_the_table(run, files, have_calls, monkeypatch):
+    """Nothing is cut: a row is one line with its scores, and why it was missed follows."""
+    monkeypatch.setenv("COLUMNS", "80")
+    records, sheet = have_calls(latency=4.0)
+    output = run("validate", "--records", records, "--sheet", sheet, *files).output
+    table = output.partition("Report:")[0]
+    assert "\N{HORIZONTAL ELLIPSIS}" not in table
+    assert max(map(len, table.splitlines())) <= 80
+    assert "openai_realtime, 30 s Barge-in test: latency" in table
+
+
 def test_good_calls_meet_every_row_and_end_with_0(run, files, have_calls):
     """Twenty good calls, with a sheet that says what they were, hold every expectation."""
     records, sheet = have_calls()
