@@ -62,7 +62,7 @@ IN_CALLS = {
     "Voice detector's threshold",
 }
 """Panels of what is so at this moment: after the last call there is nothing, or 0. The timeline of
-states is of the last minute."""
+states is of the last minutes."""
 
 
 def untold(generation):
@@ -113,6 +113,7 @@ def test_the_panels_of_the_present_are_all_there():
 NOT_IN_ONE_CALL = {
     "Alerts": "no alert fires",
     "Ceilings that applied": "no ceiling applies",
+    "Corrupt audio": "no audio is corrupt",
     "Faults in the agent's speech": "no fault applies",
     "Noise over time": "no noise",
     "Failures by cause": "no call failed",

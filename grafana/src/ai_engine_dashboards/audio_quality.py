@@ -191,15 +191,16 @@ def corrupt_audio() -> panels.Panel:
     """Seconds of the agent's audio with a fault."""
     about = About(
         shows="Seconds of the agent's audio with a fault that held its call, a minute, by kind.",
-        good="0.",
+        good="None.",
         act="See when it began, and which deployment or change of the provider was then.",
-        empty="No call has ended since the engine was started",
+        empty="No call of this range had such audio",
     )
     seconds = rate("ai_agent_call_corrupt_audio_seconds_total", "kind", matchers=PROVIDERS)
     return over_time(
         "Corrupt audio",
         about,
-        Query(f"60 * {seconds}", "{{kind}}", panels.EVENTS),
+        # Without those that are 0: there are ten kinds, and a legend of them hides the others.
+        Query(f"60 * {seconds} > 0", "{{kind}}", panels.EVENTS),
         unit="suffix:s/min",
         steps=colours.no_thresholds(),
         lines=False,
