@@ -35,7 +35,7 @@ def test_two_scrapers_see_every_score(simulation):
 
 
 def test_calls_that_never_end_expire(simulation):
-    """Those that nobody ended are scored after 4 hours, and few are live at any time."""
+    """Those that nobody ended expire after 4 hours, without a score; few are live at any time."""
     expired = simulation.registry.get_sample_value(
         "ai_agent_quality_dropped_total", {"reason": "expired_call"}
     )
