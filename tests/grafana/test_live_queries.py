@@ -10,6 +10,7 @@ from boards import DASHBOARDS, FOLDER, targets
 from live_panels import ALONE, FACTOR
 from live_stack import eventually, get_json
 
+from ai_engine_quality import DEFAULT_POLICY
 from ai_engine_quality.doctor.dashboards import check_dashboards
 from ai_engine_quality.doctor.prometheus_api import Prometheus
 
@@ -29,10 +30,6 @@ NEW_ONLY = {
 
 OLD_ONLY = {"Underflows of this call", "RMS of this call"}
 """Of what only an engine with call ids can tell: elsewhere the panel says so."""
-
-WITHOUT_TEXT = {"Pace"}
-"""Of what only an engine that knows its words can tell: the reference engine plays recordings and
-doesn't have their text. So it stays unverified here that this panel fills."""
 
 OF_THE_ENGINE = {
     "Health",
@@ -67,7 +64,7 @@ states is of the last minutes."""
 
 def untold(generation):
     """Return the panels that a generation has nothing for."""
-    return WITHOUT_TEXT | (OLD_ONLY if generation == "2026-08" else NEW_ONLY)
+    return OLD_ONLY if generation == "2026-08" else NEW_ONLY
 
 
 def test_every_query_has_data_under_traffic(live, target, generation):
@@ -106,7 +103,7 @@ def test_after_the_last_call_nothing_of_it_is_shown_as_present(live, target, gen
 def test_the_panels_of_the_present_are_all_there():
     """So that the test before means something: each of its panels exists."""
     assert {target.panel for target in targets()} >= (
-        IN_CALLS | OF_THE_ENGINE | NEW_ONLY | OLD_ONLY | WITHOUT_TEXT
+        IN_CALLS | OF_THE_ENGINE | NEW_ONLY | OLD_ONLY
     )
 
 
@@ -136,6 +133,16 @@ OF_ONE_PROVIDER = {
     "Grok: measured against expected": "grok",
 }
 """Panels of what one kind of provider has; elsewhere they say so."""
+
+
+def test_the_pace_is_that_of_the_text_that_was_told(live, generation):
+    """Told text of a usual pace is shown as such: between the policy's limits of slow and fast."""
+    limits = DEFAULT_POLICY.sound
+    (pace,) = [target for target in targets("audio-quality") if target.panel == "Pace"]
+    instance = live.instance(generation, "alone-deepgram")
+    shown = eventually(lambda: live.ask(pace, instance, seconds=40), live.patience)
+    told = [value for value in shown["deepgram"] if math.isfinite(value)]
+    assert all(limits.slow < value < limits.fast for value in told), shown
 
 
 @pytest.mark.concerns(

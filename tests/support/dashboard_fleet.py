@@ -25,6 +25,29 @@ SHORT, LONG = 32.0, 46.0
 """Seconds of a call: enough for a score, and enough of the agent's speech for the noise check."""
 
 
+CHARACTERS = 18
+"""Told for each second of the agent's frames: a usual pace."""
+
+
+class _Telling(aeq.QualityMonitor):
+    """Also told how much text the agent says, as by an engine that knows its words."""
+
+    def call(self, call_id):
+        return _TellingHandle(super().call(call_id))
+
+
+class _TellingHandle:
+    def __init__(self, call):
+        self._call = call
+
+    def __getattr__(self, name):
+        return getattr(self._call, name)
+
+    def frames_sent(self, count):
+        self._call.frames_sent(count)
+        self._call.words_spoken(round(count * 0.02 * CHARACTERS))
+
+
 @dataclass(frozen=True)
 class Spec:
     """What one engine does."""
@@ -56,7 +79,9 @@ class Spec:
 
 def _engine(spec, loop):
     registry = CollectorRegistry()
-    quality = aeq.QualityMonitor(
+    # The reference engine plays recordings, and doesn't have their text.
+    has_text = spec.name == "busy" or spec.name.startswith("alone-")
+    quality = (_Telling if has_text else aeq.QualityMonitor)(
         registry=registry, clock=loop.time, wall_clock=loop.wall_time, log=False, costs=COSTS
     )
     if spec.name == "busy":
