@@ -81,6 +81,7 @@ MOVES = [
     ("dead_provider", "provider-performance/Failures by cause", "deepgram: unanswered", appears),
     ("dead_provider", "conversation-flow/Time by state", "processing", Times(1.1)),
     ("dead_provider", "conversation-flow/Conversation state timeline", "", Crosses(3.5)),
+    ("dead_provider", "system-overview/Quality now", "worst: deepgram", appears),
     # The median, and small factors: a busy machine makes the healthy engine late as well.
     ("late_barge_in", "conversation-flow/Barge-in reaction", "p50", Times(1.25)),
     ("late_barge_in", "call-quality/Points lost by factor", "barge_in", Times(1.1)),
