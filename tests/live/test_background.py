@@ -12,7 +12,7 @@ import pytest
 from services import eventually
 
 import ai_engine_quality as aeq
-from ai_engine_quality.live.background import BackgroundWriter
+from ai_engine_quality.live.background import STOP_SECONDS, BackgroundWriter
 from ai_engine_quality.sinks.log import MAX_LINES
 
 
@@ -76,6 +76,44 @@ class TestTheWriter:
             writer.put(done.set)
             assert done.wait(60)
 
+    def test_a_stopped_writer_waits_for_what_still_comes(self, writer):
+        """``stop()`` waits for what is there; later jobs are done when ``put`` returns."""
+        done = []
+        writer.put(lambda: done.append("before"))
+        writer.stop()
+        assert done == ["before"]
+        for number in range(20):
+            assert writer.put(lambda number=number: done.append(number))
+            assert done[-1] == number
+        writer.stop()
+        assert len(done) == 21
+
+    def test_a_stop_takes_no_longer_however_often_it_is_asked(self, writer, monkeypatch):
+        """Where a job hangs, all waiting together is bounded: the time begins with the first."""
+        waited = []
+        monkeypatch.setattr(writer, "flush", waited.append)
+        writer.stop()
+        began = writer._stop_by
+        writer.stop()
+        writer.put(int)
+        assert writer._stop_by == began
+        assert 0 < waited[0] <= STOP_SECONDS
+        assert waited == sorted(waited, reverse=True)
+
+    def test_where_no_thread_can_be_had_jobs_are_done_at_once(self, writer, monkeypatch):
+        """When the interpreter ends, threads stand still or don't begin: whoever asks does it."""
+        done = []
+        monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+        writer.put(lambda: done.append(threading.get_ident()))
+        monkeypatch.undo()
+        monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+        writer.put(lambda: done.append(threading.get_ident()))
+        assert done == [threading.get_ident()] * 2
+        monkeypatch.undo()
+        writer.put(lambda: done.append(threading.get_ident()))
+        assert writer.flush()
+        assert done[2] != threading.get_ident()
+
     def test_a_job_may_flush(self, writer):
         """Flushing within a job can't wait for itself, and says so."""
         told = []
@@ -97,6 +135,10 @@ class TestTheWriter:
         assert ours(before) == set()
 
 
+def no_more_threads(_):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+
 def ours(before):
     """Return the library's threads that were not there before; other tests' own may end."""
     return {t for t in threading.enumerate() if t.name.startswith("ai-engine-quality")} - before
@@ -104,7 +146,7 @@ def ours(before):
 
 class TestAPipeThatNobodyReads:
     def test_the_engine_goes_on(self, tmp_path):
-        """With stdout full, calls end, records are written, lines are counted, the exit comes."""
+        """With stderr full, calls end, records are written, lines are counted, the exit comes."""
         path = tmp_path / "calls.jsonl"
         script = f"""
             import json, os, sys
@@ -119,22 +161,22 @@ class TestAPipeThatNobodyReads:
                 assert quality.call_ended(str(number), duration=60.0).score is not None
             lost = {{"reason": "log_not_written"}}
             lost = registry.get_sample_value("ai_agent_quality_dropped_total", lost)
-            os.write(2, json.dumps(lost).encode())
+            os.write(1, json.dumps(lost).encode())
         """
         read, write = os.pipe()
         try:
             done = subprocess.run(
                 [sys.executable, "-c", textwrap.dedent(script)],
-                stdout=write,
-                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=write,
                 check=False,
                 timeout=120,
             )
         finally:
             os.close(read)
             os.close(write)
-        assert done.returncode == 0, done.stderr
-        assert 0 < float(done.stderr) <= 3_000 - MAX_LINES
+        assert done.returncode == 0
+        assert 0 < float(done.stdout) <= 3_000 - MAX_LINES
         found = [score.call_id for score in aeq.read_records(path)]
         assert found == [str(number) for number in range(3_000)]
 

@@ -463,6 +463,44 @@ class TestSlowHooks:
             runner.run(None)
         assert len(seen) == runs
 
+    def test_what_is_forgotten_is_forgotten_wholly(self):
+        """After 1,000 fast runs a hook is given up after five slow ones again, not after fewer."""
+        timer, seen = Timer(), []
+        runner = HookRunner(lambda *_: None, timer=timer)
+        slow = [True] * 4 + [False] * 1_000 + [True] * 9
+
+        def hook(score):
+            del score
+            timer.now += 0.1 if slow[len(seen)] else 0.0
+            seen.append(1)
+
+        runner.add(hook)
+        for _ in slow:
+            runner.run(None)
+        assert len(seen) == 4 + 1_000 + 5
+
+    def test_hooks_within_hooks_are_refused_by_name(self):
+        """At the ninth depth no hook is run: each is told of, with what to do instead."""
+        told = []
+        runner = HookRunner(lambda name, error: told.append((name, error)))
+
+        def again(score):
+            runner.run(score)
+
+        runner.add(again)
+        runner.run(None)
+        ((name, error),) = told
+        assert name.endswith("again")
+        assert isinstance(error, RecursionError)
+        assert str(error) == "hooks ended calls within hooks, 8 deep; start a task for them"
+        runner.run(None)
+        assert len(told) == 2
+
+    def test_who_is_no_hook_is_named(self):
+        """Removing what was never added says what that was."""
+        with pytest.raises(ValueError, match=r"test_hooks\.Timer is not a hook of this monitor"):
+            HookRunner(lambda *_: None).remove(Timer)
+
     def test_a_slow_hook_costs_no_other_one_its_place(self):
         """When a slow hook is given up, the others run on."""
         timer, slow, fast = Timer(), [], []

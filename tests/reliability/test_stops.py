@@ -124,8 +124,8 @@ def test_live_calls_end_as_interrupted(tmp_path, stop):
     assert [score.summary.outcome for score in found] == ["interrupted"] * MANY
     assert [score.turns for score in found] == list(range(MANY))
     assert [score.score is None for score in found] == [True] + [False] * (MANY - 1)
-    logged = [line for line in done.stdout.splitlines() if "call_quality_scored" in line]
-    assert len([line for line in logged if "call_id=0 " not in line]) == MANY, done.stdout
+    logged = [line for line in done.stderr.splitlines() if "call_quality_scored" in line]
+    assert len([line for line in logged if "call_id=0 " not in line]) == MANY, done.stderr
 
 
 class TestClose:

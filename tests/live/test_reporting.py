@@ -1,0 +1,115 @@
+"""What the library tells of itself: each trouble is counted, and warned of in a way to act on."""
+
+from __future__ import annotations
+
+import pytest
+
+from ai_engine_quality.core.observations import DropReason, Rejected
+from ai_engine_quality.live.reporting import Reporter
+
+
+class Told:
+    """Keeps what it is told, as the counters and as the log."""
+
+    def __init__(self):
+        self.counted, self.warned = [], []
+
+    def dropped(self, reason, count=1):
+        self.counted.append((reason, count))
+
+    def hook_failed(self, hook):
+        self.counted.append(hook)
+
+    def warn(self, event, subject, error=None, **fields):
+        self.warned.append((event, subject, error, fields))
+
+
+ERROR = OSError("full")
+
+
+@pytest.fixture
+def told():
+    return Told()
+
+
+@pytest.fixture
+def reporter(told):
+    return Reporter(told, told)
+
+
+class TestReporter:
+    def test_what_was_dropped_without_words(self, reporter, told):
+        """Its reason is counted once, and is the warning's subject; there is no sentence."""
+        reporter.drop(DropReason.NEGATIVE, ERROR)
+        assert told.counted == [(DropReason.NEGATIVE, 1)]
+        assert told.warned == [("quality_observation_dropped", "negative", ERROR, {})]
+
+    def test_what_was_dropped_with_words(self, reporter, told):
+        """The sentence is in the warning, and its method in the subject."""
+        reporter.drop(DropReason.NEGATIVE, words="underflow(-3) of call a dropped")
+        fields = {"warning": "underflow(-3) of call a dropped"}
+        subject = "negative underflow"
+        assert told.warned == [("quality_observation_dropped", subject, None, fields)]
+
+    def test_a_broken_counter_is_not_told_of(self, told):
+        """Nothing is left to tell it with: it ends there."""
+        broken = Reporter(None, told)
+        assert broken.drop(DropReason.NEGATIVE) is None
+        assert told.warned == []
+
+    def test_what_is_unusual(self, reporter, told):
+        """A question is warned of, and nothing counted."""
+        reporter.ask("turn", "are these milliseconds?")
+        fields = {"warning": "are these milliseconds?"}
+        assert told.warned == [("quality_unit_unusual", "turn", None, fields)]
+        assert told.counted == []
+
+    def test_a_value_is_checked(self, reporter, told):
+        """None is nothing and isn't checked; what is refused is dropped by its reason."""
+
+        def refuse(_):
+            raise Rejected(DropReason.WRONG_TYPE)
+
+        assert reporter.checked(refuse, None) is None
+        assert told.counted == []
+        assert reporter.checked(str.upper, "a") == "A"
+        assert reporter.checked(refuse, 0) is None
+        assert told.counted == [(DropReason.WRONG_TYPE, 1)]
+
+    @pytest.mark.parametrize(
+        ("error", "event"), [(ERROR, "quality_hook_failed"), (None, "quality_hook_slow")]
+    )
+    def test_a_hook(self, reporter, told, error, event):
+        """One that raised is told with what it raised, one that was slow as slow."""
+        reporter.hook_failed("mine.hook", error)
+        assert (told.counted, told.warned) == (["mine.hook"], [(event, "mine.hook", error, {})])
+
+    def test_the_log(self, reporter, told):
+        """Lines for which there is no room are counted alone; a logger that raises is told of."""
+        reporter.log_lost("log", None)
+        assert (told.counted, told.warned) == ([(DropReason.LOG_NOT_WRITTEN, 1)], [])
+        reporter.log_lost("log", ERROR)
+        assert told.counted[1:] == [(DropReason.LOG_NOT_WRITTEN, 1), "log"]
+        assert told.warned == [("quality_hook_failed", "log", ERROR, {})]
+
+    def test_live_calls_that_were_lost(self, reporter, told):
+        """As many are counted as were lost, and the warning says how many."""
+        reporter.calls_lost(7)
+        assert told.counted == [(DropReason.NOT_ENDED_IN_TIME, 7)]
+        assert told.warned == [("quality_calls_lost", "interrupted", None, {"calls": 7})]
+
+    @pytest.mark.parametrize(("error", "subject"), [(ERROR, "OSError"), (None, "NoneType")])
+    def test_records_that_were_lost(self, reporter, told, error, subject):
+        """As many are counted as were lost; what stopped them is the warning's subject."""
+        reporter.record_lost(3, error)
+        assert told.counted == [(DropReason.RECORD_NOT_WRITTEN, 3)]
+        assert told.warned == [("quality_record_not_written", subject, error, {})]
+
+    def test_an_outcome(self, reporter, told):
+        """The warning has the word, the usual ones and the fix."""
+        reporter.outcome_unknown("compleeted")
+        ((event, subject, error, fields),) = told.warned
+        assert (event, subject, error) == ("quality_outcome_unknown", "compleeted", None)
+        assert fields["fix"].startswith("counted as it is, as a call that did not fail; usual are ")
+        assert "completed, failed, expired, interrupted" in fields["fix"]
+        assert fields["fix"].endswith("; pass failed=True")
