@@ -184,11 +184,13 @@ class _Group:
     """Frames of one format that wait to be measured."""
 
     __slots__ = (
-        "firsts", "frames", "has_agents", "lasts", "levels", "repeats", "seconds", "stands_for",
-        "to_check",
+        "firsts", "form", "frames", "has_agents", "lasts", "levels", "repeats", "seconds",
+        "stands_for", "to_check",
     )  # fmt: skip
 
-    def __init__(self, seconds: float, every: int = 1) -> None:
+    def __init__(self, seconds: float, every: int = 1, form: FrameFormat | None = None) -> None:
+        self.form = form
+        """None once they are measured: no frame may join them any more."""
         self.frames: list[bytes] = []
         self.has_agents = False
         """Whether any of them is an agent's."""
@@ -244,9 +246,8 @@ class FrameBatch:
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
         self._capacity = capacity
         self._groups: dict[FrameFormat, _Group] = {}
-        self._form: FrameFormat | None = None
         self._group = _Group(0.0)
-        """The last frame's format and group: most often the next one's too."""
+        """The last frame's: most often the next one's too."""
         self._chosen: dict[FrameFormat, list[_Chosen]] = {}
         """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
         self._levels: dict[float, _Group] = {}
@@ -273,9 +274,9 @@ class FrameBatch:
             return
         if at is None:
             at = self.clock()
-        if form is not self._form:
-            self._form, self._group = form, self._group_of(form)
         group = self._group
+        if form is not group.form:
+            group = self._group = self._group_of(form)
         step = self._patterns[stage.agent][stage.step]
         stage.step, stage.skip = step.next, step.skip
         place = len(group.frames)
@@ -295,7 +296,7 @@ class FrameBatch:
         """Return the frames of a format that wait."""
         found = self._groups.get(form)
         if found is None:
-            found = self._groups[form] = _Group(form.seconds, self._level_every)
+            found = self._groups[form] = _Group(form.seconds, self._level_every, form)
         return found
 
     def _compare(
@@ -371,8 +372,9 @@ class FrameBatch:
     def _measure_levels(self) -> None:
         """Measure the levels of all frames that wait, and choose those that are looked into."""
         groups, self._groups = self._groups, {}
-        self._form, self._group = None, _Group(0.0)
-        self._levels = {}
+        for group in groups.values():
+            group.form = None
+        self._group, self._levels = _Group(0.0), {}
         waiting, self._waiting = self._waiting, []
         for form, group in groups.items():
             _measure(form, group)

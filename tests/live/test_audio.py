@@ -513,6 +513,26 @@ class TestWhatTheEarIsGiven:
         batch.measure()
         assert at_ear == sent
 
+    def test_a_measurement_amid_a_frame_costs_no_later_frame(self, monkeypatch):
+        """A call's end within a signal handler may cost the frame that it came upon, no more."""
+        batch = FrameBatch(clock=lambda: 0.0)
+        stage = CallAccumulator("1.1").stage("provider_out")
+        stage.format = FrameFormat("slin16", 8_000, 320)
+        group_of = batch._group_of
+
+        def interrupted(form):
+            found = group_of(form)
+            batch.measure()
+            return found
+
+        monkeypatch.setattr(batch, "_group_of", interrupted)
+        batch.take(stage, square(900), 0.0)
+        monkeypatch.undo()
+        for place in range(1, 8):
+            batch.take(stage, square(900), place * 0.02)
+        batch.measure()
+        assert stage.frames >= 7
+
     def test_a_frame_that_comes_without_a_time_has_come_now(self, quality, clock):
         """Where nobody says when a frame crossed the edge, the monitor's clock does."""
         quality.call_started("1.1")
