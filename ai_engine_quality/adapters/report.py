@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from ai_engine_quality.adapters.wraps import CannotWrap
@@ -29,6 +29,10 @@ class FactorReport:
     def not_live(cls, why: str) -> Self:
         """Return the report on a factor that isn't observed."""
         return cls(live=False, how="", why_not=why)
+
+    def by_ear(self) -> FactorReport:
+        """Return the same of a factor that is heard by it."""
+        return replace(self, clock="heard")
 
     def or_heard(self, sound: FactorReport) -> FactorReport:
         """Return the report of a factor that is heard where ``sound`` is live, else told."""

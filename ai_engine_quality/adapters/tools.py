@@ -30,6 +30,11 @@ class ToolClock:
             if not self._running:
                 self._total += max(0.0, at - self._since)
 
+    @property
+    def total(self) -> float:
+        """Seconds in which a tool ran, so far."""
+        return self._total
+
     def take(self) -> float:
         """Return the seconds in which a tool ran, and begin anew."""
         total, self._total = self._total, 0.0

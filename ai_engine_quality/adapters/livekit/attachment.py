@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import importlib
 import uuid
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 from ai_engine_quality.adapters.livekit import models
 from ai_engine_quality.adapters.livekit.call import LiveKitCall
-from ai_engine_quality.adapters.report import CALLS, FactorReport, publish, tried
-from ai_engine_quality.adapters.shared_monitor import shared_monitor
+from ai_engine_quality.adapters.observed import Observed
+from ai_engine_quality.adapters.one_call import STAGES
+from ai_engine_quality.adapters.report import tried
 from ai_engine_quality.adapters.watched import WatchedEngine
-from ai_engine_quality.adapters.wraps import CannotWrap, Wraps
-from ai_engine_quality.core.observations import DropReason
+from ai_engine_quality.adapters.wraps import CannotWrap
 from ai_engine_quality.monitor import QualityMonitor
-from ai_engine_quality.sinks.log import library_log
 
 ENGINE = WatchedEngine(
     adapter=__package__ or "",
@@ -25,12 +23,6 @@ ENGINE = WatchedEngine(
     parts=("generate_reply", "commit_user_turn"),
     in_children=True,
 )
-
-NEVER = ("fallback",)
-"""Factors that can't happen here."""
-
-_observed: weakref.WeakValueDictionary[int, LiveKitAttachment] = weakref.WeakValueDictionary()
-"""By the session's id. An attachment lives as long as its session, whose wraps hold it."""
 
 MOST_IN_CHAIN = 16
 """Outputs that stand one behind the other; LiveKit itself has four."""
@@ -57,55 +49,35 @@ def observe_livekit(
         SettingsError: a setting can't be used.
         ValueError: the default registry has a monitor already, which should be handed over then.
     """
-    found = _observed.get(id(session))
-    if found is not None and found.session is session:
-        return found
-    return LiveKitAttachment(session, monitor, call_id)
+    return LiveKitAttachment.of(session) or LiveKitAttachment(session, monitor, call_id)
 
 
 attach = observe_livekit
 """By the name under which ``run`` looks for it."""
 
 
-class LiveKitAttachment:
+class LiveKitAttachment(Observed):
     """A session that is observed. Made by ``observe_livekit``."""
 
+    library = ("livekit-agents", "livekit.agents")
+
     def __init__(self, session: Any, monitor: QualityMonitor | None, call_id: str | None) -> None:
-        self._session = weakref.ref(session)
-        self.monitor = shared_monitor.join() if monitor is None else monitor
-        self._wraps = Wraps(self._failed)
+        super().__init__(session, monitor)
         self.call_id = call_id or _job_id() or uuid.uuid4().hex
-        self.call = LiveKitCall(self.monitor, self.call_id, self._names, self._providers)
-        self._report = self._observe(session)
-        _observed[id(session)] = self
-        self._publish()
+        self.call = LiveKitCall(self.monitor, self.call_id, self._providers)
+        self._observe(session)
 
-    @property
-    def session(self) -> Any:
-        """The session; None once it is gone."""
-        return self._session()
-
-    def report(self) -> dict[str, FactorReport]:
-        """Return, by factor, whether it is observed, and how or why not. ``calls`` comes first."""
-        return dict(self._report)
-
-    def _observe(self, session: Any) -> dict[str, FactorReport]:
+    def _observe(self, session: Any) -> None:
         calls = tried("the session's audio, and its close event", lambda: self._events(session))
-        heard = tried("the session's input", lambda: self._input(session))
-        said = tried("the session's output, as it is played", lambda: self._output(session))
+        heard = tried("the session's input", lambda: self._input(session)).by_ear()
+        said = tried(
+            "the session's output, as it is played", lambda: self._output(session)
+        ).by_ear()
         both = heard if said.live else said
-        tracks = FactorReport(live=both.live, how=both.how, why_not=both.why_not, clock="heard")
-        agent = FactorReport(live=said.live, how=said.how, why_not=said.why_not, clock="heard")
-        never = FactorReport.not_live("LiveKit plays no files in place of a stream")
-        return {
-            CALLS: calls,
-            "latency": tracks,
-            "underflow": agent,
-            "barge_in": tracks,
-            **dict.fromkeys(NEVER, never),
-            "codec": agent,
-            "rms": agent,
-        }
+        self._publish(
+            self.call_id, "webrtc", calls=calls, latency=both, underflow=said, barge_in=both,
+            codec=said, rms=said,
+        )  # fmt: skip
 
     def _events(self, session: Any) -> None:
         session.on("close", self._guarded(self._closed))
@@ -149,33 +121,11 @@ class LiveKitAttachment:
 
         wraps.set(sink, "capture_frame", ("frame",), coroutine=True, before=captured)
         wraps.set(sink, "flush", (), coroutine=False, before=call.complete)
-        wraps.set(sink, "clear_buffer", (), coroutine=False, before=self._cleared)
+        wraps.set(sink, "clear_buffer", (), coroutine=False, before=call.cleared)
         self._tried(sink, "pause", (), coroutine=False, before=lambda: call.held(playing=not paced))
         self._tried(sink, "resume", (), coroutine=False, before=call.resumed)
         if paced:
             self._tried(source, "clear_queue", (), coroutine=False, before=call.trimmed)
-
-    def _tried(self, owner: Any, name: str, arguments: Any, **how: Any) -> bool:
-        """Watch a method that may be missing; return whether it is watched."""
-        try:
-            self._wraps.set(owner, name, arguments, **how)
-        except CannotWrap:
-            return False
-        return True
-
-    def _guarded(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return an observer whose errors go no further."""
-
-        def guarded(what: Any) -> None:
-            try:
-                take(what)
-            except Exception as error:
-                self._failed(error)
-
-        return guarded
-
-    def _cleared(self) -> None:
-        self.call.cleared()
 
     def _closes(self, how: Any) -> None:
         self.call.closes(how.get("reason"))
@@ -183,21 +133,9 @@ class LiveKitAttachment:
     def _closed(self, event: Any) -> None:
         self.call.end(event.reason)
 
-    def _names(self) -> tuple[str | None, str | None]:
-        return models.names(self._providers())
-
     def _providers(self) -> dict[str, str | None]:
-        session = self.session
-        return {stage: models.provider(_model(session, stage)) for stage in models.STAGES}
-
-    def _failed(self, error: Exception) -> None:
-        self.monitor.drop(DropReason.INTERNAL_ERROR, error)
-
-    def _publish(self) -> None:
-        version = getattr(importlib.import_module("livekit.agents"), "__version__", "unknown")
-        self.monitor.engine_info(version=f"livekit-agents {version}", audio_transport="webrtc")
-        missing = publish(self.monitor, self._report, never=NEVER)
-        library_log().info("quality_attached", engine="livekit", call=self.call_id, missing=missing)
+        session = self.owner
+        return {stage: models.provider(_model(session, stage)) for stage in STAGES}
 
 
 def _model(session: Any, stage: str) -> Any:

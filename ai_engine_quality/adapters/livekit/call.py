@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ai_engine_quality.adapters.pcm import Track, give, one_channel
+from ai_engine_quality.adapters.one_call import OneCall
+from ai_engine_quality.adapters.pcm import give, one_channel
 from ai_engine_quality.adapters.playout import Playout
 from ai_engine_quality.adapters.tools import ToolClock
 from ai_engine_quality.live.handle import CallHandle
@@ -29,44 +30,27 @@ AFTER = {"llm": "llm_node_ttft", "tts": "tts_node_ttfb"}
 """What LiveKit tells with the caller's words and with the answer, by stage of a turn."""
 
 
-class LiveKitCall:
-    """Tells one call's handle what a session did.
-
-    Args:
-        monitor: Whom to report to.
-        call_id: The call's id.
-        names: Returns provider and pipeline: they are known once the agent is.
-        providers: Returns whose the models are, by stage of a turn.
-    """
+class LiveKitCall(OneCall):
+    """Tells one call's handle what a session did."""
 
     def __init__(
         self,
         monitor: QualityMonitor,
         call_id: str,
-        names: Callable[[], tuple[str | None, str | None]],
         providers: Callable[[], Mapping[str, str | None]],
     ) -> None:
-        self._monitor = monitor
-        self._names = names
-        self._providers = providers
+        super().__init__(monitor, call_id, providers)
         self._tools = ToolClock()
         self._asked: dict[str, float] = {}
         """The stages of the turn that waits for its answer."""
-        self.call_id = call_id
-        self.clock: Callable[[], float] = monitor.frames.clock
-        self._handle: CallHandle | None = None
-        self._caller: Track | None = None
         self._playout: Playout | None = None
-        self._ended = False
 
     def begin(self) -> CallHandle | None:
         """Start the call, if nobody has: there is audio."""
-        if self._handle is None and not self._ended:
-            self._monitor.call_started(self.call_id, *self._names())
-            self._handle = handle = self._monitor.call(self.call_id)
-            self._caller = Track(handle, "transport_in")
-            self._playout = Playout(Track(handle, "transport_out"))
-        return self._handle
+        handle = super().begin()
+        if self._playout is None and self._agent is not None:
+            self._playout = Playout(self._agent)
+        return handle
 
     # Audio.
 
@@ -150,7 +134,7 @@ class LiveKitCall:
         if tools := self._tools.take():
             stages["tool"] = tools
         for stage, seconds in stages.items():
-            handle.turn_stage(stage, seconds, self._providers().get(stage), at=self.clock() - ago)
+            self._tell_stage(stage, seconds, self.clock() - ago)
         self._asked = {}
 
     def tool(self, event: Any) -> None:
@@ -174,13 +158,8 @@ class LiveKitCall:
     def end(self, reason: Any = None) -> None:
         """End the call, once."""
         self._release(self.clock())
-        handle, self._handle, self._ended = self._handle, None, True
-        if handle is not None:
-            outcome = OUTCOMES.get(_word(reason) or "", "interrupted")
-            provider, pipeline = self._names()
-            handle.call_ended(
-                provider=provider, pipeline=pipeline, outcome=outcome, failed=outcome == "failed"
-            )
+        outcome = OUTCOMES.get(_word(reason) or "", "interrupted")
+        self._end(outcome, failed=outcome == "failed")
 
 
 def _stages(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-STAGES = ("stt", "llm", "tts")
+from ai_engine_quality.adapters.one_call import own_name
 
 _PLUGINS = "livekit.plugins."
-_SUFFIXES = ("STT", "LLM", "TTS", "RealtimeModel")
 
 
 def provider(model: object) -> str | None:
@@ -22,10 +20,7 @@ def provider(model: object) -> str | None:
     told = _text(model, "provider")
     if told is not None:
         return told
-    name = of.__name__
-    for suffix in _SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name or of.__name__
+    return own_name(of, "STT", "LLM", "TTS", "RealtimeModel")
 
 
 def _text(model: object, name: str) -> str | None:
@@ -34,12 +29,3 @@ def _text(model: object, name: str) -> str | None:
     except Exception:  # a property of somebody's own
         return None
     return told if isinstance(told, str) and told and told != "unknown" else None
-
-
-def names(providers: Mapping[str, str | None]) -> tuple[str | None, str | None]:
-    """Return (provider, pipeline) of a call: who thinks, and all whose models take part."""
-    known = [providers[stage] for stage in STAGES if providers.get(stage)]
-    thinks = providers.get("llm") or (known[0] if known else None)
-    if known == [providers.get("llm")]:
-        return thinks, "speech_to_speech"
-    return thinks, "_".join(name for name in known if name) or None

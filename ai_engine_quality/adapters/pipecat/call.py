@@ -7,12 +7,11 @@ several times, once for each processor that passes them on; what a frame *means*
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
-from ai_engine_quality.adapters.pcm import Track, give, one_channel, seconds_of
-from ai_engine_quality.adapters.pipecat.turn import TurnClock
-from ai_engine_quality.live.handle import CallHandle
+from ai_engine_quality.adapters.one_call import OneCall
+from ai_engine_quality.adapters.pcm import give, one_channel, seconds_of
+from ai_engine_quality.adapters.turn_clock import TurnClock
 from ai_engine_quality.monitor import QualityMonitor
 
 PENDING_SECONDS = 0.05
@@ -25,52 +24,22 @@ MOST_CONTEXTS = 16
 """Interrupted answers whose late audio is still recognised."""
 
 
-class PipecatCall:
-    """Tells one call's handle what a pipeline did.
-
-    Args:
-        monitor: Whom to report to.
-        call_id: The call's id.
-        provider: Who thinks.
-        pipeline: Whose services take part.
-        providers: Whose the services are, by stage of a turn.
-    """
+class PipecatCall(OneCall):
+    """Tells one call's handle what a pipeline did."""
 
     def __init__(
         self,
         monitor: QualityMonitor,
         call_id: str,
-        provider: str | None,
-        pipeline: str | None,
-        providers: Mapping[str, str] = MappingProxyType({}),
+        providers: Callable[[], Mapping[str, str | None]],
     ) -> None:
-        self._monitor = monitor
-        self._providers = providers
-        self._turn = TurnClock()
-        self._names = (provider, pipeline)
-        self.call_id = call_id
-        self.clock: Callable[[], float] = monitor.frames.clock
-        self._handle: CallHandle | None = None
-        self._caller: Track | None = None
-        self._agent: Track | None = None
-        self._ended = False
-        self._outcome: str | None = None
+        super().__init__(monitor, call_id, providers)
+        self.turn = TurnClock()
         self._failed = False
         self._speaking = False
         self._given = self._written = 0.0
         self._context: str | None = None
         self._thrown_away: list[str] = []
-
-    # The start.
-
-    def begin(self) -> CallHandle | None:
-        """Start the call, if nobody has: somebody is there."""
-        if self._handle is None and not self._ended:
-            self._monitor.call_started(self.call_id, *self._names)
-            self._handle = handle = self._monitor.call(self.call_id)
-            self._caller = Track(handle, "transport_in")
-            self._agent = Track(handle, "transport_out")
-        return self._handle
 
     # Both tracks, at the transport.
 
@@ -96,7 +65,7 @@ class PipecatCall:
         if handle is None or (context is not None and context in self._thrown_away):
             return  # in flight when the caller interrupted: nobody is to hear it
         self._context = context
-        self._turn.audio(self.clock(), self._tell_stage)
+        self.turn.audio(self.clock(), self._tell_stage)
         self._given += give(handle, _pcm(frame), frame.sample_rate)
 
     def complete(self, frame: Any) -> None:
@@ -112,42 +81,18 @@ class PipecatCall:
 
     # The stages of a turn.
 
-    def _tell_stage(self, stage: str, seconds: float) -> None:
-        if self._handle is not None:
-            self._handle.turn_stage(stage, seconds, self._providers.get(stage))
-
     def stopped(self, frame: Any) -> None:
         """Take note that the caller is silent, as a detector of voice found."""
         silence = getattr(frame, "stop_secs", 0.0)
-        self._turn.said(self.clock(), silence if isinstance(silence, float) else 0.0)
-
-    def recognised(self, _frame: Any) -> None:
-        """Take note that the caller's words are known."""
-        self._turn.words(self.clock())
-
-    def asked(self, _frame: Any) -> None:
-        """Take note that the model was asked."""
-        self._turn.asked(self.clock())
-
-    def thought(self, _frame: Any) -> None:
-        """Take the model's first words."""
-        self._turn.thought(self.clock())
-
-    def spoke(self, _frame: Any) -> None:
-        """Take note that the synthesiser begins."""
-        self._turn.spoke(self.clock())
+        self.turn.said(self.clock(), silence if isinstance(silence, float) else 0.0)
 
     def tool_began(self, frame: Any) -> None:
         """Take note that a tool runs: the caller waits."""
-        self._turn.tools.began(frame.tool_call_id, self.clock())
+        self.turn.tools.began(frame.tool_call_id, self.clock())
 
     def tool_ended(self, frame: Any) -> None:
         """Take a tool's result."""
-        self._turn.tools.ended(frame.tool_call_id, self.clock())
-
-    def measured(self, stage: str, seconds: float) -> None:
-        """Take a service's own measurement of its first answer."""
-        self._turn.measured(stage, seconds)
+        self.turn.tools.ended(frame.tool_call_id, self.clock())
 
     def speaks(self, _frame: Any) -> None:
         """Take note that the agent speaks."""
@@ -183,18 +128,14 @@ class PipecatCall:
 
         A program cancels its pipeline when the caller has gone: Pipecat's own examples do so.
         """
-        reason = getattr(frame, "reason", None)
-        if reason == IDLE:
-            self._outcome = "no_input_timeout"
-        else:
-            self._outcome = "caller_hangup" if "Cancel" in type(frame).__name__ else "completed"
-        self.end()
+        cancelled = "Cancel" in type(frame).__name__
+        usual = "caller_hangup" if cancelled else "completed"
+        idle = getattr(frame, "reason", None) == IDLE
+        self.end("no_input_timeout" if idle else usual)
 
-    def end(self) -> None:
-        """End the call, once: every end comes by here, and some come twice."""
-        handle, self._handle, self._ended = self._handle, None, True
-        if handle is not None:
-            handle.call_ended(outcome=self._outcome or "interrupted", failed=self._failed)
+    def end(self, outcome: str = "interrupted") -> None:
+        """End the call, if nothing has."""
+        self._end(outcome, failed=self._failed)
 
 
 def _pcm(frame: Any) -> bytes:

@@ -1,10 +1,10 @@
-"""The stages of a Pipecat turn, from the moments of its frames and services' own measurements."""
+"""The stages of a turn, from the moments of its frames and services' own measurements."""
 
 from __future__ import annotations
 
 import pytest
 
-from ai_engine_quality.adapters.pipecat.turn import TurnClock
+from ai_engine_quality.adapters.turn_clock import TurnClock
 
 
 def stages(clock: TurnClock, at: float) -> dict[str, float]:
@@ -51,6 +51,34 @@ def test_an_answer_that_was_never_heard_is_forgotten(clock: TurnClock) -> None:
     clock.thought(15.5)
     clock.spoke(15.6)
     assert stages(clock, 15.7)["llm"] == 0.5
+
+
+def test_a_tool_is_neither_the_model_nor_the_end_of_the_turn() -> None:
+    """The model is asked twice; what lies between is the tool's."""
+    clock = TurnClock()
+    clock.words(19.9)
+    clock.asked(20.0)
+    clock.tools.began("t1", 20.3)
+    clock.tools.ended("t1", 21.8)
+    clock.asked(21.8)
+    clock.thought(22.2)
+    clock.spoke(22.25)
+    expected = {"end_of_turn": 0.1, "llm": 0.7, "tool": 1.5, "tts": 0.1}
+    assert stages(clock, 22.35) == pytest.approx(expected)
+
+
+def test_a_service_s_own_measurements_add_up_around_a_tool() -> None:
+    """Before the tool and after it the model measured itself."""
+    clock = TurnClock()
+    clock.words(19.9)
+    clock.asked(20.0)
+    clock.measured("llm", 0.3)
+    clock.tools.began("t1", 20.3)
+    clock.tools.ended("t1", 21.8)
+    clock.asked(21.8)
+    clock.measured("llm", 0.25)
+    clock.thought(22.2)
+    assert stages(clock, 22.4) == pytest.approx({"end_of_turn": 0.1, "llm": 0.55, "tool": 1.5})
 
 
 def test_audio_that_answers_nobody_tells_nothing() -> None:
