@@ -39,8 +39,8 @@ class CallTurns:
 
     # From the session's list.
 
-    def pick_up(self, latencies: object, call: CallHandle, now: float, wall: float) -> None:
-        """Report the latencies that the engine has recorded since the last time.
+    def pick_up(self, latencies: object, call: CallHandle, now: float, wall: float) -> list[float]:
+        """Report the latencies that the engine has recorded since the last time, and return them.
 
         Args:
             latencies: The session's ``turn_latencies_ms``.
@@ -50,14 +50,17 @@ class CallTurns:
         """
         before, self._picked_up = self._picked_up, now
         if not isinstance(latencies, list) or len(latencies) <= self._taken:
-            return
+            return []
         new, self._taken = latencies[self._taken :], len(latencies)
         self.answered_at = wall
+        reported = []
         for latency in new:
             twice = now - before <= SAME_TURN_SECONDS and self._is_same_turn(latency, now)
             self._last_ms, self._recorded = (None if twice else latency), now
             if not twice:
                 call.turn_response(latency / 1000.0)
+                reported.append(latency / 1000.0)
+        return reported
 
     def _is_same_turn(self, latency: float, now: float) -> bool:
         return (

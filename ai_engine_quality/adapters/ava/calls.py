@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ai_engine_quality.adapters.ava.call_levels import CallLevels
 from ai_engine_quality.adapters.ava.call_provider import CallProvider
+from ai_engine_quality.adapters.ava.call_stages import CallStages
 from ai_engine_quality.adapters.ava.call_streams import CallStreams
 from ai_engine_quality.adapters.ava.call_turns import CallTurns
 from ai_engine_quality.adapters.ava.session import names
@@ -38,6 +39,7 @@ class ObservedCall:
         "names",
         "provider",
         "session",
+        "stages",
         "started",
         "streams",
         "transferred_at",
@@ -50,6 +52,7 @@ class ObservedCall:
         self.handle = handle
         self.started = now
         self.names = names(session)
+        self.stages = CallStages()
         self.streams = CallStreams()
         self.turns = CallTurns(now)
         self.levels = CallLevels()

@@ -18,6 +18,7 @@ from ai_engine_quality.adapters.ava.provider_events import ProviderEventObserver
 from ai_engine_quality.adapters.ava.provider_loss import ProviderLossObserver
 from ai_engine_quality.adapters.ava.realtime import RealtimeObserver
 from ai_engine_quality.adapters.ava.sound import SoundObserver
+from ai_engine_quality.adapters.ava.stages import StageObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.ava.turns import TurnObserver
 from ai_engine_quality.adapters.ava.words import WordObserver
@@ -39,7 +40,8 @@ class EngineObserver:
         self.attachment: object = None
         """Kept here so that it lives as long as any wrap does."""
         self.streams = StreamObserver(self.context)
-        self.turns = TurnObserver(self.context)
+        self.stages = StageObserver(self.context, self.wraps)
+        self.turns = TurnObserver(self.context, self.stages)
         self.levels = LevelObserver(self.context)
         self.barge_ins = BargeInObserver(self.context, self.taps)
         self.formats = FormatObserver(self.context)
@@ -70,7 +72,7 @@ class EngineObserver:
                 self.streams.read_fallback_count,
                 self.streams.report_silence,
             ),
-            on_forget=(self.barge_ins.forget, self.sound.forget),
+            on_forget=(self.barge_ins.forget, self.sound.forget, self.stages.forget),
         )
 
     def poll(self, call: ObservedCall, seconds: float) -> None:
@@ -91,6 +93,7 @@ class EngineObserver:
             self.lifecycle.note_transfer,
             self.lifecycle.note_names,
             self.sound.find_pacer,
+            self.stages.find,
             self.turns.pick_up,
             self.streams.count,
             self.turns.note_words,

@@ -7,6 +7,7 @@ from typing import Any
 from ai_engine_quality.adapters.ava import session as sessions
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
+from ai_engine_quality.adapters.ava.stages import StageObserver
 
 MIN_WAIT_SECONDS = 2.0
 """Who hangs up sooner after their own words has said goodbye; later, the turn went unanswered."""
@@ -18,13 +19,16 @@ PIPELINE_CLOCK_SECONDS = 0.05
 class TurnObserver:
     """Reports each call's turns, answered and unanswered."""
 
-    def __init__(self, context: EngineContext) -> None:
+    def __init__(self, context: EngineContext, stages: StageObserver) -> None:
         self._context = context
+        self._stages = stages
 
     def pick_up(self, call: ObservedCall) -> None:
         """Report the latencies that the engine has recorded since the last time."""
         latencies = getattr(call.session, "turn_latencies_ms", None)
-        call.turns.pick_up(latencies, call.handle, self._context.now(), self._context.wall())
+        now, wall = self._context.now(), self._context.wall()
+        for seconds in call.turns.pick_up(latencies, call.handle, now, wall):
+            self._stages.turn(call, seconds)
 
     def caller_finished(self, call: ObservedCall | None) -> None:
         """Take the end of the caller's words."""
@@ -34,6 +38,7 @@ class TurnObserver:
 
     def answer_begins(self, call: ObservedCall) -> None:
         """Take the first audio of an answer."""
+        self._stages.answer_begins(call)
         if call.turns_from_events:
             call.turns.answer_begins(call.handle, self._context.now(), self._context.wall())
         else:

@@ -2,7 +2,7 @@
 
 Settings in, SettingsApplied out; binary u-law of 8 kHz both ways; UserStartedSpeaking as soon as
 the caller is heard, ConversationText when the turn is over, AgentAudioDone when an answer is
-complete.
+complete, then a LatencyReport of its stages.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from ai_engine_lab.real_calls.providers import GREETING, Session
 from ai_engine_lab.real_calls.scenario import Delivery
 
 PATH = "/v1/agent/converse"
+
+STT_SECONDS = TTS_SECONDS = 0.1
+"""What its recogniser and its voice take of each turn; the rest is the model's."""
 
 
 class DeepgramSession(Session):
@@ -71,6 +74,21 @@ class DeepgramSession(Session):
         """Say that the audio is complete; of a withdrawn answer nothing is said."""
         if not withdrawn:
             await self._send({"type": "AgentAudioDone"})
+        if self._playing is not None and self._playing.turn != GREETING and self._script:
+            await self._report(self._script.after)
+
+    async def _report(self, total: float) -> None:
+        """Tell of what the turn's time was made, from the caller's last word on, in seconds."""
+        model = max(0.0, total - self.endpointing - STT_SECONDS - TTS_SECONDS)
+        await self._send(
+            {
+                "type": "LatencyReport",
+                "stt_latency": STT_SECONDS,
+                "ttt_text_latency": model,
+                "tts_latency": TTS_SECONDS,
+                "total_latency": total,
+            }
+        )
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.socket.send_json(message)

@@ -24,9 +24,6 @@ from ai_engine_lab.real_calls.scenario import Answer, Delivery
 
 GREETING: Final = -1
 
-ONSET_FRAMES: Final = 3
-"""Frames of 20 ms over the threshold, from which a sound is a voice."""
-
 CHARACTERS_A_SECOND: Final = 15.5
 """Of the recorded prompts' voice, with its pauses: their text comes with no package."""
 
@@ -45,6 +42,7 @@ class Session(abc.ABC):
         self.caller = caller
         self.recording = caller.recording
         self._threshold = caller.scenario.hears_above
+        self._onset = round(caller.scenario.hears_after / sound.FRAME_SECONDS)
         self._buffer = sound.silence(0)
         self._loud_run = 0
         self._speaking = False
@@ -113,7 +111,7 @@ class Session(abc.ABC):
         self._loud_run = self._loud_run + 1 if loud else 0
         if loud:
             self._last_voice = now
-        if not self._speaking and self._loud_run >= ONSET_FRAMES:
+        if not self._speaking and self._loud_run >= self._onset:
             self._speaking = True
             await self._speech_started()
         silent = now - self._last_voice

@@ -120,6 +120,8 @@ class Scenario:
     """How the engine's configuration differs from its golden file's."""
     hears_above: float = 500.0
     """RMS from which the provider takes a sound for the caller's voice."""
+    hears_after: float = 0.06
+    """Seconds of such sound after which it does so."""
 
     @property
     def alone(self) -> bool:

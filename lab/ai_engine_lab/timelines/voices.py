@@ -38,6 +38,8 @@ class Voice:
 
     samples: Samples
     active: tuple[tuple[float, float], ...]
+    prompt: str = ""
+    """The prompt's name among Asterisk's; empty where it is synthetic."""
 
     @property
     def seconds(self) -> float:
@@ -85,7 +87,7 @@ def _levels(samples: Samples) -> Samples:
     return levels
 
 
-def _voice(samples: Samples) -> Voice | None:
+def _voice(samples: Samples, prompt: str = "") -> Voice | None:
     level, parts = active_parts(samples)
     if not parts:
         return None
@@ -93,7 +95,7 @@ def _voice(samples: Samples) -> Voice | None:
     last = min(len(samples), int((parts[-1][1] + 4 * _EDGE_SECONDS) * RATE))
     shift = first / RATE
     kept = samples[first:last] * (ACTIVE_LEVEL / level)
-    return Voice(kept, tuple((start - shift, end - shift) for start, end in parts))
+    return Voice(kept, tuple((start - shift, end - shift) for start, end in parts), prompt)
 
 
 @cache
@@ -107,7 +109,8 @@ def voices(*, real: bool = True) -> tuple[Voice, ...]:
             samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
         if "silence" in path.parts or "monkeys" in path.name:
             continue
-        voice = _voice(samples.astype(np.float64))
+        prompt = path.relative_to(PROMPTS).with_suffix("").as_posix()
+        voice = _voice(samples.astype(np.float64), prompt)
         if voice is not None and 0.35 <= voice.ends - voice.starts <= 32:
             found.append(voice)
     found = found or [synthetic(seed) for seed in range(_SYNTHETIC)]

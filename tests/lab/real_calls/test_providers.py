@@ -155,6 +155,22 @@ def test_a_turn_is_heard_by_its_level_and_answered_in_time(provider, make_voice)
     converse(provider, made(Turn(("q",), answer)), work)
 
 
+def test_deepgram_reports_the_stages_of_a_turn(make_voice):
+    """What is left of the turn's time, past its end, recogniser and voice, is the model's."""
+    answer = Answer(("x",), after=2.0, delivery=FAST)
+
+    async def work(engine):
+        await engine.settle()
+        engine.caller.turn = 0
+        await engine.speak(np.concatenate([make_voice(0.4, 3), sound.silence(1.0)]))
+        report = await engine.until("LatencyReport")
+        assert (report["stt_latency"], report["tts_latency"]) == (0.1, 0.1)
+        assert report["ttt_text_latency"] == pytest.approx(1.4)
+        assert report["total_latency"] == 2.0
+
+    converse("deepgram", made(Turn(("q",), answer)), work)
+
+
 @both
 def test_an_unanswered_turn_gets_nothing(provider, make_voice):
     """A turn that is scripted to go unanswered is heard, and no audio follows."""
