@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit lint format docs handbook dashboards pictures validate evidence \
 	real-calls bench \
-	matrix frameworks fuzz mutants up down build lock clean python-packages speech measures monitoring-tools \
+	matrix frameworks three-engines fuzz mutants up down build lock clean python-packages speech measures monitoring-tools \
 	pictures-tools dashboard-types
 
 help: ## What can be made
@@ -91,6 +91,12 @@ matrix: ## The wheel on every Python that is here, with the oldest and the newes
 
 frameworks: $(FRAMEWORKS)/.installed speech ## Real calls through Pipecat and LiveKit Agents, offline
 	@$(FRAMEWORKS)/bin/python -m pytest tests/frameworks $(ARGS)
+
+# With AVA_ROOT, `make frameworks` does so too.
+three-engines: $(FRAMEWORKS)/.installed speech ## The same calls on AVA, Pipecat and LiveKit: AVA_ROOT=its tree
+	@[ -n "$(AVA_ROOT)" ] || { echo "give the engine's tree: make three-engines AVA_ROOT=..." >&2; \
+	exit 2; }
+	@$(FRAMEWORKS)/bin/python tests/frameworks/three_engines.py --ava-root "$(AVA_ROOT)" $(ARGS)
 
 fuzz: $(VENV)/.installed ## Fuzz the public API for ten minutes, led by coverage; Python 3.11 to 3.13
 	@sh tools/install-group $(BIN)/python fuzz

@@ -20,6 +20,20 @@ FRAME_SECONDS = 0.02
 ENDPOINT_SECONDS = 0.3
 """How long a caller must be silent until the scripted recogniser takes the turn as ended."""
 
+ONSET_SECONDS = 0.2
+"""How long a sound must last until the scripted recogniser takes it for words, as real ones do."""
+
+BREAK_SECONDS = 0.1
+"""Silence that ends a sound: stops within a word are shorter."""
+
+COUGH_SECONDS = 0.4
+
+HELD_SECONDS = 1.5
+"""How long a cough may hold an answer back."""
+
+DISTURBED = 0.1
+"""Seconds: a frame that leaves so late shows a machine that is too busy."""
+
 LOUD = 200.0
 
 
@@ -120,6 +134,7 @@ class Caller:
         frame_seconds: float = FRAME_SECONDS,
         patience: float = 6.0,
     ) -> None:
+        voices()  # some are read from files: that must not delay the first frames
         self.turns = turns
         self.greeting = greeting
         self.rate, self.frame_seconds = rate, frame_seconds
@@ -136,6 +151,8 @@ class Caller:
         """(first word, last word, what) of everything said, in seconds of the call."""
         self._gaps: list[tuple[float, float]] = []
         """(when, seconds) of each time at which there was nothing to play."""
+        self._lags: list[float] = []
+        """Seconds by which each of its frames left late: the machine was busy."""
 
     # The agent's side.
 
@@ -175,6 +192,7 @@ class Caller:
                     self.done.set()
                 number += 1
                 await self._until(self.began + number * self.frame_seconds)
+                self._lags.append(max(0.0, self._now() - number * self.frame_seconds))
                 start = round((number - 1) * self.frame_seconds * RATE)
                 said = self._said[start : start + round(self.frame_seconds * RATE)]
                 line = quiet.standard_normal(len(said)) * 8
@@ -248,21 +266,38 @@ class Caller:
                 self._say(words(number + 5), "barge_in")
                 barged = True
                 continue
-            longest = max((hole.seconds for hole in turn.holes), default=0.0)
+            held = 0.0 if turn.noise is None else HELD_SECONDS
+            longest = max((hole.seconds for hole in turn.holes), default=held)
             await self._silence(1.2 + longest)
 
     def _cough(self) -> None:
         start = round((self._now() + 0.1) * RATE)
-        burst = np.random.default_rng(2).standard_normal(RATE // 5) * 1500
+        burst = np.random.default_rng(2).standard_normal(round(RATE * COUGH_SECONDS)) * 1500
         self._said[start : start + len(burst)] = burst
 
     # The truth.
 
+    @property
+    def worst_lag(self) -> float:
+        """Seconds by which its most delayed frame left late."""
+        return max(self._lags, default=0.0)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the machine was too busy for the call: its times say nothing of a framework."""
+        return self.worst_lag > DISTURBED
+
+    def _sent(self, at: float) -> float:
+        """Return when the frame that holds a moment of its words was really sent."""
+        frame = min(int(at / self.frame_seconds), len(self._lags) - 1)
+        return at + (self._lags[frame] if frame >= 0 else 0.0)
+
     def truth(self) -> Truth:
         """Return what was heard."""
         found = Truth()
-        for place, (first, last, what) in enumerate(self._spoke):
-            following = self._spoke[place + 1][0] if place + 1 < len(self._spoke) else self._now()
+        spoke = [(self._sent(first), self._sent(last), what) for first, last, what in self._spoke]
+        for place, (first, last, what) in enumerate(spoke):
+            following = spoke[place + 1][0] if place + 1 < len(spoke) else self._now()
             if what == "barge_in":
                 heard = self._loud(first, min(last, following))
                 gone = self._gone_after(first)
@@ -312,9 +347,12 @@ class Recogniser:
         seconds = len(samples) / rate
         loud = bool(len(samples)) and float(np.sqrt(np.mean(samples**2))) > LOUD
         self.loud = loud
-        self._loud = self._loud + seconds if loud else 0.0
         self._quiet = 0.0 if loud else self._quiet + seconds
-        if not self.speaking and self._loud >= 0.1:
+        if loud:
+            self._loud += seconds
+        elif self._quiet >= BREAK_SECONDS:
+            self._loud = 0.0
+        if not self.speaking and self._loud >= ONSET_SECONDS:
             self.speaking = True
             return "began"
         if self.speaking and self._quiet >= ENDPOINT_SECONDS:
