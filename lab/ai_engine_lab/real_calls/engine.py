@@ -379,6 +379,10 @@ class EngineProcess:
         ticks = os.sysconf("SC_CLK_TCK")
         return CpuTime(int(fields[11]) / ticks, int(fields[12]) / ticks)
 
+    def waited(self) -> float:
+        """Return for how many seconds so far it could have run, and the machine was too busy."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+
     async def freeze(self, seconds: float) -> None:
         """Stop the process for a while, as a busy or swapping machine does."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -57,6 +57,8 @@ class Run:
     """Seconds by which this process's own loop was late at worst."""
     cpu_seconds: float = 0.0
     """What the engine used from the first call's start to the last one's end."""
+    waited: float = 0.0
+    """Seconds for which the machine was too busy for the engine in that time."""
     unknown_requests: list[str] = field(default_factory=list)
 
 
@@ -209,7 +211,7 @@ async def run_scenarios(
     gc.collect()
     gc.disable()  # a collection over all recorded frames would hold every call up
     await rig.start()
-    before = rig.process.cpu_time()
+    before, waited = rig.process.cpu_time(), rig.process.waited()
     try:
         slots = asyncio.Semaphore(AT_A_TIME)
 
@@ -226,6 +228,7 @@ async def run_scenarios(
                     await one(each)
             wanted = rig.disturbed(scenarios)
         rig.process.check()
+        rig.run.waited = rig.process.waited() - waited
         rig.run.cpu_seconds = rig.process.cpu_time().total - before.total
     finally:
         gc.enable()
