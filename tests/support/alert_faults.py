@@ -44,6 +44,7 @@ LIVE = (
     "dead",
     "unheard",
     "dropping",
+    "leaking",
     "bridged",
     "disconnected",
     "restarting",
