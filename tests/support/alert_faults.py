@@ -42,6 +42,7 @@ LIVE = (
     "falling_back",
     "quiet",
     "dead",
+    "barging_in",
     "unheard",
     "dropping",
     "leaking",
