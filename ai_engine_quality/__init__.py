@@ -34,6 +34,7 @@ from ai_engine_quality.core.summary import (
     HeardSilence,
     LateClock,
     StageLevels,
+    Stretch,
     TurnStage,
 )
 from ai_engine_quality.history.certainty import Certainty, how_certain
@@ -76,6 +77,7 @@ __all__ = [
     "SettingsError",
     "StageLevels",
     "Standing",
+    "Stretch",
     "SummaryError",
     "TurnStage",
     "Unreadable",

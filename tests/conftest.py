@@ -152,6 +152,16 @@ def _stage_levels(draw: st.DrawFn) -> aeq.StageLevels:
     )
 
 
+_TIMES = st.lists(st.integers(0, 30_000), min_size=1, max_size=3).map(
+    lambda some: tuple(at / 20 for at in sorted(some * 2))
+)
+_COURSES = st.dictionaries(
+    st.sampled_from(["agent", "caller", "wait", "unanswered", "barge_in", "hole", "stall"]),
+    _TIMES,
+    max_size=3,
+)
+
+
 @st.composite
 def _heard(draw: st.DrawFn) -> aeq.HeardCall:
     shares = st.sets(st.sampled_from(["latency", "barge_in", "underflow"]))
@@ -172,6 +182,7 @@ def _heard(draw: st.DrawFn) -> aeq.HeardCall:
         longest_stall=draw(_SECONDS) if stalls else None if stalls is None else 0.0,
         told_latency=draw(_optional(_SECONDS)),
         told_turns=draw(_optional(st.integers(1, 30))),
+        course=draw(_COURSES),
     )
 
 

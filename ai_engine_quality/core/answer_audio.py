@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ai_engine_quality.core.course import Course, Kind
 from ai_engine_quality.core.twins import twin
 
 SILENT_RMS = 30.0
@@ -174,12 +175,13 @@ class AnswerAudio:
     """Keeps the account of one call's answers."""
 
     __slots__ = (
-        "_ahead", "_answers", "_asked_at", "_comfort", "_completed", "_cut", "_given", "_held",
-        "_hole_seconds", "_holes", "_last", "_last_given_at", "_longest", "_lost", "_missing",
-        "_run_answer", "_silent", "_sounded_at", "_thrown", "hinted",
+        "_ahead", "_answers", "_asked_at", "_comfort", "_completed", "_course", "_cut", "_given",
+        "_held", "_hole_seconds", "_holes", "_last", "_last_given_at", "_longest", "_lost",
+        "_missing", "_run_answer", "_silent", "_sounded_at", "_thrown", "hinted",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, course: Course) -> None:
+        self._course = course
         self.hinted = False
         """Whether somebody says what was given."""
         self._answers: list[_Answer] = []
@@ -195,14 +197,15 @@ class AnswerAudio:
         self._sounded_at = float("-inf")
         self._held: tuple[tuple[float, float], ...] = ()
 
-    def copy(self) -> AnswerAudio:
-        """Return an equal one that changes for itself."""
+    def copy(self, course: Course) -> AnswerAudio:
+        """Return an equal one that changes for itself, and notes in another course."""
         new = twin(self)
-        new.own_answers()
+        new.part(course)
         return new
 
-    def own_answers(self) -> None:
+    def part(self, course: Course) -> None:
         """Keep answers of its own: a twin begins with those of what it was made from."""
+        self._course = course
         shared = self._answers
         self._answers = [twin(answer) for answer in shared]
         if self._run_answer in shared:
@@ -369,7 +372,7 @@ class AnswerAudio:
         if filled < MIN_FILLED_SECONDS - 1e-9:
             filled = 0.0
         if filled or missing:
-            self.hole(filled + missing)
+            self._hole(at, filled + missing)
 
     def _move_on(self, at: float, run: float) -> None:
         """Leave answers that are over, when the sound after a silence must be the next one's."""
@@ -380,8 +383,9 @@ class AnswerAudio:
                 return
             self._settle()
 
-    def hole(self, seconds: float) -> None:
-        """Count a hole."""
+    def _hole(self, at: float, seconds: float) -> None:
+        """Count a hole that ends now."""
+        self._course.note(Kind.HOLE, at - seconds, at)
         self._holes += 1
         self._hole_seconds += seconds
         self._longest = max(self._longest, seconds)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from struct import Struct
 from typing import TypeVar
 
 from ai_engine_quality.core.answer_audio import AnswerAudio
+from ai_engine_quality.core.course import OF_THE_CALLER, Course, Kind
 from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.tracks import DEAD_LINE_RMS, AgentTrack, CallerTrack
 from ai_engine_quality.core.turn_taking import Edge, TurnTaking
@@ -99,6 +100,8 @@ class Heard:
     """Whether the agent was ever heard."""
     answered_at: tuple[float, ...]
     """When the answers to the first turns began, in monotonic seconds."""
+    course: Mapping[str, tuple[float, ...]]
+    """When what happened: as ``HeardCall.course`` has it."""
     dropped: int
     """Observations that were wrong, or too late to be put in their place."""
     clock_jumps: int
@@ -112,16 +115,17 @@ class Ear:
     """
 
     __slots__ = (
-        "_agent", "_answers", "_caller", "_dropped", "_jumps", "_latest", "_limit", "_ordered",
-        "_pending", "_shift", "_started_at", "_strays", "_turns", "_until",
+        "_agent", "_answers", "_caller", "_course", "_dropped", "_jumps", "_latest", "_limit",
+        "_ordered", "_pending", "_shift", "_started_at", "_strays", "_turns", "_until",
     )  # fmt: skip
 
     def __init__(self, started_at: float) -> None:
         self._started_at = started_at
-        self._answers = AnswerAudio()
-        self._turns = TurnTaking(self._answers)
+        self._course = Course()
+        self._answers = AnswerAudio(self._course)
+        self._turns = TurnTaking(self._answers, self._course)
         self._agent = AgentTrack(self._turns, self._answers)
-        self._caller = CallerTrack(self._turns, self._agent, self._answers)
+        self._caller = CallerTrack(self._turns, self._agent, self._answers, self._course)
         self._pending = array("d")
         self._limit = 4 * BATCH
         self._ordered = True
@@ -296,12 +300,13 @@ class Ear:
 
     def part(self) -> None:
         """Keep parts of its own: a twin begins with those of what it was made from."""
-        self._answers = self._answers.copy()
+        self._course = twin(self._course)
+        self._answers = self._answers.copy(self._course)
         self._turns, self._agent = twin(self._turns), twin(self._agent)
         self._caller = twin(self._caller)
-        self._turns.link(self._answers)
+        self._turns.link(self._answers, self._course)
         self._agent.link(self._turns, self._answers)
-        self._caller.link(self._turns, self._agent, self._answers)
+        self._caller.link(self._turns, self._agent, self._answers, self._course)
 
     def finish(self, now: float) -> Heard:
         """Return what was heard until ``now``, which is the call's end: nothing can follow."""
@@ -354,6 +359,7 @@ class Ear:
             caller_dead=caller.loudest <= DEAD_LINE_RMS if caller.seen else None,
             agent_heard=agent.ever_voiced if heard_agent or hinted else None,
             answered_at=tuple(at - self._shift for at in turns.answered_at) if both else (),
+            course=self._course.freeze(self._started_at, _unknown(both, hinted=hinted)),
             dropped=self._dropped,
             clock_jumps=self._jumps,
         )
@@ -367,6 +373,12 @@ def _in_fours(observed: array[float]) -> Iterator[tuple[float, float, float, flo
 
 def _at(observed: tuple[float, float, float, float]) -> float:
     return observed[0]
+
+
+def _unknown(both: bool, *, hinted: bool) -> Collection[Kind]:
+    """Return which stretches can't be known: of the caller's, and holes told in the other way."""
+    other = {Kind.BLIND_HOLE if hinted else Kind.HOLE}
+    return other if both else other | OF_THE_CALLER
 
 
 def _known(known: bool, value: T) -> T | None:

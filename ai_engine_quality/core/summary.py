@@ -6,12 +6,14 @@ JSON and back unchanged, so that a stored call can be scored again years later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import accumulate
 from typing import Any, NamedTuple, Self
 
 from ai_engine_quality.core import reading
 from ai_engine_quality.core.agent_sound import AgentSound
+from ai_engine_quality.core.course import KINDS, STEPS_A_SECOND
 from ai_engine_quality.core.distribution import MAX_BIN, Bins, Distribution, coarser
 from ai_engine_quality.core.ear import Heard
 from ai_engine_quality.core.observations import (
@@ -88,6 +90,21 @@ class HeardSilence:
     """Seconds to which a wait is known, since only some of the frames are measured."""
 
 
+class Stretch(NamedTuple):
+    """Something that lasted: from when until when, in seconds from the start of the call."""
+
+    start: float
+    end: float
+    kind: str
+    """``agent``, ``caller``, ``wait``, ``unanswered``, ``barge_in``, ``talk_over``, ``hole`` or
+    ``stall``."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return self.end - self.start
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeardCall:
     """What only the ear knows of a call. Seconds, unless said otherwise; unknown is None."""
@@ -129,6 +146,21 @@ class HeardCall:
     told_latency: float | None = None
     """Median of the latencies that the engine told."""
     told_turns: int | None = None
+    course: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """When what happened: by kind (agent, caller, wait, unanswered, barge_in, talk_over, hole,
+    stall) its stretches, as starts and ends in turn, in seconds from the start of the call, to
+    0.05 s. The first 120 of speech and waiting are kept, and 40 others, of holes those of 0.1 s or
+    more. Empty in records of earlier versions, and of calls that fit into no record with it."""
+
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Return what happened when, in the order in which it began."""
+        return tuple(
+            sorted(
+                Stretch(start, end, kind)
+                for kind, times in self.course.items()
+                for start, end in _in_twos(times)
+            )
+        )
 
     @classmethod
     def of(cls, heard: Heard, factors: tuple[str, ...], told: Mapping[str, Any]) -> Self:
@@ -319,6 +351,12 @@ class CallSummary:
             turn_stages=None,
         )
 
+    def without_course(self) -> CallSummary:
+        """Return the call without the times within it, which no score needs."""
+        if self.heard is None or not self.heard.course:
+            return self
+        return replace(self, heard=replace(self.heard, course={}))
+
     def compacted(self, keep: int, merge: int, percentile: float) -> CallSummary:
         """Return the same call in less room, with what decides its score at most 1 % off.
 
@@ -359,6 +397,7 @@ class CallSummary:
         out["heard"] = ear and {f.name: getattr(ear, f.name) for f in fields(ear)}
         if ear:
             out["heard"]["factors"] = list(ear.factors)
+            out["heard"]["course"] = {kind: _steps(times) for kind, times in ear.course.items()}
         out["fallback_reasons"] = dict(self.fallback_reasons)
         out["codec_details"] = dict(self.codec_details)
         return out
@@ -484,6 +523,33 @@ def _heard(name: str, value: object) -> HeardCall:
     return HeardCall(**read)
 
 
+def _steps(times: tuple[float, ...]) -> list[int]:
+    """Return times as they are stored: in steps of 0.05 s, each from the one before it."""
+    places = [round(at * STEPS_A_SECOND) for at in times]
+    return [at - before for at, before in zip(places, (0, *places), strict=False)]
+
+
+def _stretches(name: str, value: object) -> tuple[float, ...]:
+    steps = [reading.real(name, step) for step in reading.items(name, value)]
+    times = tuple(at / STEPS_A_SECOND for at in accumulate(steps))
+    if len(times) % 2 or any(not 0 <= start <= end for start, end in _in_twos(times)):
+        raise SummaryError(
+            f"{name} must be steps to starts and ends in turn, of 1/{STEPS_A_SECOND} s each; none "
+            "may lie before its start, or before the call"
+        )
+    return times
+
+
+def _in_twos(times: tuple[float, ...]) -> Iterator[tuple[float, float]]:
+    values = iter(times)
+    return zip(values, values, strict=False)
+
+
+def _course(name: str, value: object) -> dict[str, tuple[float, ...]]:
+    readers: dict[str, reading.Reader] = dict.fromkeys(KINDS, _stretches)
+    return {} if value is None else reading.fields(name, value, readers, optional=True)
+
+
 def _binned(name: str, value: object) -> dict[str, Bins]:
     readers = dict.fromkeys(_VALUES, _bins)
     return {} if value is None else reading.fields(name, value, readers, optional=True)
@@ -522,6 +588,7 @@ _SILENCE_READERS: dict[str, reading.Reader] = {
 _HEARD_READERS: dict[str, reading.Reader] = {
     "factors": reading.or_default(reading.many(reading.text), ()),
     "cannot_hear": reading.optional(reading.text),
+    "course": _course,
     "caller_dead": reading.optional(reading.flag),
     "agent_heard": reading.optional(reading.flag),
     **dict.fromkeys(

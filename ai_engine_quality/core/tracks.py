@@ -18,6 +18,7 @@ from ai_engine_quality.core.answer_audio import (
     SILENT_RMS,
     AnswerAudio,
 )
+from ai_engine_quality.core.course import Course, Kind
 from ai_engine_quality.core.turn_taking import (
     MIN_WORDS_SECONDS,
     RESUME_SECONDS,
@@ -135,12 +136,15 @@ class CallerTrack(_Track):
 
     __slots__ = (
         "_agent", "_answers", "_base", "_behind", "_candidate_media", "_candidate_offset",
-        "_clearness", "_end_media", "_end_offset", "_hang", "_media", "_spurts", "_started",
-        "_turns", "_voice", "first_at", "longest_stall", "loudest", "stalls",
+        "_clearness", "_course", "_end_media", "_end_offset", "_hang", "_media", "_spurts",
+        "_started", "_turns", "_voice", "first_at", "longest_stall", "loudest", "stalls",
     )  # fmt: skip
 
-    def __init__(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
+    def __init__(
+        self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio, course: Course
+    ) -> None:
         super().__init__(float("inf"))
+        self._course = course
         self._turns = turns
         self._agent = agent
         self._answers = answers
@@ -228,8 +232,13 @@ class CallerTrack(_Track):
             self.first_at = self._media = at - seconds
             self._base = 0.0
         elif pace > 3 * seconds:
-            self.stalls += 1
-            self.longest_stall = max(self.longest_stall, pace)
+            self._stall(at, pace)
+
+    def _stall(self, at: float, seconds: float) -> None:
+        """Take note that nothing had come for so long."""
+        self._course.note(Kind.STALL, at - seconds, at)
+        self.stalls += 1
+        self.longest_stall = max(self.longest_stall, seconds)
 
     def _fall_behind(self, late: float) -> None:
         """Take note of a frame that comes later than its place in the audio tells.
@@ -268,17 +277,19 @@ class CallerTrack(_Track):
             return min(now, self._candidate_media + self._candidate_offset)
         return now - 2 * self.resolution
 
-    def link(self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio) -> None:
+    def link(
+        self, turns: TurnTaking, agent: AgentTrack, answers: AnswerAudio, course: Course
+    ) -> None:
         """Work for these from now on, with a floor of its own: a twin does for twins."""
         self._turns, self._agent, self._answers = turns, agent, answers
+        self._course = course
         self._voice = twin(self._voice)
 
     def end_of_track(self, now: float) -> None:
         """Take note that the call ends."""
         behind = self._agent.last_at - self.last_at
         if self.seen and behind > STALL_SECONDS and behind > 3 * self.resolution:
-            self.stalls += 1
-            self.longest_stall = max(self.longest_stall, behind)
+            self._stall(self._agent.last_at, behind)
         if self._hang or now - self.last_at > HANGOVER_SECONDS:
             self.end(self.resolution)
 

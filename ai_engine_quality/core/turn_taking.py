@@ -11,6 +11,7 @@ from array import array
 from enum import IntEnum
 
 from ai_engine_quality.core.answer_audio import AnswerAudio
+from ai_engine_quality.core.course import Course, Kind
 from ai_engine_quality.core.distribution import EXACT_LIMIT, BoundedValues
 
 RESUME_SECONDS = 0.7
@@ -88,6 +89,7 @@ class TurnTaking:
         "_answers",
         "_caller_end",
         "_caller_since",
+        "_course",
         "_first_end",
         "_overlap_end",
         "_overlap_since",
@@ -113,8 +115,9 @@ class TurnTaking:
         "unanswered",
     )  # fmt: skip
 
-    def __init__(self, answers: AnswerAudio) -> None:
+    def __init__(self, answers: AnswerAudio, course: Course) -> None:
         self._answers = answers
+        self._course = course
         self._queue: list[tuple[float, Edge, float, bool | None]] = []
         self._sorted = True
         self._agent_since: float | None = None
@@ -145,9 +148,9 @@ class TurnTaking:
         self.blind_holes = 0
         self.blind_hole_seconds = self.longest_blind_hole = 0.0
 
-    def link(self, answers: AnswerAudio) -> None:
+    def link(self, answers: AnswerAudio, course: Course) -> None:
         """Work for these from now on: a twin does for a twin."""
-        self._answers = answers
+        self._answers, self._course = answers, course
 
     def put(self, at: float, edge: Edge, seconds: float = 0.0, cut: bool | None = None) -> None:
         """Take an edge; its time comes when :meth:`settle` reaches it."""
@@ -233,7 +236,7 @@ class TurnTaking:
             self._overlap_end = None
             return
         if self._overlap_since is not None and self._overlap_end is not None:
-            self._talk_over(self._overlap_end - self._overlap_since)
+            self._talk_over(self._overlap_since, self._overlap_end)
         self._overlap_since, self._overlap_end = at, None
 
     def _goes_on(self, at: float) -> bool:
@@ -247,6 +250,7 @@ class TurnTaking:
         at = max(at, self._caller_since)
         length = at - self._caller_since
         self.caller_voice += length
+        self._course.note(Kind.CALLER, self._caller_since, at)
         began, self._caller_since, self._caller_end = self._caller_since, None, at
         if self._overlap_since is not None and self._overlap_end is None:
             self._overlap_end = at
@@ -269,9 +273,11 @@ class TurnTaking:
             return
         if self._first_end is not None:
             self.unanswered.add(at - self._first_end)
+            self._course.note(Kind.UNANSWERED, self._first_end, at)
         asked = self._words >= MIN_WORDS_SECONDS
         if asked and self._caller_since is None and at - self._words_end >= MIN_REPLY_SECONDS:
             self.latencies.add(at - self._words_end)
+            self._course.note(Kind.WAIT, self._words_end, at)
             if len(self.answered_at) < EXACT_LIMIT:
                 self.answered_at.append(at)
             if len(self.fresh) < MAX_FRESH:
@@ -293,6 +299,7 @@ class TurnTaking:
         self._agent_quiet_at = self._agent_since = None
         self._spell_end = max(end, since)
         self.agent_voice += max(0.0, end - since)
+        self._course.note(Kind.AGENT, since, end)
         overlap, ended = self._overlap_since, self._overlap_end
         self._overlap_since = self._overlap_end = None
         if overlap is None:
@@ -301,19 +308,20 @@ class TurnTaking:
             return
         patience = GAVE_UP_CUT_SECONDS if self._agent_cut else GAVE_UP_SECONDS
         if ended is not None and ended < end - patience:
-            self._talk_over(ended - overlap)
+            self._talk_over(overlap, ended)
             return
         length = end - overlap
         least = MIN_BLIND_BARGE_IN_SECONDS if self._agent_cut is None else MIN_BARGE_IN_SECONDS
         long_enough = ended is None or ended - overlap >= least
         if overlap > since and long_enough and self._stopped(end, length):
             self.reactions.add(length)
+            self._course.note(Kind.BARGE_IN, overlap, end)
             self._answers.barge_in(end)
             self._words = max(self._words, MIN_WORDS_SECONDS)
             if ended is not None:
                 self._words_end = max(self._words_end, ended)
         else:
-            self._talk_over(length)
+            self._talk_over(overlap, end)
 
     def _stopped(self, end: float, length: float) -> bool:
         """Return whether the agent fell silent for the caller, not because it had said it all."""
@@ -325,14 +333,17 @@ class TurnTaking:
             return length <= MAX_BLIND_REACTION_SECONDS
         return self._agent_cut
 
-    def _talk_over(self, seconds: float) -> None:
+    def _talk_over(self, since: float, until: float) -> None:
+        seconds = until - since
         if seconds >= TALK_OVER_SECONDS:
+            self._course.note(Kind.TALK_OVER, since, until)
             self.talk_overs += 1
             self.talk_over_seconds += seconds
 
     def _blind_hole(self, at: float, seconds: float) -> None:
         """Count frames that did not come, unless the caller spoke: then it may be two answers."""
         if self._caller_since is None and self._caller_end < at - seconds - GAVE_UP_SECONDS:
+            self._course.note(Kind.BLIND_HOLE, at - seconds, at)
             self.blind_holes += 1
             self.blind_hole_seconds += seconds
             self.longest_blind_hole = max(self.longest_blind_hole, seconds)
@@ -348,14 +359,17 @@ class TurnTaking:
         self.settle(float("inf"))
         if self._agent_since is not None:
             self.agent_voice += max(0.0, end - self._agent_since)
+            self._course.note(Kind.AGENT, self._agent_since, end)
             if self._overlap_since is not None:
-                self._talk_over((self._overlap_end or end) - self._overlap_since)
+                self._talk_over(self._overlap_since, self._overlap_end or end)
             return
         speaks = self._caller_since is not None
         if self._caller_since is not None:
             self.caller_voice += max(0.0, end - self._caller_since)
+            self._course.note(Kind.CALLER, self._caller_since, end)
         since = self._first_end
         if since is None and self._words >= MIN_WORDS_SECONDS and not speaks:
             since = self._words_end
         if since is not None and end - since >= UNANSWERED_SECONDS:
             self.unanswered.add(end - since)
+            self._course.note(Kind.UNANSWERED, since, end)

@@ -61,6 +61,9 @@ def to_line(score: CallScore, policy: Policy = DEFAULT_POLICY, *, certainty: boo
     certainty = certainty and score.policy_version == policy.version
     sure = how_certain(score, policy) if certainty else None
     line = _encoded(to_record(score, sure))
+    if len(line) > MAX_RECORD_BYTES:  # a timeline first: no score needs it
+        score = replace(score, summary=score.summary.without_course())
+        line = _encoded(to_record(score, sure))
     for keep, merge in _COMPACTIONS:
         if len(line) <= MAX_RECORD_BYTES:
             break

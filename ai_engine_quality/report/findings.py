@@ -1,6 +1,7 @@
 """What a call's record tells of its course, in words and in seconds. Pure.
 
-A record keeps no times within the call: turns stand in their order, and what was heard are sums.
+A record of a call that was heard keeps when what happened. Others keep no times within the call:
+turns stand in their order, and the rest are sums.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from ai_engine_quality.core.course import MAX_SPOKEN, SPOKEN
 from ai_engine_quality.core.observations import FRAME_SECONDS
 from ai_engine_quality.core.result import CallScore
-from ai_engine_quality.core.summary import CallSummary, HeardCall
+from ai_engine_quality.core.summary import CallSummary, HeardCall, Stretch
 from ai_engine_quality.core.wording import plural, seconds
 
 MOST_TURNS: Final = 120
@@ -39,6 +41,60 @@ def waits(call: CallScore) -> tuple[Wait, ...]:
         found = [Wait(str(turn), s, answered=True) for turn, s in enumerate(latencies, 1)]
     missed = sorted(summary.unanswered or (), reverse=True)[:MOST_TURNS]
     return (*found, *(Wait("", s, answered=False) for s in missed))
+
+
+class Timeline(NamedTuple):
+    """A call in its own time."""
+
+    seconds: float
+    """How long it was."""
+    stretches: tuple[Stretch, ...]
+    speech_until: float | None
+    """Where a very long call's speech is no longer kept; None where all of it is."""
+
+
+def timeline(call: CallScore) -> Timeline | None:
+    """Return when what happened in a call; None where its record doesn't say."""
+    heard = call.summary.heard
+    stretches = heard.stretches() if heard is not None else ()
+    if not stretches:
+        return None
+    length = max(call.summary.duration or 0.0, *(stretch.end for stretch in stretches))
+    if not length:
+        return None
+    spoken = [stretch for stretch in stretches if stretch.kind in _SPOKEN]
+    until = max(s.end for s in spoken) if len(spoken) >= MAX_SPOKEN else None
+    return Timeline(length, stretches, until)
+
+
+def moments(call: CallScore) -> tuple[str, ...]:
+    """Return when what went wrong in a call, in words; short waits are none of it."""
+    found = timeline(call)
+    return tuple(
+        f"{clock(stretch.start)} {_MOMENTS[stretch.kind]} {seconds(round(stretch.seconds, 1))}"
+        for stretch in (found.stretches if found is not None else ())
+        if stretch.kind in _MOMENTS and stretch.seconds >= _LEAST.get(stretch.kind, 0.0)
+    )
+
+
+def clock(at: float) -> str:
+    """Return a time within a call, in minutes and seconds."""
+    return f"{int(at // 60)}:{int(at % 60):02d}"
+
+
+_LEAST: Final = {"wait": 2.0, "hole": 0.3}
+"""Seconds from which on a wait and a hole are told: a good call has none of the first."""
+
+_SPOKEN: Final = frozenset(kind.name.lower() for kind in SPOKEN)
+
+_MOMENTS: Final = {
+    "wait": "the caller waited",
+    "unanswered": "no answer for",
+    "barge_in": "the agent gave way after",
+    "talk_over": "both spoke for",
+    "hole": "a hole in the agent's speech of",
+    "stall": "nothing from the caller for",
+}
 
 
 class Share(NamedTuple):

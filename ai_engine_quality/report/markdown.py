@@ -10,7 +10,10 @@ from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import plural, printable, seconds
 from ai_engine_quality.report.digest import BANDS, DAY, Digest, started
-from ai_engine_quality.report.findings import faults, waits
+from ai_engine_quality.report.findings import faults, moments, waits
+
+MOST_MOMENTS: Final = 20
+"""More of a call's moments make no line that anybody reads."""
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
@@ -143,6 +146,8 @@ def _call(call: CallScore) -> Iterator[str]:
             for turn in turns
         )
         yield f"* what the caller waited, by turn: {said}"
+    if found := moments(call):
+        yield f"* when: {'; '.join(found[:MOST_MOMENTS])}"
     for text in faults(call):
         yield f"* {escaped(text)}"
     yield ""

@@ -15,6 +15,8 @@ from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import percent, plural, seconds
 from ai_engine_quality.palette import BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION
+from ai_engine_quality.report.course import COLOURS, WORDS, course
+from ai_engine_quality.report.course import STYLE as COURSE_STYLE
 from ai_engine_quality.report.digest import (
     BANDS,
     DAY,
@@ -26,7 +28,7 @@ from ai_engine_quality.report.digest import (
     Sums,
     started,
 )
-from ai_engine_quality.report.findings import Share, Wait, faults, time_spent, waits
+from ai_engine_quality.report.findings import Share, Wait, faults, time_spent, timeline, waits
 from ai_engine_quality.report.markup import Part, document, tag
 
 BAND_COLOURS: Final = {
@@ -109,7 +111,7 @@ def page(found: Digest, title: str) -> str:
     """Return the whole page."""
     return document(
         title,
-        STYLE,
+        STYLE + COURSE_STYLE,
         tag(
             "main",
             tag("h1", title),
@@ -342,12 +344,22 @@ def _worst(found: Digest) -> Part:
         "section",
         tag("h2", f"The {plural(len(found.worst), 'call')} with the lowest scores"),
         small(
-            "A record keeps the order of turns and sums of what was heard, but no times within the "
-            "call. Waits stand in the order of the turns; turns without an answer come after them."
+            "Of a call that was heard, the lines show when what happened. Of the others a record "
+            "keeps sums, and no times within the call. Waits stand in the order of the turns; "
+            "turns without an answer come after them."
         ),
-        _legend(TIME_COLOURS, [(name, _SPENT[name]) for name in TIME_COLOURS]),
+        *_legends(found.worst),
         *(_call(call) for call in found.worst),
     )
+
+
+def _legends(calls: Iterable[CallScore]) -> Iterator[Element]:
+    """Yield what the colours mean, of the drawings that there are."""
+    timed = [timeline(call) is not None for call in calls]
+    if any(timed):
+        yield _legend(COLOURS, WORDS.items())
+    if not all(timed):
+        yield _legend(TIME_COLOURS, _SPENT.items())
 
 
 _SPENT: Final = {
@@ -374,12 +386,12 @@ def _call(call: CallScore) -> Element:
     badge = tag(
         "span", f"{call.score} {band}", class_="badge", style=f"border-color:{BAND_COLOURS[band]}"
     )
-    wrong = faults(call)
+    wrong, timed = faults(call), timeline(call)
     return tag(
         "article",
         tag("header", badge, tag("h3", call.call_id), small(" · ".join(f for f in facts if f))),
         tag("p", call.explain()),
-        _time(time_spent(call)),
+        _time(time_spent(call)) if timed is None else course(timed),
         _waits(waits(call)),
         tag("ul", *(tag("li", text) for text in wrong), class_="faults") if wrong else None,
         tag(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree.ElementTree import tostring
 
@@ -15,6 +16,7 @@ from markdown_it import MarkdownIt
 from some_calls import HOSTILE, write_week
 
 import ai_engine_quality as aeq
+from ai_engine_quality.core.course import MAX_SPOKEN
 from ai_engine_quality.report.digest import digest
 from ai_engine_quality.report.markdown import markdown
 from ai_engine_quality.report.markup import tag
@@ -151,10 +153,79 @@ class TestItIsHarmless:
         assert markdown(found, "x") == markdown(digest(calls, 5), "x")
 
 
+COURSE = {
+    "agent": (1.0, 10.0, 30.0, 55.0),
+    "hole": (40.0, 42.0),
+    "caller": (12.0, 20.0),
+    "wait": (20.0, 30.0),
+    "stall": (57.0, 58.0),
+}
+
+
+@pytest.fixture(scope="module")
+def timed():
+    """Return a call of a hundred seconds of which it is known when what happened."""
+    heard = aeq.HeardCall(factors=("latency",), course=COURSE)
+    return aeq.score(
+        aeq.CallSummary(
+            call_id="1.1", duration=100.0, turn_latencies=(10.0, 0.5, 0.5), frames_sent=2_000,
+            underflows=0, heard=heard,
+        )
+    )  # fmt: skip
+
+
+class TestTimelines:
+    def test_each_stretch_is_where_it_was(self, timed):
+        """A box's place and width are the stretch's share of the call; its title says the rest."""
+        boxes = {
+            attributes["title"]: attributes["style"]
+            for name, attributes in elements(page(digest([timed], 1), "x"))
+            if name == "div" and attributes.get("style", "").startswith("left:")
+        }
+        assert len(boxes) == 6
+        assert boxes["0:20 caller waits, 10 s"].startswith("left:20.000%;width:10.000%;")
+        assert boxes["0:40 hole in its speech, 2 s"].startswith("left:40.000%;width:2.000%;")
+        assert boxes["0:57 nothing comes from the caller, 1 s"].startswith("left:57.000%;")
+
+    def test_words_say_when(self, timed):
+        """Markdown names the times of long waits and of what went wrong, in their order."""
+        text = markdown(digest([timed], 1), "x")
+        (line,) = [line for line in text.splitlines() if line.startswith("* when: ")]
+        assert line == (
+            "* when: 0:20 the caller waited 10 s; 0:40 a hole in the agent's speech of 2 s; "
+            "0:57 nothing from the caller for 1 s"
+        )
+
+    def test_a_call_without_times_has_sums(self, run, week, tmp_path):
+        """As told, or recorded by an earlier version: no line pretends to know when."""
+        run("report", week, "-o", tmp_path / "week.html")
+        text = (tmp_path / "week.html").read_text()
+        assert 'class="course"' not in text
+        assert 'class="strip"' in text
+
+    def test_a_long_call_says_where_its_speech_ends(self, timed):
+        """What isn't kept isn't drawn as silence: the page says until when it is."""
+        times = tuple(float(n) for n in range(2 * MAX_SPOKEN))
+        heard = replace(timed.summary.heard, course={"agent": times})
+        long = aeq.score(replace(timed.summary, duration=4_000.0, heard=heard))
+        assert "speech is kept until 3:59" in page(digest([long], 1), "x")
+
+
 @pytest.mark.slow
 @pytest.mark.system("chromium")
 @pytest.mark.parametrize("width", [1_280, 800])
 class TestInABrowser:
+    def test_a_timeline_is_true_in_pixels(self, timed, tmp_path, width):
+        """Ten seconds of a hundred are a tenth of the line, wherever they are, and in its time."""
+        output = tmp_path / "timed.html"
+        output.write_text(page(digest([timed], 1), "x"))
+        line = laid_out(output, tmp_path, width, ".track")["boxes"][0]
+        boxes = laid_out(output, tmp_path, width, ".track div")["boxes"]
+        (wait,) = [box for box in boxes if "caller waits" in box["title"]]
+        assert wait["width"] == pytest.approx(line["width"] / 10, abs=1.0)
+        assert wait["left"] - line["left"] == pytest.approx(line["width"] / 5, abs=1.0)
+        assert all(box["right"] <= line["right"] + 1 for box in boxes)
+
     def test_nothing_sticks_out_and_nothing_is_loaded(self, run, week, tmp_path, width):
         """At this width a real browser shows each part within the window, and asks nobody."""
         output = tmp_path / "week.html"
