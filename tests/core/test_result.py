@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +117,23 @@ class TestOneLine:
         line = aeq.score(replace(SLOW, **facts), V1).explain()
         assert line.startswith("0, poor: ")
         assert re.search(f"held to 0 by .*{words}", line)
+
+
+class TestWordsThatAreMadeLater:
+    def test_a_score_is_pickled_and_copied_whole(self):
+        """Evidence and the counterfactual go along, whether anybody has asked for them or not."""
+        for again in (copy.deepcopy, lambda call: pickle.loads(pickle.dumps(call))):  # noqa: S301  # its own
+            call = again(aeq.score(SLOW, V1))
+            assert call == aeq.score(SLOW, V1)
+            assert call.explain(full=True) == aeq.score(SLOW, V1).explain(full=True)
+
+    def test_a_factor_stays_as_it_was_scored(self):
+        """No hook can change what the next one reads."""
+        factor = aeq.score(SLOW, V1).factors[0]
+        for name in ("penalty", "evidence", "value"):
+            with pytest.raises((AttributeError, TypeError)):  # as Python's version has it
+                setattr(factor, name, 0)
+        assert factor == aeq.score(SLOW, V1).factors[0]
 
 
 class TestInFull:

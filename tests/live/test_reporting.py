@@ -46,8 +46,9 @@ class TestReporter:
 
     def test_what_was_dropped_with_words(self, reporter, told):
         """The sentence is in the warning, and its method in the subject."""
-        reporter.drop(DropReason.NEGATIVE, words="underflow(-3) of call a dropped")
-        fields = {"warning": "underflow(-3) of call a dropped"}
+        words = "underflow(-3) of call a(b) dropped"  # an id may have brackets too
+        reporter.drop(DropReason.NEGATIVE, words=words)
+        fields = {"warning": words}
         subject = "negative underflow"
         assert told.warned == [("quality_observation_dropped", subject, None, fields)]
 
