@@ -41,7 +41,12 @@ for number, handler in (
         signal.signal(number, handler)
 
 
-LONGEST = ("tests/monitoring/test_a_day.py", "tests/monitoring/test_rules.py", "tests/reliability/")
+LONGEST = (
+    "tests/monitoring/test_a_day.py",
+    "tests/monitoring/test_every_fault.py",
+    "tests/monitoring/test_rules.py",
+    "tests/reliability/",
+)
 
 # Whoever starts the tests may say how wide the terminal is, and pytest-xdist says so to its own
 # processes: the commands would fold what the tests look for.
