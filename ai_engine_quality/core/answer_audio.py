@@ -88,7 +88,7 @@ class _Answer:
 
     __slots__ = (
         "barged", "closed", "complete", "given", "given_since", "heard_from", "heard_to", "pauses",
-        "played", "skipped",
+        "played", "raised", "skipped",
     )  # fmt: skip
 
     def __init__(self, at: float) -> None:
@@ -99,6 +99,8 @@ class _Answer:
         """Sounding seconds."""
         self.skipped = 0.0
         """Sounding seconds before this that seem to be lost."""
+        self.raised = 0.0
+        """Silent seconds before this that were played as sounding ones."""
         self.heard_from = float("inf")
         self.heard_to = float("-inf")
         self.complete = False
@@ -137,13 +139,16 @@ class _Answer:
 
         ``ahead`` is what was given and not yet played when it began.
         """
-        here = self.played + self.skipped
+        here = self.played + self.skipped - self.raised
         slack = self.played * PLACE_SHARE + PLACE_TOLERANCE_SECONDS
         allowed = 0.0
         while self.pauses and self.pauses[0][0] <= here + slack and allowed < silent:
             place, end, pause = self.pauses.pop(0)
             if pause <= 2 * LENGTH_TOLERANCE_SECONDS and end < here - slack:
-                continue  # a difference of edges, left over
+                # A difference of edges, left over; or so quiet that, made louder, it sounded.
+                self.raised += pause
+                here -= pause
+                continue
             taken = min(pause, silent - allowed)
             allowed += taken
             if pause - taken > 1e-9:
@@ -165,7 +170,7 @@ class _Answer:
             longer = pause + (longer if place - previous <= CHUNK_SECONDS else 0.0)
             previous = place
             if longer >= silent - LENGTH_TOLERANCE_SECONDS:
-                self.skipped = place - self.played
+                self.skipped = place - self.played + self.raised
                 del self.pauses[: index + 1]
                 return silent
         return 0.0
