@@ -88,7 +88,7 @@ class _Answer:
 
     __slots__ = (
         "barged", "closed", "complete", "given", "given_since", "heard_from", "heard_to", "pauses",
-        "played", "raised", "skipped",
+        "played", "skipped",
     )  # fmt: skip
 
     def __init__(self, at: float) -> None:
@@ -99,8 +99,6 @@ class _Answer:
         """Sounding seconds."""
         self.skipped = 0.0
         """Sounding seconds before this that seem to be lost."""
-        self.raised = 0.0
-        """Silent seconds before this that were played as sounding ones."""
         self.heard_from = float("inf")
         self.heard_to = float("-inf")
         self.complete = False
@@ -139,16 +137,13 @@ class _Answer:
 
         ``ahead`` is what was given and not yet played when it began.
         """
-        here = self.played + self.skipped - self.raised
+        here = self.played + self.skipped
         slack = self.played * PLACE_SHARE + PLACE_TOLERANCE_SECONDS
         allowed = 0.0
         while self.pauses and self.pauses[0][0] <= here + slack and allowed < silent:
             place, end, pause = self.pauses.pop(0)
             if pause <= 2 * LENGTH_TOLERANCE_SECONDS and end < here - slack:
-                # A difference of edges, left over; or so quiet that, made louder, it sounded.
-                self.raised += pause
-                here -= pause
-                continue
+                continue  # a difference of edges, left over
             taken = min(pause, silent - allowed)
             allowed += taken
             if pause - taken > 1e-9:
@@ -170,7 +165,7 @@ class _Answer:
             longer = pause + (longer if place - previous <= CHUNK_SECONDS else 0.0)
             previous = place
             if longer >= silent - LENGTH_TOLERANCE_SECONDS:
-                self.skipped = place - self.played + self.raised
+                self.skipped = place - self.played
                 del self.pauses[: index + 1]
                 return silent
         return 0.0

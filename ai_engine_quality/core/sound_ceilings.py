@@ -246,9 +246,11 @@ def pace(summary: CallSummary) -> float | None:
 
 
 def _voice(summary: CallSummary) -> float | None:
-    """Return the seconds in which the agent was heard, its short pauses included."""
+    """Return the seconds in which the agent was heard, its short pauses included; no holes."""
     heard = summary.heard
-    return None if heard is None else heard.agent_voice
+    if heard is None or heard.agent_voice is None:
+        return None
+    return max(0.0, heard.agent_voice - (heard.hole_seconds or 0.0))
 
 
 def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> Iterator[Fault]:

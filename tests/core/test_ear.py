@@ -159,17 +159,6 @@ def test_silence_is_a_hole_unless_it_was_given(silent, holes, seconds):
     assert found.lost == 0
 
 
-def test_quiet_sounds_that_an_engine_makes_louder_move_no_pause():
-    """What was given as good as silent, and sounds when it is played, moves no later pause."""
-    hints = [
-        *((0.9, lambda ear: ear.audio_given(0.9, 1.0, 0.04)) for _ in range(4)),  # they sound
-        (0.9, lambda ear: ear.audio_given(0.9, 0.1, 0.1)),
-        (0.9, lambda ear: ear.audio_given(0.9, 2.0)),
-        (0.95, lambda ear: ear.answer_complete(0.95)),
-    ]
-    assert heard(10, agent=[(1, 7.1)], zeros=[(5.0, 5.12)], hints=hints).holes == 0
-
-
 def test_a_pause_may_be_played_in_parts_of_the_chunk_it_was_given_in():
     """Two short silences are no holes where one chunk held as much silence as both."""
     hints = [

@@ -49,6 +49,13 @@ def test_a_healthy_call_has_no_ceiling():
     assert (scored().score, scored().ceilings) == (100, ())
 
 
+def test_holes_in_answers_are_no_slow_speech():
+    """Half of the agent's voice was holes: its words came at the usual pace in between."""
+    facts = heard(agent_voice=20.0, holes=9, hole_seconds=10.0)
+    assert "wrong_speed" not in rules(scored(agent_characters=160, heard=facts))
+    assert "wrong_speed" in rules(scored(agent_characters=160, heard=heard(agent_voice=20.0)))
+
+
 class TestProvider:
     def test_a_provider_that_was_lost_fails_the_call(self):
         """Four good turns before it don't help: 0, and the explanation names it."""
