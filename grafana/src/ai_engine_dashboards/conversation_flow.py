@@ -76,13 +76,13 @@ def states() -> panels.Panel:
     scrapes = f"max by (instance) (count_over_time(up{{{ENGINES}}}[5m]))"
     whole = _samples_in(".+")
     mostly = [
-        f"0 * ({_samples_in(state)} > {share:g} * ({whole} > {ENOUGH:g} * {scrapes})) + {value}"
+        f"{value} + 0 * ({_samples_in(state)} > {share:g} * ({whole} > {ENOUGH:g} * {scrapes}))"
         for value, (state, share) in enumerate(MOSTLY.items(), 2)
     ]
     return panels.timeline(
         "Conversation state timeline",
         about,
-        Query("\nor\n".join([*mostly, f"0 * ({whole} > 0) + 1"]), "{{instance}}", panels.EVENTS),
+        Query("\nor\n".join([*mostly, f"1 + 0 * ({whole} > 0)"]), "{{instance}}", panels.EVENTS),
         steps=colours.no_thresholds(),
         texts={
             "1": ("in turns", colours.FINE),
