@@ -19,7 +19,7 @@ from ai_engine_quality.core.observations import (
 from ai_engine_quality.core.policy import Policy
 from ai_engine_quality.core.result import Ceiling
 from ai_engine_quality.core.summary import CallSummary, StageLevels, most_checked
-from ai_engine_quality.core.wording import percent, plural
+from ai_engine_quality.core.wording import clock, percent, plural
 
 MOSTLY_NOISE = 0.5
 """Share of the speech in windows of noise beyond which holes in words are not judged."""
@@ -144,14 +144,10 @@ def _noisy_seconds(track: HeardTrack, policy: Policy) -> float | None:
 
 def _noisy_words(track: HeardTrack) -> str:
     sound = track.sound
-    began = "" if sound.noisy_from is None else f", first at {_clock(sound.noisy_from)}"
+    began = "" if sound.noisy_from is None else f", first at {clock(sound.noisy_from)}"
     return (
         f"noise in {sound.noisy_seconds:.0f} of {track.speech:.0f} s of the agent's speech{began}"
     )
-
-
-def _clock(at: float) -> str:
-    return f"{int(at) // 60}:{int(at) % 60:02}"
 
 
 def _edges_words(track: HeardTrack) -> str:

@@ -8,6 +8,11 @@ def seconds(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
 
 
+def clock(at: float) -> str:
+    """Return a time within a call, in minutes and seconds: ``0:17``."""
+    return f"{int(at // 60)}:{int(at % 60):02}"
+
+
 def percent(value: float) -> str:
     """Return a share in words: ``1.25 %``."""
     return f"{value * 100:.2f}".rstrip("0").rstrip(".") + " %"

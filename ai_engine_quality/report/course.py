@@ -6,9 +6,9 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from ai_engine_quality.core.summary import Stretch
-from ai_engine_quality.core.wording import plural, seconds
+from ai_engine_quality.core.wording import clock, plural, seconds
 from ai_engine_quality.palette import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
-from ai_engine_quality.report.findings import Timeline, clock
+from ai_engine_quality.report.findings import Timeline
 from ai_engine_quality.report.markup import Part, tag
 
 LANES: Final = {

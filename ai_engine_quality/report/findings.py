@@ -13,7 +13,7 @@ from ai_engine_quality.core.course import MAX_SPOKEN, SPOKEN
 from ai_engine_quality.core.observations import FRAME_SECONDS
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary, HeardCall, Stretch
-from ai_engine_quality.core.wording import plural, seconds
+from ai_engine_quality.core.wording import clock, plural, seconds
 
 MOST_TURNS: Final = 120
 """More are not drawn one by one."""
@@ -75,11 +75,6 @@ def moments(call: CallScore) -> tuple[str, ...]:
         for stretch in (found.stretches if found is not None else ())
         if stretch.kind in _MOMENTS and stretch.seconds >= _LEAST.get(stretch.kind, 0.0)
     )
-
-
-def clock(at: float) -> str:
-    """Return a time within a call, in minutes and seconds."""
-    return f"{int(at // 60)}:{int(at % 60):02d}"
 
 
 _LEAST: Final = {"wait": 2.0, "hole": 0.3}

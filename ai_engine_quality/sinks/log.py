@@ -52,6 +52,11 @@ def library_log() -> Any:
     )
 
 
+def _log_of(logger: Any) -> Any:
+    """Return a logger that was given, or the library's for an event of now."""
+    return library_log() if logger is None else logger
+
+
 def _is_terminal(stream: Any) -> bool:
     return hasattr(stream, "isatty") and bool(stream.isatty())
 
@@ -103,8 +108,7 @@ class LogSink:
     def _log(self, score: CallScore) -> None:
         summary = score.summary
         standing = {"standing": str(score.standing)} if score.standing else {}
-        logger = library_log() if self._logger is None else self._logger
-        logger.info(
+        _log_of(self._logger).info(
             "call_quality_scored",
             call_id=score.call_id,
             score=score.score,
@@ -175,8 +179,7 @@ class Warnings:
     ) -> None:
         event, subject = key
         try:
-            logger = library_log() if self._logger is None else self._logger
-            logger.warning(
+            _log_of(self._logger).warning(
                 event,
                 subject=subject,
                 since_last_warning=since_last,

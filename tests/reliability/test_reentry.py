@@ -65,20 +65,32 @@ COLLECTED = """
     report(int(sys.argv[2]))
 """
 
-SIGNALLED = """
-    many, waiting, ended = int(sys.argv[2]), [], 0
-
-    def start(number):
-        quality.call_started(f"1761532874.{number}", provider=f"provider{number % 40}")
-        quality.call(f"1761532874.{number}").turn_response(0.5)
-        quality.audio_level(f"1761532874.{number}", "provider_out", 900)
+BY_SIGNAL = """
+    many, waiting = int(sys.argv[2]), []
 
     def end_one(*_):
         if waiting:
             quality.call_ended(waiting.pop(), duration=60.0)
 
-    signal.signal(signal.SIGALRM, end_one)
-    signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+    def interrupt():
+        signal.signal(signal.SIGALRM, end_one)
+        signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+
+    def end_the_rest():
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        while waiting:
+            end_one()
+"""
+
+SIGNALLED = (
+    BY_SIGNAL
+    + """
+    def start(number):
+        quality.call_started(f"1761532874.{number}", provider=f"provider{number % 40}")
+        quality.call(f"1761532874.{number}").turn_response(0.5)
+        quality.audio_level(f"1761532874.{number}", "provider_out", 900)
+
+    interrupt()
     for number in range(many):
         start(number)
         waiting.append(f"1761532874.{number}")
@@ -88,26 +100,20 @@ SIGNALLED = """
             quality.flush(60)  # no engine ends calls as fast as this
         if number % 2:
             end_one()
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    while waiting:
-        end_one()
+    end_the_rest()
     report(many)
 """
+)
 
-HEARD = """
-    many, waiting = int(sys.argv[2]), []
+HEARD = (
+    BY_SIGNAL
+    + """
     steady = [f"steady.{number}" for number in range(6)]
     for call_id in steady:
         quality.call_started(call_id)
     heard = [quality.call(call_id) for call_id in steady]
     frame = os.urandom(320)
-
-    def end_one(*_):
-        if waiting:
-            quality.call_ended(waiting.pop(), duration=60.0)
-
-    signal.signal(signal.SIGALRM, end_one)
-    signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+    interrupt()
     for number in range(many):
         quality.call_started(f"1761532874.{number}")
         waiting.append(f"1761532874.{number}")
@@ -116,15 +122,14 @@ HEARD = """
             call.audio("provider_out", frame, encoding="slin16", sample_rate=8000)
         if number % 100 == 0:
             quality.flush(60)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    while waiting:
-        end_one()
+    end_the_rest()
     scores = [call.call_ended(duration=60.0) for call in heard]
     frames = min(s.summary.audio["provider_out"].frames for s in scores)
     if frames < 0.9 * many:  # each interruption may cost the frame that it came upon
         raise SystemExit(f"{frames} of {many} frames were measured")
     report(many + len(steady))
 """
+)
 
 
 def run(script, *arguments, environment=None):

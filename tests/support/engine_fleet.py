@@ -1,8 +1,7 @@
 """A fleet of reference engines in one process, each with calls that never end.
 
 `python engine_fleet.py SPEED NAME...` prints one line of JSON, name -> URL, and serves until it is
-ended. Faults come over HTTP (`/faults`). The engine `crawling` waits 3 s longer than others while
-`slow_provider` is on; `barging_in` has callers that interrupt.
+ended. Faults come over HTTP (`/faults`). The engine `barging_in` has callers that interrupt.
 """
 
 from __future__ import annotations
@@ -22,32 +21,14 @@ import ai_engine_quality as aeq
 CONCURRENT = 2
 """Calls in progress on each engine, always."""
 
-CALLS = {"restarting": 0, "dropping": 1, "hissing": 3, "crawling": 4}
-"""Where it is another number: a crash loop needs no call, a dropped one is soon the next, hiss
-leaves little of words, and slow answers are few in the 5 minutes that their alert looks back."""
+CALLS = {"restarting": 0, "dropping": 1}
+"""Where it is another number: a crash loop needs no call, and a dropped one is soon the next."""
 
 EXPIRES_SECONDS = {"leaking": 90.0}
 """When a call that never ended expires, where it isn't the usual time: no call is as long."""
 
 LONGEST_STEP = 0.06
 """Three frames: a busy machine makes the calls last longer, and no buffer run dry."""
-
-
-class _Crawling:
-    """A provider that takes 4.8 to 5.1 s, and half a second to notice that the caller is done.
-
-    That is over the alert's 5, and within callers' patience of 6.
-    """
-
-    def __init__(self):
-        self.engine = None
-        self.name = "crawling"
-
-    def behaviour(self, plan, rng):
-        behaviour = HEALTHY.behaviour(plan, rng)
-        if any(injected.fault.name == "slow_provider" for injected in self.engine.faults.active):
-            behaviour.latency = (2.6, 2.9)  # to which the fault adds 2.2
-        return behaviour
 
 
 def _engine(name, loop):
@@ -59,17 +40,7 @@ def _engine(name, loop):
         log=False,
         expire_after=EXPIRES_SECONDS.get(name, 4 * 3_600.0),
     )
-    profile = _Crawling() if name == "crawling" else HEALTHY
-    engine = ReferenceEngine(
-        quality=quality,
-        registry=registry,
-        port=0,
-        profile=profile,
-        hints=name == "babbling",  # who doesn't tell what was given can't tell what was cut
-    )
-    if name == "crawling":
-        profile.engine = engine
-    return engine
+    return ReferenceEngine(quality=quality, registry=registry, port=0, profile=HEALTHY)
 
 
 async def calls_in_turn(engine, plans):
@@ -94,8 +65,6 @@ async def _serve(names, loop):
                 plans = (
                     replace(plan, scenario=SCENARIOS["barge_in"], duration=45.0) for plan in plans
                 )
-            if name == "hissing":  # of lines that are noisy already nothing would be understood
-                plans = (replace(plan, scenario=SCENARIOS["simple_qa"]) for plan in plans)
             for _ in range(CALLS.get(name, CONCURRENT)):
                 group.create_task(calls_in_turn(engine, plans))
                 await asyncio.sleep(3)

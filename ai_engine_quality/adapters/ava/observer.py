@@ -21,7 +21,7 @@ from ai_engine_quality.adapters.ava.sound import SoundObserver
 from ai_engine_quality.adapters.ava.stages import StageObserver
 from ai_engine_quality.adapters.ava.streams import StreamObserver
 from ai_engine_quality.adapters.ava.turns import TurnObserver
-from ai_engine_quality.adapters.ava.words import WordObserver
+from ai_engine_quality.adapters.ava.words import report_words
 from ai_engine_quality.adapters.taps import Taps
 from ai_engine_quality.adapters.timer import Timer
 from ai_engine_quality.adapters.wraps import RemainingWrap, Wraps
@@ -47,7 +47,6 @@ class EngineObserver:
         self.formats = FormatObserver(self.context)
         self.sound = SoundObserver(self.context, self.wraps)
         self.files = FileObserver(self.context)
-        self.words = WordObserver()
         self.loss = ProviderLossObserver(self.context, self.turns)
         self.events = ProviderEventObserver(
             self.context,
@@ -67,7 +66,7 @@ class EngineObserver:
                 self.turns.pick_up,
                 self.streams.count,
                 self.levels.measure,
-                self.words.count,
+                report_words,
                 self.turns.report_unanswered,
                 self.streams.read_fallback_count,
                 self.streams.report_silence,

@@ -130,9 +130,7 @@ class StageObserver:
         context, stages = self._context, call.stages
         thought, stages.thought = stages.thought, None
         at = stages.answer_began or context.now()
-        if (
-            thought is not None
-        ):  # measured from the question to the model to the voice's first sound
+        if thought is not None:  # from the question to the model until the voice's first sound
             at = thought.asked + seconds
             self._pipeline_s(call, thought, seconds, at)
         until = context.wall() - context.now() + at

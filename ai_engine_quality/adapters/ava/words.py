@@ -22,22 +22,19 @@ DIGIT_WEIGHT = 4
 """Letters that a digit counts for: it is spoken as a word."""
 
 
-class WordObserver:
-    """Reports how many characters the agent has said."""
+def report_words(call: ObservedCall) -> None:
+    """Report, at the call's end, how many characters the session has of the agent's text.
 
-    def count(self, call: ObservedCall) -> None:
-        """Report, at the call's end, how many characters the session has of the agent's text.
-
-        With fewer texts than the provider gave answers some text is missing, and what is there
-        would read as slow speech: then nothing is known.
-        """
-        history = getattr(call.session, "conversation_history", None)
-        if not isinstance(history, list):
-            return
-        said = [_said_by_agent(message) for message in history]
-        texts = [characters for text in said if (characters := spoken_characters(text))]
-        if texts and len(texts) >= call.answers_given:
-            call.handle.words_spoken(sum(texts))
+    With fewer texts than the provider gave answers some text is missing, and what is there would
+    read as slow speech: then nothing is known.
+    """
+    history = getattr(call.session, "conversation_history", None)
+    if not isinstance(history, list):
+        return
+    said = [_said_by_agent(message) for message in history]
+    texts = [characters for text in said if (characters := spoken_characters(text))]
+    if texts and len(texts) >= call.answers_given:
+        call.handle.words_spoken(sum(texts))
 
 
 def spoken_characters(text: str) -> int:
