@@ -87,8 +87,8 @@ COMFORT_WEIGHT = 0.1
 COMFORT_SPREAD = 0.25
 """Frames of that silence lie so close to its mean; a frame of noise deviates by 0.05 to 0.1."""
 
-JITTER_SECONDS = 0.04
-"""Time that frames may come late, in sum, before it is a hole."""
+JITTER_SECONDS = 0.06
+"""Time that frames may come late, in sum, before it is a hole: phones hold back three frames."""
 
 IDLE_SLEW = 0.05
 SLEW = 0.002
