@@ -474,6 +474,9 @@ class AgentTrack(_Track):
         """Take note that the far end throws away what it hasn't played yet."""
         self._answers.flush(at, max(0.0, self._end - at))
         self._end = min(self._end, at)
+        now = int(at / ECHO_BLOCK_SECONDS)
+        self._blocks = {block: level for block, level in self._blocks.items() if block <= now}
+        self.echoes_until = min(self.echoes_until, (now + 3) * ECHO_BLOCK_SECONDS)
         if self._speaking:
             self._last_voiced_end = min(self._last_voiced_end, at)
             self.end()
