@@ -315,7 +315,7 @@ class AgentTrack(_Track):
 
     __slots__ = (
         "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
-        "_cut_by_gap", "_end", "_last_voiced_end", "_loud_before", "_quiet_for", "_rise", "_slip",
+        "_cut_by_gap", "_end", "_fading", "_last_voiced_end", "_loud_before", "_quiet_for", "_rise", "_slip",
         "_turns", "_voice", "echoes_until", "ever_voiced",
     )  # fmt: skip
 
@@ -336,6 +336,7 @@ class AgentTrack(_Track):
         self._rise = _NEVER
         self._loud_before = False
         self._cut_by_gap = 0.0
+        self._fading = False
         self.ever_voiced = False
 
     def loudest_near(self, at: float) -> float:
@@ -381,6 +382,7 @@ class AgentTrack(_Track):
             elif level > loudest:
                 self._blocks[block] = level
         if self._voice.hear(level, seconds, 0.0, not self._speaking):
+            self._fading = True
             if self._speaking and self._onset and not self._cut_by_gap:
                 self._last_voiced_end = start + seconds
             else:
@@ -394,6 +396,10 @@ class AgentTrack(_Track):
             self._loud_before = False
             self._quiet_for += seconds
             if self._speaking:
+                if self._fading and level > self._voice.tail:
+                    self._last_voiced_end = start + seconds
+                else:
+                    self._fading = False
                 if start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
                     self.end(seconds)
             elif self._quiet_for > COMFORT_AFTER_SECONDS and (level or self._comfort):
