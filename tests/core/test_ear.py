@@ -251,6 +251,16 @@ def test_what_a_barge_in_throws_away_is_not_lost():
     assert (found.answers, found.answers_cut) == (2, 1)
 
 
+def test_a_barge_in_within_a_pause_throws_away_what_it_stops():
+    """The caller begins as the agent pauses, which then never goes on: nothing is lost."""
+    for cough in ([], [(2, 2.12)]):
+        hints = answers((0.9, 9.0), (8.9, 3.0))
+        caller = [*cough, (5.1, 7.5)]
+        found = heard(14, caller=caller, agent=[(1, 5), (9, 12)], hints=hints)
+        assert found.lost == 0
+        assert found.thrown_away == pytest.approx(5.0, abs=0.03)
+
+
 def test_an_answer_that_the_provider_never_finished_was_cut_off():
     """Its completion is told for others and not for it, and no caller spoke: cut, without lost."""
     hints = [*answers((0.9, 2.0)), (5.4, lambda ear: ear.audio_given(5.4, 2.0))]
