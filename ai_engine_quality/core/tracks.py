@@ -315,8 +315,8 @@ class AgentTrack(_Track):
 
     __slots__ = (
         "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
-        "_cut_by_gap", "_end", "_fading", "_last_voiced_end", "_loud_before", "_quiet_for", "_rise", "_slip",
-        "_turns", "_voice", "echoes_until", "ever_voiced",
+        "_cut_by_gap", "_end", "_fading", "_last_voiced_end", "_loud_before", "_quiet_for", "_rise",
+        "_slip", "_turns", "_voice", "echoes_until", "ever_voiced",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -396,14 +396,17 @@ class AgentTrack(_Track):
             self._loud_before = False
             self._quiet_for += seconds
             if self._speaking:
-                if self._fading and level > self._voice.tail:
-                    self._last_voiced_end = start + seconds
-                else:
-                    self._fading = False
-                if start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
-                    self.end(seconds)
+                self._fade(level, start + seconds, seconds)
             elif self._quiet_for > COMFORT_AFTER_SECONDS and (level or self._comfort):
                 self._hear_comfort(level)
+
+    def _fade(self, level: float, ends: float, seconds: float) -> None:
+        """Take a quiet frame after words, which end where they are faint."""
+        self._fading = self._fading and level > self._voice.tail
+        if self._fading:
+            self._last_voiced_end = ends
+        elif ends - self._last_voiced_end >= HANGOVER_SECONDS:
+            self.end(seconds)
 
     @property
     def seen(self) -> bool:
