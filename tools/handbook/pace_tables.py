@@ -54,7 +54,7 @@ def parts(policy: Policy) -> dict[str, str]:
         "pace-samples": _samples(samples),
         "pace-found": _found(found),
         "pace-healthy": _healthy(found),
-        "pace-spread": _spread(samples),
+        "pace-spread": _spread(samples, policy),
         "pace-line": _line(samples, policy),
         "pace-alone": _alone(samples, policy),
     }
@@ -69,7 +69,7 @@ def judge(samples: Iterable[PaceSample], policy: Policy) -> list[Judged]:
     """Return what is found of the samples with as much of the voice as a pace needs."""
     return [
         Judged(sample, is_found(sample.summary(), policy), is_found(call, policy))
-        for sample, call in beside_the_usual(samples)
+        for sample, call in beside_the_usual(samples, policy)
         if sample.voice >= policy.sound.usual_seconds
     ]
 
@@ -128,14 +128,15 @@ def _samples(samples: Sequence[PaceSample]) -> str:
     at_rates = ", ".join(f"{n} at {rate}" for rate, n in sorted(formats.items(), reverse=True))
     return (
         f"{len(samples)} samples of {len(talkers)} voices ({len(judged)} of them judge) in "
-        f"{len(languages)} languages, {at_rates}; {len(healthy)} of them are healthy. Healthy voices "
-        f"at their own usual speed run at {min(usual):.1f} to {max(usual):.1f} characters a second."
+        f"{len(languages)} languages, {at_rates}; {len(healthy)} of them are healthy. Those run at "
+        f"{min(usual):.1f} to {max(usual):.1f} characters a second where the voice talks at its "
+        "usual speed."
     )
 
 
-def _spread(samples: Sequence[PaceSample]) -> str:
+def _spread(samples: Sequence[PaceSample], policy: Policy) -> str:
     moved: dict[bool, list[tuple[float, float, float]]] = {False: [], True: []}
-    for sample, call in beside_the_usual(samples):
+    for sample, call in beside_the_usual(samples, policy):
         if sample.factor in (1.0, 1.5) and call.usual_pace and call.usual_speed is not None:
             octaves = math.log2(sample.pace / call.usual_pace)
             seems = math.nan if sample.speed is None else sample.speed - call.usual_speed

@@ -34,7 +34,7 @@ from ai_engine_lab.evidence.talkers import (
     recorded,
     said,
 )
-from ai_engine_quality import AgentSound, CallSummary, HeardCall, StageLevels
+from ai_engine_quality import AgentSound, CallSummary, HeardCall, Policy, StageLevels
 
 MORE: Final = (
     Talker("ked", "en", "m", FITTED, "festival", "ked_diphone"),
@@ -200,13 +200,20 @@ class PaceSample:
 _SIDES: Final = {talker.name: talker.side for talker in known_talkers()}
 
 
-def beside_the_usual(samples: Iterable[PaceSample]) -> Iterator[tuple[PaceSample, CallSummary]]:
-    """Yield each sample, and its call with what is usual for its voice at its own speed."""
+def beside_the_usual(
+    samples: Iterable[PaceSample], policy: Policy
+) -> Iterator[tuple[PaceSample, CallSummary]]:
+    """Yield each sample, and its call with what is usual for its voice at its own speed.
+
+    A voice that is beyond the limits for all voices has nothing usual: each of its calls is held.
+    """
     every = list(samples)
     healthy = healthy_by_voice(every)
     for sample in every:
         pace, speed = usual_for(sample, healthy[sample.who])
-        yield sample, sample.summary(usual_pace=pace, usual_speed=speed)
+        known = policy.sound.slow <= pace <= policy.sound.fast
+        usual = {"usual_pace": pace, "usual_speed": speed} if known else {}
+        yield sample, sample.summary(**usual)
 
 
 def healthy_by_voice(

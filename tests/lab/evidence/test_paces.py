@@ -65,7 +65,7 @@ def test_beside_the_usual_pace_nine_in_ten_wrong_rates_are_found(samples, factor
     """Of voices that played no part in choosing, at each wrong rate."""
     hits = [
         found(call)
-        for sample, call in beside_the_usual(samples)
+        for sample, call in beside_the_usual(samples, POLICY)
         if sample.factor == factor and not sample.fitted and sample.voice >= ENOUGH
     ]
     assert len(hits) >= 80
@@ -74,7 +74,7 @@ def test_beside_the_usual_pace_nine_in_ten_wrong_rates_are_found(samples, factor
 
 def test_what_is_usual_adds_no_false_alarm(samples):
     """No healthy sample is called wrong for straying from its voice's usual pace."""
-    for sample, call in beside_the_usual(samples):
+    for sample, call in beside_the_usual(samples, POLICY):
         if sample.healthy:
             assert found(call) == found(sample.summary())
 
