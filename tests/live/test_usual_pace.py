@@ -153,6 +153,12 @@ class TestCallsAtAnotherPace:
         assert all(wrong(end(paces, 28.0)) for _ in range(100))
         assert paces.beside(call(14.0)).usual_pace is None
 
+    def test_what_no_voice_does_changes_nothing_that_was_learned(self):
+        """A fault at double speed that stays is no changed voice: it is wrong at each call."""
+        paces = learned()
+        assert all(wrong(end(paces, 28.0)) for _ in range(100))
+        assert paces.beside(call(14.0)).usual_pace == 14.0
+
     def test_two_voices_of_one_provider_have_no_usual_pace(self):
         """One in four calls has a quick voice, from the first on: neither is wrong."""
         paces = UsualPaces(POLICY)
@@ -204,6 +210,8 @@ def test_the_monitor_compares_a_call_with_the_calls_before_it(tmp_path):
     quality.close()
     assert [wrong(score) for score in scores] == [False] * 24 + [True]
     assert "usual here 1" in scores[-1].explain()
+    seemed = scores[0].summary.audio["transport_out"].sound.speed
+    assert scores[-1].summary.usual_speed == pytest.approx(seemed, abs=0.001)
     stored = json.loads(path.read_text().splitlines()[-1])
     again = aeq.score(aeq.CallSummary.from_dict(stored["summary"]), POLICY)
     assert (again.score, again.ceilings) == (scores[-1].score, scores[-1].ceilings)
