@@ -11,7 +11,12 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ai_engine_quality.core.agent_sound import DEAD_RMS, FrameCheck, SoundAccumulator
+from ai_engine_quality.core.agent_sound import (
+    DEAD_RMS,
+    LOUD_SHARE,
+    FrameCheck,
+    SoundAccumulator,
+)
 from ai_engine_quality.core.distribution import BoundedValues, Distribution
 from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import (
@@ -168,6 +173,15 @@ class StageAccumulator:
         elif sound.run:
             sound.sounds_again(first, self.level_so_far)
         self._last_sample = last
+
+    def hear_jump(self, rms: float) -> None:
+        """Take the step to an agent's frame from the one before, far sharper than those within.
+
+        Args:
+            rms: The frame's level.
+        """
+        if self.sound is not None and rms >= max(ACTIVE_RMS, LOUD_SHARE * self.level_so_far):
+            self.sound.jumps += 1
 
     @property
     def level_so_far(self) -> float:

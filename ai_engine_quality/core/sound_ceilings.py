@@ -24,6 +24,12 @@ from ai_engine_quality.core.wording import clock, percent, plural
 MOSTLY_NOISE = 0.5
 """Share of the speech in windows of noise beyond which holes in words are not judged."""
 
+TELEPHONE_RATE = 8_000.0
+"""Samples a second that callers can hear."""
+
+UNKNOWN_TIMES = 2.0
+"""Of a track whose record doesn't say how many of its samples were held."""
+
 TEST_SIGNAL = 0.8
 """Share of frames that are the one before, over which a track is no speech: a tone, a test."""
 
@@ -62,6 +68,18 @@ class HeardTrack:
     def noisy_share(self) -> float:
         """Share of the speech that lies in windows of noise."""
         return min(1.0, self.sound.noisy_seconds / self.speech) if self.speech else 0.0
+
+    @property
+    def times_held(self) -> float | None:
+        """How many times the telephone's rate is that of the samples which were not held."""
+        fresh = self.sound.fresh
+        return TELEPHONE_RATE / fresh if fresh else None
+
+    @property
+    def thinness(self) -> float | None:
+        """How many dB less power lies at 125 to 375 Hz than in all."""
+        low = self.sound.low
+        return None if low is None else -10 * math.log10(max(low, 1e-10))
 
     @property
     def dullness(self) -> float | None:
@@ -150,6 +168,19 @@ def _noisy_words(track: HeardTrack) -> str:
     )
 
 
+def _times_held(track: HeardTrack, policy: Policy) -> float | None:
+    """Return how many times samples are held, where they are held throughout."""
+    if (track.sound.held or 0.0) < policy.sound.held_share:
+        return None
+    return track.times_held or UNKNOWN_TIMES
+
+
+def _held_words(track: HeardTrack) -> str:
+    words = f"samples held in {percent(track.sound.held or 0)} of the agent's frames"
+    fresh = track.sound.fresh
+    return words if fresh is None else f"{words}, {fresh:,.0f} new ones a second"
+
+
 def _edges_words(track: HeardTrack) -> str:
     share = track.sound.edges or 0.0
     return f"clicks where frames meet, each {FRAME_SECONDS / max(share, 0.02) * 1000:.0f} ms"
@@ -181,12 +212,7 @@ def _one_in(share: float) -> str:
 _RULES = (
     _Rule("noise_level", "codec", _noise_level, _noise_words),
     _Rule("noisy_seconds", "codec", _noisy_seconds, _noisy_words),
-    _Rule(
-        "held_samples",
-        "codec",
-        lambda track, _: track.sound.held,
-        lambda track: f"samples held in {percent(track.sound.held or 0)} of the agent's frames",
-    ),
+    _Rule("held_samples", "codec", _times_held, _held_words),
     _Rule("edges", "codec", lambda track, _: track.sound.edges, _edges_words),
     _Rule(
         "clicks",
@@ -207,6 +233,15 @@ _RULES = (
         lambda track, policy: track.dullness if _lively(track, policy) else None,
         lambda track: (
             f"nothing over 2.3 kHz in the agent's speech ({-(track.dullness or 0):.0f} dB)"
+        ),
+    ),
+    _Rule(
+        "thin",
+        "codec",
+        lambda track, policy: track.thinness if _lively(track, policy) else None,
+        lambda track: (
+            f"a thin voice: little under 375 Hz in the agent's speech "
+            f"({-(track.thinness or 0):.0f} dB)"
         ),
     ),
 )

@@ -563,12 +563,13 @@ def _binned(name: str, value: object) -> dict[str, Bins]:
 _SOUND_READERS: dict[str, reading.Reader] = {
     **dict.fromkeys(("checked", "repeated", "silent", "holes"), reading.count),
     **dict.fromkeys(
-        ("noise", "held", "clicks", "edges", "above", "upper"), reading.optional(reading.share)
+        ("noise", "held", "clicks", "edges", "above", "upper", "low"),
+        reading.optional(reading.share),
     ),
     "noisy_seconds": reading.not_negative,
     "noisy_from": reading.optional(reading.not_negative),
     "speed": reading.optional(reading.real),
-    **dict.fromkeys(("wavers", "lively"), reading.optional(reading.not_negative)),
+    **dict.fromkeys(("wavers", "lively", "fresh"), reading.optional(reading.not_negative)),
 }
 
 _LEVEL_READERS: dict[str, reading.Reader] = {

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine_quality.core.agent_sound import SoundAccumulator
+from ai_engine_quality.core.agent_sound import DEAD_RMS, SoundAccumulator
 from ai_engine_quality.core.call import FrameFormat, StageAccumulator
 from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
 from ai_engine_quality.live import frame_checks
@@ -184,8 +184,8 @@ class _Group:
     """Frames of one format that wait to be measured."""
 
     __slots__ = (
-        "firsts", "form", "frames", "has_agents", "lasts", "levels", "repeats", "seconds",
-        "stands_for", "to_check",
+        "before", "firsts", "form", "frames", "has_agents", "lasts", "levels", "repeats", "rows",
+        "seconds", "stages", "stands_for", "to_check",
     )  # fmt: skip
 
     def __init__(self, seconds: float, every: int = 1, form: FrameFormat | None = None) -> None:
@@ -198,10 +198,15 @@ class _Group:
         """How long a frame is."""
         self.stands_for = seconds * every
         """Seconds of audio for which each level counts."""
-        self.to_check: list[tuple[StageAccumulator, int, bytes, bool, float]] = []
-        """Of each frame that is looked into: its stage and place, the end of the frame before it
-        (empty where that is not known), whether it tells a whole track from noise, and when it is
-        heard."""
+        self.to_check: list[tuple[StageAccumulator, int, bool, float]] = []
+        """Of each frame that is looked into: its stage and place, whether it tells a whole track
+        from noise, and when it is heard."""
+        self.rows: list[int] = []
+        """Places of the agents' frames of which the one before is known."""
+        self.before: list[bytes] = []
+        """That frame of each of them."""
+        self.stages: list[StageAccumulator] = []
+        """And their stages."""
         self.repeats: list[tuple[StageAccumulator, int]] = []
         """Stages and places of the frames that are the one before again."""
         self.levels: list[float] = []
@@ -318,10 +323,13 @@ class FrameBatch:
         if step.check:
             # Frames that are handed over faster than they sound are heard one after the other.
             moment = max(at - stage.started, stage.played)
-            tail = before[-_TAIL_BYTES:]
-            group.to_check.append((stage, place, tail, step.noise_check, moment))
-        if frame == before:
-            group.repeats.append((stage, place))
+            group.to_check.append((stage, place, step.noise_check, moment))
+        if before:
+            group.rows.append(place)
+            group.before.append(before)
+            group.stages.append(stage)
+            if frame == before:
+                group.repeats.append((stage, place))
         stage.last = frame
 
     def take_level(self, stage: StageAccumulator, rms: float, seconds: float, at: float) -> None:
@@ -399,8 +407,8 @@ class FrameBatch:
         """Let frames with sound wait to be looked into, until there are enough of them."""
         levels = group.levels  # fewer than frames where one came while they were measured
         chosen = [
-            _Chosen(stage, group.frames[place], tail, levels[place], at, for_noise)
-            for stage, place, tail, for_noise, at in group.to_check
+            _Chosen(stage, group.frames[place], levels[place], at, for_noise)
+            for stage, place, for_noise, at in group.to_check
             if place < len(levels) and levels[place] >= ACTIVE_RMS
         ]
         if chosen:
@@ -414,8 +422,7 @@ class FrameBatch:
         for form, chosen in formats.items():
             samples = decode(b"".join(one.frame for one in chosen), form.encoding)
             samples = samples.reshape(len(chosen), form.samples)
-            before = _tails([one.tail for one in chosen], form.encoding)
-            checks = frame_checks.check(samples, form.sample_rate, before)
+            checks = frame_checks.check(samples, form.sample_rate)
             for one, found in zip(chosen, checks, strict=True):
                 one.stage.add_check(one.level, found, one.at, for_noise=one.for_noise)
 
@@ -425,14 +432,10 @@ class _Chosen(NamedTuple):
 
     stage: StageAccumulator
     frame: bytes
-    tail: bytes
     level: float
     at: float
     """Seconds from the start of the call."""
     for_noise: bool
-
-
-_TAIL_BYTES = 2 * EDGE_SAMPLES
 
 
 def _measure(form: FrameFormat, group: _Group) -> None:
@@ -440,22 +443,38 @@ def _measure(form: FrameFormat, group: _Group) -> None:
     frames = group.frames.copy()  # another thread may add one
     samples = decode(b"".join(frames), form.encoding)
     samples = samples.reshape(len(frames), form.samples)
-    levels = group.levels = frame_rms(samples).tolist()
+    measured = frame_rms(samples)
+    levels = group.levels = measured.tolist()
     if not group.has_agents:
         return
     group.firsts = np.abs(samples[:, 0]).tolist()
     group.lasts = np.abs(samples[:, -1]).tolist()
+    if form.samples <= 2 * EDGE_SAMPLES:
+        return
     for stage, row in group.repeats:
         if row < len(levels) and levels[row] >= ACTIVE_RMS and stage.sound is not None:
             stage.sound.repeats(frame_checks.seam(samples[row]))
+    rows = np.array(group.rows, dtype=np.intp)
+    rows = rows[rows < len(levels)]
+    ends = _ends(group.before[: len(rows)], form)
+    for place in frame_checks.jumps(samples, form.sample_rate, measured, rows, ends):
+        if not _is_dead(group.before[place], form):  # a hole has a measurement of its own
+            group.stages[place].hear_jump(levels[rows[place]])
 
 
-def _tails(tails: list[bytes], encoding: str) -> list[tuple[float, ...] | None]:
-    """Return the last samples before each frame; None where they are not known."""
-    size = EDGE_SAMPLES * (2 if encoding == "slin16" else 1)
-    known = b"".join(tail[-size:] for tail in tails if len(tail) >= size)
-    samples = iter(decode(known, encoding).reshape(-1, EDGE_SAMPLES).tolist())
-    return [tuple(next(samples)) if len(tail) >= size else None for tail in tails]
+def _is_dead(frame: bytes, form: FrameFormat) -> bool:
+    """Return whether a frame holds digital silence."""
+    return float(np.abs(decode(frame, form.encoding)).max()) <= DEAD_RMS
+
+
+def _ends(frames: list[bytes], form: FrameFormat) -> Samples:
+    """Return the last samples of each frame, as a (frames, ``EDGE_SAMPLES``) array."""
+    data = b"".join(frames)
+    if form.encoding == "slin16":
+        values = np.frombuffer(data, dtype="<i2").reshape(-1, form.samples)
+        return values[:, -EDGE_SAMPLES:].astype(np.float32)
+    codes = np.frombuffer(data, dtype=np.uint8).reshape(-1, form.samples)
+    return _table(form.encoding).take(codes[:, -EDGE_SAMPLES:])
 
 
 def check_noise(
@@ -477,6 +496,6 @@ def check_noise(
     rows = [row for row in stages if levels[row] >= ACTIVE_RMS]
     if not rows or form.seconds < MIN_SPECTRUM_SECONDS:
         return
-    checks = frame_checks.check(samples[rows], form.sample_rate, [None] * len(rows))
+    checks = frame_checks.check(samples[rows], form.sample_rate)
     for row, found in zip(rows, checks, strict=True):
         stages[row].add_check(levels[row], found)

@@ -77,12 +77,13 @@ def _bands(policy: Policy) -> str:
 _SOUND: tuple[tuple[str, str, In], ...] = (
     ("noise_level", "noise in the agent's speech, as a share of its level", percent),
     ("noisy_seconds", "share of the agent's speech that lies in seconds of noise", percent),
-    ("held_samples", "share of the agent's frames whose samples are held", percent),
-    ("edges", "share of the steps from frame to frame that are jumps", percent),
+    ("held_samples", "samples are held, each so many times (of 8,000 a second)", _count),
+    ("edges", "share of the agent's frames to which there is a jump", percent),
     ("clicks", "share of the agent's loud frames with a click inside", percent),
     ("repeated", "share of the agent's frames that are the one before again", percent),
     ("cut_speech", "effective share of silent frames that cut into words", percent),
     ("narrow", "power over 2.3 kHz is less than the whole by", _decibels),
+    ("thin", "power at 125 to 375 Hz is less than the whole by", _decibels),
 )
 """What the agent sounds like."""
 
