@@ -20,7 +20,8 @@ SILENT_RMS = 30.0
 """16-bit RMS (-61 dBov) under which a frame holds no sound, both given and played."""
 
 STILL_SAID_SECONDS = 2.0
-"""What was heard so shortly before the call's end was still being said, were it in a pause."""
+"""What was heard so shortly before the call's end was still being said, in a pause of the speaker's
+that nobody told of."""
 
 MIN_FILLED_SECONDS = 0.1
 """Less silence than was given is a difference of edges: frames fall otherwise on the audio."""
@@ -123,6 +124,12 @@ class _Answer:
         """Return whether it was what the caller heard at a time, or shortly before."""
         return self.heard_from <= at and self.heard_to >= at - RECENT_SECONDS
 
+    def still_said(self, at: float) -> bool:
+        """Return whether it was being said at a time, were it in a pause of the speaker's."""
+        here = self.played + self.skipped + PLACE_TOLERANCE_SECONDS
+        pauses = sum(seconds for place, _, seconds in self.pauses if place <= here)
+        return self.heard_to + pauses > at
+
     def pause(self, seconds: float, sounding: float) -> None:
         """Take note of silence that is given somewhere in the next ``sounding`` seconds."""
         place = self.given
@@ -139,11 +146,10 @@ class _Answer:
         """
         here = self.played + self.skipped
         slack = self.played * PLACE_SHARE + PLACE_TOLERANCE_SECONDS
+        self._forget(here - slack)
         allowed = 0.0
         while self.pauses and self.pauses[0][0] <= here + slack and allowed < silent:
             place, end, pause = self.pauses.pop(0)
-            if pause <= 2 * LENGTH_TOLERANCE_SECONDS and end < here - slack:
-                continue  # a difference of edges, left over
             taken = min(pause, silent - allowed)
             allowed += taken
             if pause - taken > 1e-9:
@@ -151,6 +157,22 @@ class _Answer:
         if silent - allowed < MIN_FILLED_SECONDS - 1e-9 or ahead < STARVING_SECONDS:
             return allowed
         return max(allowed, self._after_a_skip(silent))
+
+    def _forget(self, before: float) -> None:
+        """Forget short pauses that should have been played: differences of edges, left over.
+
+        Audio that is given in pieces may cut one pause in two, where a piece ends.
+        """
+        kept: list[tuple[float, float, float]] = []
+        whole: list[tuple[float, float, float]] = []
+        for pause in [*self.pauses, (float("inf"), 0.0, 0.0)]:
+            if whole and pause[0] > whole[-1][1] + 1e-9:
+                seconds = sum(part for _, _, part in whole)
+                if seconds > 2 * LENGTH_TOLERANCE_SECONDS or whole[-1][1] >= before:
+                    kept += whole
+                whole = []
+            whole.append(pause)
+        self.pauses = kept
 
     def _after_a_skip(self, silent: float) -> float:
         """Return the same where audio before it may have been lost, part of a pause maybe.
@@ -177,13 +199,14 @@ class AnswerAudio:
     __slots__ = (
         "_ahead", "_answers", "_asked_at", "_comfort", "_completed", "_course", "_cut", "_given",
         "_held", "_hole_seconds", "_holes", "_last", "_last_given_at", "_longest", "_lost",
-        "_missing", "_run_answer", "_silent", "_sounded_at", "_thrown", "hinted",
+        "_missing", "_pauses_told", "_run_answer", "_silent", "_sounded_at", "_thrown", "hinted",
     )  # fmt: skip
 
     def __init__(self, course: Course) -> None:
         self._course = course
         self.hinted = False
         """Whether somebody says what was given."""
+        self._pauses_told = False
         self._answers: list[_Answer] = []
         self._given = self._lost = self._thrown = 0.0
         self._cut = self._holes = 0
@@ -221,6 +244,7 @@ class AnswerAudio:
         answer = self._receiving(at)
         self._last_given_at = at
         if silent > 0:
+            self._pauses_told = True
             answer.pause(silent, seconds - silent)
         answer.given += seconds - silent
 
@@ -420,7 +444,8 @@ class AnswerAudio:
 
         What is being said when the call ends is neither lost nor cut: somebody hung up.
         """
-        if self._answers and self._answers[0].heard_to > end - STILL_SAID_SECONDS:
+        patience = RECENT_SECONDS if self._pauses_told else STILL_SAID_SECONDS
+        if self._answers and self._answers[0].still_said(end - patience):
             self._answers.clear()
         while self._answers:
             self._settle()

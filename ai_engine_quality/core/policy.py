@@ -195,6 +195,17 @@ class Sound:
     """So many octaves over the usual, by spectrum and rhythm, speech can't be too slow; and so many
     under it, it can't be too quick."""
     not_fast: float = 0.25
+    usual_octaves: float = 0.0
+    """So many octaves beside the provider's usual pace, with a share of those by spectrum and
+    rhythm, are a wrong speed; 0: what is usual doesn't count."""
+    usual_weight: float = 0.5
+    """That share."""
+    usual_least: float = 0.32
+    """Octaves that the pace itself must differ."""
+    usual_alone: float = 0.43
+    """And where spectrum and rhythm say nothing."""
+    usual_seconds: float = 4.0
+    """Voice from which on a pace is compared with the provider's."""
     seems_slow: float = 0.95
     """So many octaves under the usual, or over it, speech seems wrong without any text."""
     seems_fast: float = 1.15

@@ -284,6 +284,31 @@ def _voice(summary: CallSummary) -> float | None:
     return max(0.0, heard.agent_voice - (heard.hole_seconds or 0.0))
 
 
+def comparable_pace(summary: CallSummary, policy: Policy) -> float | None:
+    """Return the pace of a call that can be compared with others of its voice; None: it can't.
+
+    So much of the voice must have been heard that its words are an average, and all of the text.
+    """
+    rule, told = policy.sound, pace(summary)
+    if told is None or told < rule.text_missing or _text_was_cut(summary):
+        return None
+    return told if (_voice(summary) or 0.0) >= rule.usual_seconds else None
+
+
+def seeming_speed(summary: CallSummary, policy: Policy) -> float | None:
+    """Return how quick the agent seems by spectrum and rhythm, in octaves; None: unknown."""
+    track = heard_track(summary)
+    return None if track is None else _seeming_speed(track, policy)
+
+
+def is_unusual(summary: CallSummary, policy: Policy) -> bool:
+    """Return whether a call's pace is another than its provider's, within the free zone."""
+    told = comparable_pace(summary, policy)
+    if told is None or not policy.sound.slow <= told <= policy.sound.fast:
+        return False
+    return _beside_the_usual(summary, told, seeming_speed(summary, policy), policy) != 0
+
+
 def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> Iterator[Fault]:
     """Yield a wrong speed: by the text, with the spectrum as a second witness, or by it alone."""
     rule, rules = policy.sound, policy.ceilings
@@ -291,11 +316,8 @@ def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> It
     seems = None if track is None else _seeming_speed(track, policy)
     known = told is not None and voice >= rule.pace_seconds and told >= rule.text_missing
     if known and told is not None and rules.wrong_speed is not None:
-        slow = told < rule.slow and (seems is None or seems < rule.not_slow)
-        fast = told > rule.fast and (seems is None or seems > -rule.not_fast)
-        fast = fast and not _text_was_cut(summary)
-        if slow or fast:
-            words = f"agent at {_how_fast(told, rule.usual)}: {told:.0f} characters a second"
+        words = _wrong_pace(summary, told, seems, policy)
+        if words:
             yield Fault("wrong_speed", rules.wrong_speed, words, "codec")
         return
     if seems is None or rules.seems_wrong_speed is None:
@@ -304,6 +326,53 @@ def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> It
         which = "slow" if seems < 0 else "quick"
         words = f"speech that seems far too {which}: its spectrum and rhythm"
         yield Fault("seems_wrong_speed", rules.seems_wrong_speed, words, "codec")
+
+
+def _wrong_pace(
+    summary: CallSummary, told: float, seems: float | None, policy: Policy
+) -> str | None:
+    """Return how a pace is wrong, in words; None where it is not.
+
+    First against what is usual for the provider, then against what nobody's voice does.
+    """
+    said = f"{told:.0f} characters a second"
+    if summary.usual_pace and _beside_the_usual(summary, told, seems, policy):
+        fast = _how_fast(told, summary.usual_pace)
+        return f"agent at {fast}: {said}, usual here {summary.usual_pace:.0f}"
+    if _beyond_all_voices(told, seems, policy) > 0 and _text_was_cut(summary):
+        return None
+    if _beyond_all_voices(told, seems, policy):
+        return f"agent at {_how_fast(told, policy.sound.usual)}: {said}"
+    return None
+
+
+def _beside_the_usual(
+    summary: CallSummary, told: float, seems: float | None, policy: Policy
+) -> int:
+    """Return 1 where the pace is too quick for the provider's voice, -1 too slow, 0 neither.
+
+    A wrong rate moves the voice's spectrum along with its pace. Another voice, a livelier answer
+    and a text that was told in part do not, or less: so both witnesses decide together.
+    """
+    rule, usual = policy.sound, summary.usual_pace
+    if not rule.usual_octaves or not usual or comparable_pace(summary, policy) is None:
+        return 0
+    moved = math.log2(told / usual)
+    way = 1 if moved > 0 else -1
+    if seems is None or summary.usual_speed is None:
+        return way if abs(moved) >= rule.usual_alone else 0
+    both = way * (moved + rule.usual_weight * (seems - summary.usual_speed))
+    return way if abs(moved) >= rule.usual_least and both >= rule.usual_octaves else 0
+
+
+def _beyond_all_voices(told: float, seems: float | None, policy: Policy) -> int:
+    """Return 1 where the pace is too quick for any voice, -1 too slow, 0 neither."""
+    rule = policy.sound
+    if told < rule.slow and (seems is None or seems < rule.not_slow):
+        return -1
+    if told > rule.fast and (seems is None or seems > -rule.not_fast):
+        return 1
+    return 0
 
 
 def _text_was_cut(summary: CallSummary) -> bool:

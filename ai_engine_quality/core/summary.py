@@ -250,6 +250,11 @@ class CallSummary:
     """What was heard, where audio of the call was seen."""
     agent_characters: int | None = None
     """How much text the agent's audio holds, where the engine tells it: a number, never words."""
+    usual_pace: float | None = None
+    """Characters a second that were usual for this provider and pipeline when the call ended: the
+    median of their latest calls in that process. None: fewer than 20, or no one pace is usual."""
+    usual_speed: float | None = None
+    """How quick those calls' speech seemed, as ``AgentSound.speed``: their median, in octaves."""
     provider_lost: bool = False
     """Whether the provider was lost in mid-call, and never came back."""
     files_played: int | None = None
@@ -650,6 +655,8 @@ _READERS: dict[str, reading.Reader] = {
     "silence_heard": reading.optional(_silence),
     "heard": reading.optional(_heard),
     "agent_characters": reading.optional(reading.count),
+    "usual_pace": reading.optional(reading.not_negative),
+    "usual_speed": reading.optional(reading.real),
     "provider_lost": reading.or_default(reading.flag, False),
     "files_played": reading.optional(reading.count),
     "clock_starts_late": reading.or_default(reading.flag, False),

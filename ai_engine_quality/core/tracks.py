@@ -87,8 +87,8 @@ COMFORT_WEIGHT = 0.1
 COMFORT_SPREAD = 0.25
 """Frames of that silence lie so close to its mean; a frame of noise deviates by 0.05 to 0.1."""
 
-JITTER_SECONDS = 0.04
-"""Time that frames may come late, in sum, before it is a hole."""
+JITTER_SECONDS = 0.06
+"""Time that frames may come late, in sum, before it is a hole: phones hold back three frames."""
 
 IDLE_SLEW = 0.05
 SLEW = 0.002
@@ -315,8 +315,8 @@ class AgentTrack(_Track):
 
     __slots__ = (
         "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
-        "_cut_by_gap", "_end", "_last_voiced_end", "_loud_before", "_quiet_for", "_rise", "_slip",
-        "_turns", "_voice", "echoes_until", "ever_voiced",
+        "_cut_by_gap", "_end", "_fading", "_last_voiced_end", "_loud_before", "_quiet_for", "_rise",
+        "_slip", "_turns", "_voice", "echoes_until", "ever_voiced",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -336,6 +336,7 @@ class AgentTrack(_Track):
         self._rise = _NEVER
         self._loud_before = False
         self._cut_by_gap = 0.0
+        self._fading = False
         self.ever_voiced = False
 
     def loudest_near(self, at: float) -> float:
@@ -381,6 +382,7 @@ class AgentTrack(_Track):
             elif level > loudest:
                 self._blocks[block] = level
         if self._voice.hear(level, seconds, 0.0, not self._speaking):
+            self._fading = True
             if self._speaking and self._onset and not self._cut_by_gap:
                 self._last_voiced_end = start + seconds
             else:
@@ -394,10 +396,17 @@ class AgentTrack(_Track):
             self._loud_before = False
             self._quiet_for += seconds
             if self._speaking:
-                if start + seconds - self._last_voiced_end >= HANGOVER_SECONDS:
-                    self.end(seconds)
+                self._fade(level, start + seconds, seconds)
             elif self._quiet_for > COMFORT_AFTER_SECONDS and (level or self._comfort):
                 self._hear_comfort(level)
+
+    def _fade(self, level: float, ends: float, seconds: float) -> None:
+        """Take a quiet frame after words, which end where they are faint."""
+        self._fading = self._fading and level > self._voice.tail
+        if self._fading:
+            self._last_voiced_end = ends
+        elif ends - self._last_voiced_end >= HANGOVER_SECONDS:
+            self.end(seconds)
 
     @property
     def seen(self) -> bool:
@@ -474,6 +483,9 @@ class AgentTrack(_Track):
         """Take note that the far end throws away what it hasn't played yet."""
         self._answers.flush(at, max(0.0, self._end - at))
         self._end = min(self._end, at)
+        now = int(at / ECHO_BLOCK_SECONDS)
+        self._blocks = {block: level for block, level in self._blocks.items() if block <= now}
+        self.echoes_until = min(self.echoes_until, (now + 3) * ECHO_BLOCK_SECONDS)
         if self._speaking:
             self._last_voiced_end = min(self._last_voiced_end, at)
             self.end()

@@ -303,12 +303,12 @@ class TurnTaking:
         overlap, ended = self._overlap_since, self._overlap_end
         self._overlap_since = self._overlap_end = None
         if overlap is None:
-            if self._agent_cut and self._caller_since is not None:
-                self._answers.barge_in(end)  # it stopped in a pause: nothing to be timed
+            self._stop_in_a_pause(end)
             return
         patience = GAVE_UP_CUT_SECONDS if self._agent_cut else GAVE_UP_SECONDS
         if ended is not None and ended < end - patience:
             self._talk_over(overlap, ended)
+            self._stop_in_a_pause(end)
             return
         length = end - overlap
         least = MIN_BLIND_BARGE_IN_SECONDS if self._agent_cut is None else MIN_BARGE_IN_SECONDS
@@ -322,6 +322,12 @@ class TurnTaking:
                 self._words_end = max(self._words_end, ended)
         else:
             self._talk_over(overlap, end)
+            self._stop_in_a_pause(end)
+
+    def _stop_in_a_pause(self, end: float) -> None:
+        """Take note of a barge-in that can't be timed: the caller began as the agent paused."""
+        if self._agent_cut and self._caller_since is not None:
+            self._answers.barge_in(end)
 
     def _stopped(self, end: float, length: float) -> bool:
         """Return whether the agent fell silent for the caller, not because it had said it all."""

@@ -27,9 +27,9 @@ UNDER_THE_TALKER = 0.195
 """Share of the talker's mean level from which a frame is speech: P.56's margin, as the mean level
 of frames lies 2 to 3 dB under the active level."""
 
-UNDER_THE_WORDS = 0.095
+UNDER_THE_WORDS = 0.09
 """Share of the level of the words, weighted by energy, from which a frame still belongs to them:
-19 to 20 dB under their active level, as that lies 1 dB lower. In the median the words of telephone
+20 dB under their active level, as that lies 1 dB lower. In the median the words of telephone
 prompts end 0.03 s sooner at P.56's own 15.9 dB, and 0.02 s later at 22 dB."""
 
 WORDS_SECONDS = 3.0

@@ -171,6 +171,47 @@ def test_a_pause_may_be_played_in_parts_of_the_chunk_it_was_given_in():
     assert heard(8, agent=agent, zeros=zeros, hints=hints).holes == 0
 
 
+def test_a_pause_is_found_though_quiet_sounds_before_it_were_made_louder():
+    """A pause given in two chunks is no hole, though 0.1 s of silence before it was played loud."""
+    hints = [
+        (0.9, lambda ear: ear.audio_given(0.9, 2.0)),
+        (1.0, lambda ear: ear.audio_given(1.0, 0.1, 0.1)),  # the engine makes it audible
+        (1.1, lambda ear: ear.audio_given(1.1, 1.0)),
+        (1.2, lambda ear: ear.audio_given(1.2, 0.1, 0.04)),
+        (1.3, lambda ear: ear.audio_given(1.3, 0.1, 0.1)),
+        (1.4, lambda ear: ear.audio_given(1.4, 2.0)),
+        (1.5, lambda ear: ear.answer_complete(1.5)),
+    ]
+    assert heard(8, agent=[(1, 6.3)], zeros=[(4.16, 4.3)], hints=hints).holes == 0
+
+
+def test_frames_that_come_no_later_than_phones_hold_back_are_no_hole():
+    """One frame that comes 0.05 s late is played from the phone's buffer; 0.1 s is heard."""
+    for late, holes in ((0.05, 0), (0.1, 1)):
+        ear = Ear(0.0)
+        for hint in answers((0.9, 4.0)):
+            hint[1](ear)
+        for place in range(300):
+            at = place * FRAME + (late if place >= 150 else 0.0)
+            ear.caller(place * FRAME + FRAME, 8.0, FRAME)
+            if 50 <= place < 250:
+                ear.agent(at, said([(1, 5)], place * FRAME, place) or 0.0, FRAME)
+        assert ear.freeze(6).holes == holes
+
+
+def test_what_was_not_played_when_the_call_ended_is_lost_unless_it_was_being_said():
+    """An agent that falls silent 1 s before the end loses the rest; in its own pause it doesn't."""
+    for silent, lost in ((0.02, 4.98), (2.0, 0.0)):
+        hints = [
+            (0.9, lambda ear: ear.audio_given(0.9, 3.0)),
+            (1.0, lambda ear, silent=silent: ear.audio_given(1.0, silent, silent)),
+            (1.1, lambda ear, silent=silent: ear.audio_given(1.1, 5.0 - silent)),
+            (1.2, lambda ear: ear.answer_complete(1.2)),
+        ]
+        found = heard(5, agent=[(1, 4)], hints=hints)
+        assert found.lost == pytest.approx(lost, abs=0.05)
+
+
 def test_a_callers_noise_between_two_chunks_costs_no_later_answers_account():
     """An answer that seems to be two for a cough as it begins has no holes, nor have the next."""
     hints = [
@@ -208,6 +249,16 @@ def test_what_a_barge_in_throws_away_is_not_lost():
     assert found.lost == 0
     assert found.thrown_away == pytest.approx(5.0, abs=0.03)
     assert (found.answers, found.answers_cut) == (2, 1)
+
+
+def test_a_barge_in_within_a_pause_throws_away_what_it_stops():
+    """The caller begins as the agent pauses, which then never goes on: nothing is lost."""
+    for cough in ([], [(2, 2.12)]):
+        hints = answers((0.9, 9.0), (8.9, 3.0))
+        caller = [*cough, (5.1, 7.5)]
+        found = heard(14, caller=caller, agent=[(1, 5), (9, 12)], hints=hints)
+        assert found.lost == 0
+        assert found.thrown_away == pytest.approx(5.0, abs=0.03)
 
 
 def test_an_answer_that_the_provider_never_finished_was_cut_off():
@@ -323,6 +374,23 @@ def test_what_is_sent_at_once_is_heard_one_after_the_other():
     found = ear.freeze(14)
     assert found.reactions.exact == near(0.6)
     assert found.agent_voice == pytest.approx(4.0, abs=0.05)
+
+
+def test_what_was_thrown_away_leaves_no_echo():
+    """A caller who interrupts loud audio that was sent ahead is heard to the last quiet word."""
+    ear = Ear(0.0)
+    burst = [(2 + place / 3000, 8.0 * speech(place)) for place in range(300)]
+    for place in range(600):
+        at = place * FRAME
+        while burst and burst[0][0] <= at:
+            ear.agent(*burst.pop(0), FRAME)
+        if place == 250:
+            ear.agent_flushed(at)  # at 5.0 s, with 3 s still to be heard
+        caller = 6_000.0 if within([(4.6, 6.0)], at) else 2_000.0
+        ear.caller(at + FRAME, caller if within([(4.6, 7.0)], at) else 8.0, FRAME)
+        if place >= 450:
+            ear.agent(at, 8.0 * (said([(9, 11)], at, place) or 0.0), FRAME)
+    assert ear.freeze(12).latencies.exact == near(2.0)
 
 
 def test_looks_now_and_then_hear_the_wait_less_exactly():

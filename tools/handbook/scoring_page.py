@@ -97,6 +97,7 @@ def _wrong_speeds(policy: Policy) -> list[tuple[str, str, int]]:
             (
                 f"under {rule.slow:g} or over {rule.fast:g} characters for each second of the "
                 "agent's voice, and spectrum and rhythm don't say the opposite"
+                f"{_beside_the_usual(rule.usual_octaves, rule.usual_weight, rule.usual_alone)}"
             ),
         ),
         (
@@ -112,6 +113,16 @@ def _wrong_speeds(policy: Policy) -> list[tuple[str, str, int]]:
         for name, when in found
         if (at_most := getattr(tops, name)) is not None
     ]
+
+
+def _beside_the_usual(octaves: float, weight: float, alone: float) -> str:
+    """Return when a pace differs from what is usual, where the policy compares them."""
+    if not octaves:
+        return ""
+    return (
+        f"; or the pace is {octaves:g} octaves from what is usual for the provider, with "
+        f"{weight:g} of the octaves by spectrum and rhythm, or {alone:g} where these say nothing"
+    )
 
 
 _LOST = "that was given and never played, but for what a barge-in threw away"

@@ -72,6 +72,8 @@ class _Studio:
         """First and last sound of each answer, by its identity."""
         self.given: list[Observation] = []
         self.truth = Truth()
+        self.starved: set[int] = set()
+        """Where holes begin and end, in samples: nothing is sent ahead across these."""
         self.flushed: list[tuple[float, Samples]] = []
         """When the engine let the far end throw away what, it having been sent early."""
 
@@ -103,6 +105,7 @@ class _Studio:
             self.sent[start : start + count] = True
         for hole, (start, begin, end) in zip(answer.holes, pieces, strict=False):
             resumes = start + end - begin
+            self.starved |= {resumes, resumes + self.framed(hole.seconds)}
             if hole.filled:
                 self.sent[resumes : resumes + self.framed(hole.seconds)] = True
             self.truth.holes.append(self.framed(hole.seconds) / RATE)
@@ -122,6 +125,7 @@ class _Studio:
         cancelled = answer.stops is not None and (answer.kind == "cut" or barged)
         slips = [(hole.after, hole.seconds) for hole in answer.holes]
         at, last, given_to = answer.starts - 0.06, 0.0, 0.0
+        paused = resumed = 0.0
         for begin in range(0, len(samples), int(CHUNK_SECONDS * RATE)):
             chunk = samples[begin : begin + int(CHUNK_SECONDS * RATE)]
             media = begin / RATE
@@ -129,8 +133,11 @@ class _Studio:
             held = sum(
                 seconds for after, seconds in slips if media > after - CHUNK_SECONDS / 2 - 1e-6
             )
+            if held != paused:
+                paused, resumed = held, media
             if held:
-                at = max(at, answer.starts + media + held - 0.03)
+                ahead = (media - resumed) * (1 - 1 / speed) if self.condition.burst else 0.0
+                at = max(at, answer.starts + media + held - 0.03 - ahead)
             if cancelled and at > (answer.stops or 0.0):
                 break
             self._chunk(at, chunk)
@@ -340,7 +347,8 @@ def _agent_frames(studio: _Studio) -> list[Observation]:
     for place in np.flatnonzero(sent):
         at = float(place * seconds + chance.uniform(0, 0.004))
         if condition.burst:
-            burst_at = at if place != last + 1 else max(burst_at + 0.001, at - AHEAD_SECONDS)
+            anew = place != last + 1 or place * size in studio.starved
+            burst_at = at if anew else max(burst_at + 0.001, at - AHEAD_SECONDS)
             last, at = int(place), burst_at
         found.append(("agent", at, float(levels[place]), seconds))
         if chance.random() < condition.doubled:
