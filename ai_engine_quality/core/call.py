@@ -117,6 +117,10 @@ class StageAccumulator:
     frames: int = 0
     active: int = 0
     active_seconds: float = 0.0
+    still: bool = False
+    """Whether the agent's raw frames are digital silence, and have been for a while."""
+    still_frames: int = 0
+    """How many more of them came since, and are still to be counted."""
     last: bytes = b""
     """The last raw frame, where each of them is seen: what comes next is compared with it."""
     sound: SoundAccumulator | None = None

@@ -39,8 +39,7 @@ BATCH_FRAMES = 256
 """Frames that are measured at once."""
 
 STILL_FRAMES = 3
-"""After so many frames of digital silence another one changes nothing of what the agent sounds
-like."""
+"""After so many frames of digital silence another one tells nothing new but how long it lasts."""
 
 CHECK_FRAMES = 128
 """Frames that are looked into at once: numpy's cost for each call is then shared."""
@@ -227,6 +226,10 @@ class FrameBatch:
         self.waiting: list[_Waiting] = []
         """What is to be measured, in the order in which it came; always the same list. Who appends
         to it has it measured once it is ``capacity`` long."""
+        self._format: FrameFormat | None = None
+        """The first frame's."""
+        self._several = False
+        """Whether any frame had another one."""
         self._chosen: dict[FrameFormat, list[_Chosen]] = {}
         """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
         self.begin_anew()
@@ -240,6 +243,8 @@ class FrameBatch:
         if stage.format is not None:
             self.measure_levels()
         stage.format, stage.last = form, b""  # frames of two formats don't meet
+        self._format = self._format or form
+        self._several = self._several or form != self._format
         stage.stands_for = form.seconds * self._level_every
         stage.thinned = self._level_every > 1
         if stage.agent and stage.sound is None:
@@ -313,9 +318,24 @@ class FrameBatch:
             batch = self.waiting.copy()
             del self.waiting[: len(batch)]  # another thread may have added one meanwhile
             if batch:
-                self._hand_over(batch, _levels_of(batch))
+                self._hand_over(batch, self._levels_of(batch))
             if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
                 self._look()
+
+    def _levels_of(self, batch: list[_Waiting]) -> list[float]:
+        """Return the RMS of each frame; the levels that were measured elsewhere are among them."""
+        levels = [what for _, what, _, _ in batch]
+        if not self._several and set(map(type, levels)) == {bytes}:
+            return _measured(levels, self._format)
+        places: dict[FrameFormat | None, list[int]] = {}
+        for place, (stage, what, _, _) in enumerate(batch):
+            if type(what) is bytes and stage is not None:
+                places.setdefault(stage.format, []).append(place)
+        for form, rows in places.items():
+            measured = _measured([levels[row] for row in rows], form)
+            for row, level in zip(rows, measured, strict=True):
+                levels[row] = level
+        return levels
 
     def _hand_over(self, batch: list[_Waiting], levels: list[float]) -> None:
         """Let each stage have its levels, in the order in which they came.
@@ -340,7 +360,12 @@ class FrameBatch:
                         ear.work()
                 if level >= ACTIVE_RMS:
                     stage.add_active(level, seconds)
-            if stage.agent:
+            if not stage.agent:
+                continue
+            if stage.still and level <= DEAD_RMS:  # nothing new but how long it lasts
+                stage.still_frames += 1
+                stage.last = frame
+            else:
                 self._hear_agent(stage, frame, level, at)
 
     def _hear_agent(self, stage: StageAccumulator, frame: bytes, level: float, at: float) -> None:
@@ -355,22 +380,20 @@ class FrameBatch:
         sound, form = stage.sound, stage.format
         if sound is None or form is None:
             return
-        _, check, for_noise, _, stage.step = self._patterns[True][stage.step]
+        pattern = self._patterns[True]
+        if stage.still_frames:
+            sound.run += stage.still_frames
+            for _ in range(stage.still_frames):  # as one by one, to the last digit
+                stage.played += stage.stands_for
+            stage.step = (stage.step + stage.still_frames) % len(pattern)
+            stage.still_frames = 0
+        _, check, for_noise, _, stage.step = pattern[stage.step]
         stage.played += stage.stands_for
         before, stage.last = stage.last, frame
         if stage.thinned:
             before = b""  # there were others between them
-        elif level <= DEAD_RMS and sound.run >= STILL_FRAMES:
-            sound.run += 1
         else:
-            sound.level(level)
-            if level > DEAD_RMS:
-                if sound.run:
-                    sound.sounds_again(_size(frame, form, first=True), stage.level_so_far)
-            else:
-                if not sound.run:
-                    sound.silence_begins(_size(before, form, first=False), stage.level_so_far)
-                sound.run += 1
+            _hear_edges(stage, form, before, frame, level)
         if level < ACTIVE_RMS:
             return
         if check and form.seconds >= MIN_SPECTRUM_SECONDS:
@@ -412,23 +435,6 @@ def _samples(frames: Sequence[bytes], form: FrameFormat) -> Samples:
     return decode(b"".join(frames), form.encoding).reshape(len(frames), form.samples)
 
 
-def _levels_of(batch: list[_Waiting]) -> list[float]:
-    """Return the RMS of each frame; the levels that were measured elsewhere are among them."""
-    stages, found, _, _ = zip(*batch, strict=True)
-    formats = [None if stage is None else stage.format for stage in stages]
-    if formats.count(formats[0]) == len(formats) and set(map(type, found)) == {bytes}:
-        return _measured(found, formats[0])
-    levels = list(found)
-    places: dict[FrameFormat | None, list[int]] = {}
-    for place, (what, form) in enumerate(zip(found, formats, strict=True)):
-        if type(what) is bytes:
-            places.setdefault(form, []).append(place)
-    for form, rows in places.items():
-        for row, level in zip(rows, _measured([found[row] for row in rows], form), strict=True):
-            levels[row] = level
-    return levels
-
-
 def _measured(frames: Sequence[bytes], form: FrameFormat | None) -> list[float]:
     """Return the RMS of each frame of a format; 0 where they have none."""
     levels: list[float] = []
@@ -437,11 +443,30 @@ def _measured(frames: Sequence[bytes], form: FrameFormat | None) -> list[float]:
     return levels
 
 
-def _size(frame: bytes, form: FrameFormat, *, first: bool) -> float:
-    """Return how far from 0 a frame's first or last sample lies; 0 where there is no frame."""
-    width = form.sample_bytes
-    sample = decode(frame[:width] if first else frame[-width:], form.encoding)
-    return abs(float(sample.sum()))
+def _hear_edges(
+    stage: StageAccumulator, form: FrameFormat, before: bytes, frame: bytes, level: float
+) -> None:
+    """Take how an agent's frame, of which each is seen, follows the one before it."""
+    sound = stage.sound
+    if sound is None:
+        return
+    sound.level(level)
+    if level > DEAD_RMS:
+        stage.still = False
+        if sound.run:
+            first = _size(frame[: form.sample_bytes], form.encoding)
+            sound.sounds_again(first, stage.level_so_far)
+        return
+    if not sound.run:
+        last = _size(before[-form.sample_bytes :], form.encoding)
+        sound.silence_begins(last, stage.level_so_far)
+    sound.run += 1
+    stage.still = sound.run >= STILL_FRAMES
+
+
+def _size(samples: bytes, encoding: str) -> float:
+    """Return how far from 0 a sample lies; 0 where there is none."""
+    return abs(float(decode(samples, encoding).sum()))
 
 
 def _tails(tails: list[bytes], encoding: str) -> list[tuple[float, ...] | None]:
