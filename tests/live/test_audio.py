@@ -14,12 +14,16 @@ import numpy as np
 import pytest
 from ai_engine_lab.basics.audio_formats import AudioFormat, encode
 from ai_engine_lab.engine.speech import frames_of, load_speech, synthesise_speech
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from two_sides import frames as frames_of_both
 
 import ai_engine_quality as aeq
+from ai_engine_quality.core.agent_sound import DEAD_RMS, SoundAccumulator
 from ai_engine_quality.core.call import CallAccumulator, FrameFormat
 from ai_engine_quality.core.ear import AGENT, CALLER
+from ai_engine_quality.core.observations import ACTIVE_RMS
 from ai_engine_quality.live.audio import SAMPLE_RATES, FrameBatch, decode, frame_rms
 from ai_engine_quality.live.frame_checks import flatness
 
@@ -87,6 +91,15 @@ def alaw_value(code):
     sign, segment, step = bits >> 7, (bits >> 4) & 7, bits & 15
     magnitude = 2 * step + 1 if segment == 0 else (2 * step + 33) * 2 ** (segment - 1)
     return 8 * magnitude if sign else -8 * magnitude
+
+
+def encode_at(level, samples, encoding):
+    """Return so many samples of about this RMS, in an encoding."""
+    if encoding == "slin16":
+        return pcm(np.resize([level, -level], samples))
+    values = decode(ALL_CODES, encoding)
+    nearest = [np.abs(values - value).argmin() for value in (level, -level)]
+    return np.resize(nearest, samples).astype(np.uint8).tobytes()
 
 
 class TestDecoding:
@@ -549,6 +562,98 @@ class TestWhatTheEarIsGiven:
         assert [at - started for at, _ in at_ear(call.accumulator)] == [0.0, 0.25]
 
 
+SLIN16, ULAW = ("slin16", 8_000), ("ulaw", 8_000)
+RAW = {
+    (form, level): encode_at(level, 160, form[0])
+    for form in (SLIN16, ULAW)
+    for level in (0, 3, 9, 60, 900, 1_500, 2_600)
+}
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["transport_in", "transport_out", "told", "given", "held"]),
+        st.sampled_from(sorted(RAW)),
+        st.sampled_from([0.0, 0.02, 0.02, 0.02, 0.04, 0.3, -0.3]),
+        st.integers(1, 6),
+    ),
+    max_size=60,
+)
+
+
+def summary_of(told, *, capacity, level_every):
+    """Return what is known of a call of which this was told, measured so many frames at once."""
+    sampling = aeq.Sampling(level_every=level_every)
+    now = [100.0]
+    quality = aeq.QualityMonitor(
+        registry=CollectorRegistry(), log=False, sampling=sampling, clock=lambda: now[0]
+    )
+    quality.frames.capacity = capacity
+    quality.call_started("1.1")
+    call = quality.call("1.1")
+    for what, (form, level), later, times in told:
+        for _ in range(times):
+            now[0] += max(0.0, later)
+            at = now[0] + min(0.0, later)
+            if what == "told":
+                call.audio_level("transport_in", float(level), at=at)
+            elif what == "given":
+                call.audio_given(0.2, 0.1)
+            elif what == "held":
+                call.answer_held()
+                call.answer_resumed()
+            else:
+                frame = RAW[form, level]
+                call.audio(what, frame, encoding=form[0], sample_rate=form[1], at=at)
+    summary = call.call_ended(duration=60.0).summary
+    quality.close()
+    return summary.to_dict() | {"started_at": None}
+
+
+@given(steps, st.integers(2, 300), st.sampled_from([1, 1, 2, 4]))
+@settings(max_examples=60, deadline=None)
+def test_a_call_is_the_same_however_many_frames_are_measured_at_once(told, capacity, level_every):
+    """Frames of two formats, told levels and hints, in any order: as if each was measured alone."""
+    alone = summary_of(told, capacity=1, level_every=level_every)
+    assert summary_of(told, capacity=capacity, level_every=level_every) == alone
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(RAW)), st.integers(1, 12)), max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_digital_silence_taken_together_is_as_frame_by_frame(runs):
+    """Holes, changes of level, and which frames are checked: as if each was looked at."""
+    batch, stage = FrameBatch(clock=lambda: 0.0), CallAccumulator("1.1").stage("provider_out")
+    expected, last, energy, active = SoundAccumulator(), 0.0, 0.0, 0
+    seen = checked = 0
+    for (form, level), times in runs:
+        frame = RAW[form, level]
+        if stage.format is None or stage.format.encoding != form[0]:
+            batch.begin(stage, FrameFormat(*form, len(frame)))
+            last = 0.0  # frames of two formats don't meet
+        samples = decode(frame, form[0])
+        rms = float(frame_rms(samples[np.newaxis])[0])
+        for _ in range(times):
+            batch.take(stage, frame, 0.0)
+            checked += rms >= ACTIVE_RMS and seen % 10 == 0
+            seen += 1
+            if rms >= ACTIVE_RMS:
+                energy, active = energy + rms * rms, active + 1
+            so_far = math.sqrt(energy / active) if active else 0.0
+            expected.level(rms)
+            if rms <= DEAD_RMS:
+                if not expected.run:
+                    expected.silence_begins(last, so_far)
+                expected.run += 1
+            elif expected.run:
+                expected.sounds_again(abs(float(samples[0])), so_far)
+            last = abs(float(samples[-1]))
+    batch.measure()
+    if runs:
+        found = stage.sound
+        assert (found.silent, found.holes) == (expected.silent, expected.holes)
+        assert (found._changes, found._changes_of) == (expected._changes, expected._changes_of)
+        assert (stage._noise_n, stage.last) == (checked, frame)
+
+
 MINUTE = tuple((start, start + 2) for start in range(1, 60, 8))
 ANSWERS = tuple((start, start + 3) for start in range(4, 60, 8))
 
@@ -584,15 +689,6 @@ def test_a_live_call_takes_at_most_16_kb_in_its_first_minute():
     finally:
         tracemalloc.stop()
     quality.close()
-
-
-def encode_at(level, samples, encoding):
-    """Return so many samples of about this RMS, in an encoding."""
-    if encoding == "slin16":
-        return pcm(np.resize([level, -level], samples))
-    values = decode(ALL_CODES, encoding)
-    nearest = [np.abs(values - value).argmin() for value in (level, -level)]
-    return np.resize(nearest, samples).astype(np.uint8).tobytes()
 
 
 def test_the_recorded_prompts_are_used_where_they_are_installed():
