@@ -148,11 +148,23 @@ class Ear:
 
     def caller(self, at: float, level: float, seconds: float) -> None:
         """Take a frame of the caller's, or a look at it that stands for so many seconds."""
-        self._take(at, CALLER if _is_frame(level, seconds) else _WRONG, level, seconds)
+        if _is_frame(at, level, seconds):
+            pending = self.pending
+            pending.frombytes(pack(at, CALLER, level, seconds))
+            if len(pending) >= self.limit:
+                self.work()
+        else:
+            self._take(at, _WRONG)
 
     def agent(self, at: float, level: float, seconds: float) -> None:
         """Take a frame that was sent to the caller, or a look at one."""
-        self._take(at, AGENT if _is_frame(level, seconds) else _WRONG, level, seconds)
+        if _is_frame(at, level, seconds):
+            pending = self.pending
+            pending.frombytes(pack(at, AGENT, level, seconds))
+            if len(pending) >= self.limit:
+                self.work()
+        else:
+            self._take(at, _WRONG)
 
     def audio_given(self, at: float, seconds: float, silent: float = 0.0) -> None:
         """Take note of agent audio that the provider gave, ``silent`` seconds under RMS 30."""
@@ -384,8 +396,8 @@ class Ear:
         )
 
 
-def _is_frame(level: float, seconds: float) -> bool:
-    return 0.0 <= level <= MAX_LEVEL and 0.0 < seconds <= MAX_FRAME_SECONDS
+def _is_frame(at: float, level: float, seconds: float) -> bool:
+    return 0.0 <= level <= MAX_LEVEL and 0.0 < seconds <= MAX_FRAME_SECONDS and -_FAR < at < _FAR
 
 
 def _in_fours(observed: array[float]) -> Iterator[tuple[float, float, float, float]]:

@@ -327,11 +327,15 @@ class FrameBatch:
         levels = [what for _, what, _, _ in batch]
         if not self._several and set(map(type, levels)) == {bytes}:
             return _measured(levels, self._format)
-        places: dict[FrameFormat | None, list[int]] = {}
+        groups: dict[int, tuple[FrameFormat | None, list[int]]] = {}
         for place, (stage, what, _, _) in enumerate(batch):
-            if type(what) is bytes and stage is not None:
-                places.setdefault(stage.format, []).append(place)
-        for form, rows in places.items():
+            if stage is not None and type(what) is bytes:
+                form = stage.format
+                group = groups.get(id(form))  # half of what the hash of three values takes
+                if group is None:
+                    group = groups[id(form)] = form, []
+                group[1].append(place)
+        for form, rows in groups.values():
             measured = _measured([levels[row] for row in rows], form)
             for row, level in zip(rows, measured, strict=True):
                 levels[row] = level
