@@ -32,6 +32,7 @@ from ai_engine_quality.live.reporting import Reporter
 from ai_engine_quality.live.sections import SECTIONS
 from ai_engine_quality.live.stopping import forget_monitor, watch_monitor
 from ai_engine_quality.live.upkeep import Upkeep
+from ai_engine_quality.live.usual_pace import UsualPaces
 from ai_engine_quality.settings import Settings
 from ai_engine_quality.sinks.log import LogSink, Warnings
 from ai_engine_quality.sinks.prometheus import PrometheusSink
@@ -134,6 +135,7 @@ class QualityMonitor(ObservationsById):
         }
         self._upkeep = Upkeep(self, self._live, clock)
         self._baseline = Baseline()
+        self._paces = UsualPaces(policy)
         self._prometheus = PrometheusSink(
             registry=registry,
             clock=clock,
@@ -227,7 +229,14 @@ class QualityMonitor(ObservationsById):
     def begin_anew(self) -> None:
         """Leave the live calls to the parent, unless they are ended here: in a forked child."""
         self._inherited = frozenset(self._handles.values())
-        for part in (self._live, self.frames, self._baseline, self._prometheus, self._log):
+        for part in (
+            self._live,
+            self.frames,
+            self._baseline,
+            self._paces,
+            self._prometheus,
+            self._log,
+        ):
             if part is not None:
                 part.begin_anew()
 
@@ -432,7 +441,9 @@ class QualityMonitor(ObservationsById):
         self, summary: CallSummary, dropped: Mapping[str, int], *, hooks: bool = True
     ) -> CallScore:
         """Score a call among its provider's, and let outputs and hooks have it."""
-        result = score_among(summary, self.policy, self._baseline.place, dropped)
+        among = self._paces.beside(summary)
+        result = score_among(among, self.policy, self._baseline.place, dropped)
+        self._paces.remember(result)
         self._own_hooks.run(result)
         if hooks:
             self._hooks.run(result)

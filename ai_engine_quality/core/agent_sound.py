@@ -21,7 +21,10 @@ MIN_LOUD_FRAMES = 12
 """Checked loud frames below which nothing is said of a track."""
 
 LEAST_FOUND = 3
-"""Clicks, jumps or held frames of which fewer are chance."""
+"""Clicks or held frames of which fewer are chance."""
+
+LEAST_JUMPS = 8
+"""The same of jumps, for which each frame is looked at."""
 
 VALLEY_PERCENTILE = 8
 """Of the loud frames' valleys: one in twelve is as clear as the speech lets it be."""
@@ -36,9 +39,6 @@ HELD_SHARE = 0.35
 NOT_HELD_SHARE = 0.95
 """Shares of equal neighbours between which a frame's samples were held: in clean speech 0.09, and
 in a frame that has but one value, 1."""
-
-JUMP = 3.0
-"""A step between two frames that is so many times as sharp as those within them is an edge."""
 
 FLAT = 0.08
 """Spectral flatness of a frame from which it may be noise: in loud frames of speech 0.03."""
@@ -84,11 +84,11 @@ class FrameCheck(NamedTuple):
     valley: float
     """Power, as of 16-bit samples, that the quietest seventh of its spectrum would have in all."""
     held: float
-    """Share of samples that equal the one before."""
+    """Share of samples that equal the one before, or lie on a line between others."""
+    fresh: float
+    """The others, a second."""
     click: bool
     """Whether its sharpest corner is 8 times as sharp as its corners are in the mean."""
-    edge: float | None
-    """How sharp the step from the frame before is, against those within both; None: not known."""
     low: float
     """Power of 125 to 375 Hz."""
     power: float
@@ -112,11 +112,14 @@ class AgentSound:
     wavers: float | None = None
     """How much deeper some valleys are than others, as a ratio of powers: steady noise 1.3 to 3."""
     held: float | None = None
-    """Share (0 to 1) of frames whose samples were held: a zero-order hold."""
+    """Share (0 to 1) of frames whose samples were held, or lie on lines between each second to
+    fourth."""
+    fresh: float | None = None
+    """Of those frames: samples a second that were neither."""
     clicks: float | None = None
     """Share of loud frames with a click inside."""
     edges: float | None = None
-    """Share of the steps between frames that are jumps."""
+    """Share of active frames to which there is a jump from the frame before."""
     repeated: int = 0
     """Frames that were the one before again, byte for byte, and no tone."""
     silent: int = 0
@@ -136,6 +139,8 @@ class AgentSound:
     """Share of its power that lies over 3,400 Hz."""
     upper: float | None = None
     """Share of its power that lies over 2,300 Hz, and under 4,000."""
+    low: float | None = None
+    """Share of its power that lies at 125 to 375 Hz."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -146,9 +151,10 @@ class SoundAccumulator:
     _valleys: BoundedValues = field(default_factory=lambda: BoundedValues(64))
     _held_of: int = 0
     _held: int = 0
+    _fresh: float = 0.0
     _clicks: int = 0
-    _edges_of: int = 0
-    _jumps: int = 0
+    jumps: int = 0
+    """Steps from frame to frame that are jumps."""
     repeated: int = 0
     silent: int = 0
     holes: int = 0
@@ -216,7 +222,9 @@ class SoundAccumulator:
         """
         if rms >= HELD_RMS:
             self._held_of += 1
-            self._held += HELD_SHARE < found.held < NOT_HELD_SHARE
+            if HELD_SHARE < found.held < NOT_HELD_SHARE:
+                self._held += 1
+                self._fresh += found.fresh
         self._energy += rms * rms
         self._low += found.low
         self._power += found.power
@@ -228,14 +236,15 @@ class SoundAccumulator:
         self._loud += 1
         self._valleys.add(found.valley)
         self._clicks += found.click
-        if found.edge is not None:
-            self._edges_of += 1
-            self._jumps += found.edge > JUMP
         self._listen(found.flatness >= FLAT, at, stands_for)
 
     def _listen(self, flat: bool, at: float, stands_for: float) -> None:
-        """Take note of a loud frame, in its window."""
-        if at >= self._window_ends:
+        """Take note of a loud frame, in its window.
+
+        Noise that begins in the midst of a window begins a new one, so that a second of it counts.
+        """
+        began = flat and self._window_flat < FLAT_IN_WINDOW * self._window_loud
+        if at >= self._window_ends or began:
             self._close_window(stands_for)
             self._window_from = at
             self._window_ends = at + WINDOW_SECONDS
@@ -269,8 +278,9 @@ class SoundAccumulator:
             noise=self._noise(level) if enough else None,
             wavers=self._wavers() if enough else None,
             held=_share(self._held, self._held_of),
+            fresh=round(self._fresh / self._held, 1) if self._held >= LEAST_FOUND else None,
             clicks=_share(self._clicks, self._loud),
-            edges=_share(self._jumps, self._edges_of),
+            edges=_share(self.jumps, self._changes_of, LEAST_JUMPS),
             repeated=self.repeated,
             silent=self.silent,
             holes=self.holes,
@@ -280,6 +290,7 @@ class SoundAccumulator:
             lively=self._lively(),
             above=self._part(self._above) if enough else None,
             upper=self._part(self._upper) if enough else None,
+            low=self._part(self._low) if enough else None,
         )
 
     def _part(self, power: float) -> float | None:
@@ -325,8 +336,8 @@ USUAL_SPEED = 1.16
 """What the sum comes to in clean speech."""
 
 
-def _share(part: int, whole: int) -> float | None:
+def _share(part: int, whole: int, least: int = LEAST_FOUND) -> float | None:
     """Return a share; 0 where so few are no evidence, None where too little was looked at."""
     if whole < MIN_LOUD_FRAMES:
         return None
-    return round(part / whole, 6) if part >= LEAST_FOUND else 0.0
+    return round(part / whole, 6) if part >= least else 0.0

@@ -10,7 +10,7 @@ import math
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ai_engine_quality.core.agent_sound import FrameCheck, SoundAccumulator
+from ai_engine_quality.core.agent_sound import LOUD_SHARE, FrameCheck, SoundAccumulator
 from ai_engine_quality.core.distribution import BoundedValues, Distribution
 from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import (
@@ -165,6 +165,15 @@ class StageAccumulator:
         if not self.active % GROUP_FRAMES:
             self._groups.add(math.sqrt(self._group_energy / GROUP_FRAMES))
             self._group_energy = 0.0
+
+    def hear_jump(self, rms: float) -> None:
+        """Take the step to an agent's frame from the one before, far sharper than those within.
+
+        Args:
+            rms: The frame's level.
+        """
+        if self.sound is not None and rms >= max(ACTIVE_RMS, LOUD_SHARE * self.level_so_far):
+            self.sound.jumps += 1
 
     @property
     def level_so_far(self) -> float:

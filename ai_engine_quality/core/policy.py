@@ -123,9 +123,9 @@ class CeilingRules:
     noisy_seconds: Steps = ()
     """By the share of the agent's speech that lies in seconds of noise."""
     held_samples: Steps = ()
-    """By the share of frames whose samples were held."""
+    """By how many times the telephone's rate is that of the samples which were not held."""
     edges: Steps = ()
-    """By the share of the steps between frames that are jumps."""
+    """By the share of active frames to which there is a jump from the frame before."""
     clicks: Steps = ()
     """By the share of loud frames with a click inside."""
     repeated: Steps = ()
@@ -134,6 +134,8 @@ class CeilingRules:
     """By the effective share of silent frames that cut into speech."""
     narrow: Steps = ()
     """By how many dB less power lies over 2,300 Hz than in all."""
+    thin: Steps = ()
+    """By how many dB less power lies at 125 to 375 Hz than in all."""
     wrong_speed: int | None = None
     """By the characters of the agent's words for each second of its voice."""
     seems_wrong_speed: int | None = None
@@ -179,6 +181,8 @@ class Sound:
     lively: float = 0.04
     """How much levels change from frame to frame, as a power of ten, where it is speech."""
     least_noisy_seconds: float = 0.8
+    held_share: float = 0.45
+    """Share of frames from which held samples are a fault."""
     usual: float = 16.0
     """Characters a second of the agent's voice; and the wide zone in which nothing is wrong."""
     slow: float = 12.5
@@ -191,6 +195,17 @@ class Sound:
     """So many octaves over the usual, by spectrum and rhythm, speech can't be too slow; and so many
     under it, it can't be too quick."""
     not_fast: float = 0.25
+    usual_octaves: float = 0.0
+    """So many octaves beside the provider's usual pace, with a share of those by spectrum and
+    rhythm, are a wrong speed; 0: what is usual doesn't count."""
+    usual_weight: float = 0.5
+    """That share."""
+    usual_least: float = 0.32
+    """Octaves that the pace itself must differ."""
+    usual_alone: float = 0.43
+    """And where spectrum and rhythm say nothing."""
+    usual_seconds: float = 4.0
+    """Voice from which on a pace is compared with the provider's."""
     seems_slow: float = 0.95
     """So many octaves under the usual, or over it, speech seems wrong without any text."""
     seems_fast: float = 1.15

@@ -24,6 +24,12 @@ from ai_engine_quality.core.wording import clock, percent, plural
 MOSTLY_NOISE = 0.5
 """Share of the speech in windows of noise beyond which holes in words are not judged."""
 
+TELEPHONE_RATE = 8_000.0
+"""Samples a second that callers can hear."""
+
+UNKNOWN_TIMES = 2.0
+"""Of a track whose record doesn't say how many of its samples were held."""
+
 TEST_SIGNAL = 0.8
 """Share of frames that are the one before, over which a track is no speech: a tone, a test."""
 
@@ -62,6 +68,18 @@ class HeardTrack:
     def noisy_share(self) -> float:
         """Share of the speech that lies in windows of noise."""
         return min(1.0, self.sound.noisy_seconds / self.speech) if self.speech else 0.0
+
+    @property
+    def times_held(self) -> float | None:
+        """How many times the telephone's rate is that of the samples which were not held."""
+        fresh = self.sound.fresh
+        return TELEPHONE_RATE / fresh if fresh else None
+
+    @property
+    def thinness(self) -> float | None:
+        """How many dB less power lies at 125 to 375 Hz than in all."""
+        low = self.sound.low
+        return None if low is None else -10 * math.log10(max(low, 1e-10))
 
     @property
     def dullness(self) -> float | None:
@@ -150,6 +168,19 @@ def _noisy_words(track: HeardTrack) -> str:
     )
 
 
+def _times_held(track: HeardTrack, policy: Policy) -> float | None:
+    """Return how many times samples are held, where they are held throughout."""
+    if (track.sound.held or 0.0) < policy.sound.held_share:
+        return None
+    return track.times_held or UNKNOWN_TIMES
+
+
+def _held_words(track: HeardTrack) -> str:
+    words = f"samples held in {percent(track.sound.held or 0)} of the agent's frames"
+    fresh = track.sound.fresh
+    return words if fresh is None else f"{words}, {fresh:,.0f} new ones a second"
+
+
 def _edges_words(track: HeardTrack) -> str:
     share = track.sound.edges or 0.0
     return f"clicks where frames meet, each {FRAME_SECONDS / max(share, 0.02) * 1000:.0f} ms"
@@ -181,12 +212,7 @@ def _one_in(share: float) -> str:
 _RULES = (
     _Rule("noise_level", "codec", _noise_level, _noise_words),
     _Rule("noisy_seconds", "codec", _noisy_seconds, _noisy_words),
-    _Rule(
-        "held_samples",
-        "codec",
-        lambda track, _: track.sound.held,
-        lambda track: f"samples held in {percent(track.sound.held or 0)} of the agent's frames",
-    ),
+    _Rule("held_samples", "codec", _times_held, _held_words),
     _Rule("edges", "codec", lambda track, _: track.sound.edges, _edges_words),
     _Rule(
         "clicks",
@@ -207,6 +233,15 @@ _RULES = (
         lambda track, policy: track.dullness if _lively(track, policy) else None,
         lambda track: (
             f"nothing over 2.3 kHz in the agent's speech ({-(track.dullness or 0):.0f} dB)"
+        ),
+    ),
+    _Rule(
+        "thin",
+        "codec",
+        lambda track, policy: track.thinness if _lively(track, policy) else None,
+        lambda track: (
+            f"a thin voice: little under 375 Hz in the agent's speech "
+            f"({-(track.thinness or 0):.0f} dB)"
         ),
     ),
 )
@@ -249,6 +284,31 @@ def _voice(summary: CallSummary) -> float | None:
     return max(0.0, heard.agent_voice - (heard.hole_seconds or 0.0))
 
 
+def comparable_pace(summary: CallSummary, policy: Policy) -> float | None:
+    """Return the pace of a call that can be compared with others of its voice; None: it can't.
+
+    So much of the voice must have been heard that its words are an average, and all of the text.
+    """
+    rule, told = policy.sound, pace(summary)
+    if told is None or told < rule.text_missing or _text_was_cut(summary):
+        return None
+    return told if (_voice(summary) or 0.0) >= rule.usual_seconds else None
+
+
+def seeming_speed(summary: CallSummary, policy: Policy) -> float | None:
+    """Return how quick the agent seems by spectrum and rhythm, in octaves; None: unknown."""
+    track = heard_track(summary)
+    return None if track is None else _seeming_speed(track, policy)
+
+
+def is_unusual(summary: CallSummary, policy: Policy) -> bool:
+    """Return whether a call's pace is another than its provider's, within the free zone."""
+    told = comparable_pace(summary, policy)
+    if told is None or not policy.sound.slow <= told <= policy.sound.fast:
+        return False
+    return _beside_the_usual(summary, told, seeming_speed(summary, policy), policy) != 0
+
+
 def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> Iterator[Fault]:
     """Yield a wrong speed: by the text, with the spectrum as a second witness, or by it alone."""
     rule, rules = policy.sound, policy.ceilings
@@ -256,11 +316,8 @@ def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> It
     seems = None if track is None else _seeming_speed(track, policy)
     known = told is not None and voice >= rule.pace_seconds and told >= rule.text_missing
     if known and told is not None and rules.wrong_speed is not None:
-        slow = told < rule.slow and (seems is None or seems < rule.not_slow)
-        fast = told > rule.fast and (seems is None or seems > -rule.not_fast)
-        fast = fast and not _text_was_cut(summary)
-        if slow or fast:
-            words = f"agent at {_how_fast(told, rule.usual)}: {told:.0f} characters a second"
+        words = _wrong_pace(summary, told, seems, policy)
+        if words:
             yield Fault("wrong_speed", rules.wrong_speed, words, "codec")
         return
     if seems is None or rules.seems_wrong_speed is None:
@@ -269,6 +326,53 @@ def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> It
         which = "slow" if seems < 0 else "quick"
         words = f"speech that seems far too {which}: its spectrum and rhythm"
         yield Fault("seems_wrong_speed", rules.seems_wrong_speed, words, "codec")
+
+
+def _wrong_pace(
+    summary: CallSummary, told: float, seems: float | None, policy: Policy
+) -> str | None:
+    """Return how a pace is wrong, in words; None where it is not.
+
+    First against what is usual for the provider, then against what nobody's voice does.
+    """
+    said = f"{told:.0f} characters a second"
+    if summary.usual_pace and _beside_the_usual(summary, told, seems, policy):
+        fast = _how_fast(told, summary.usual_pace)
+        return f"agent at {fast}: {said}, usual here {summary.usual_pace:.0f}"
+    if _beyond_all_voices(told, seems, policy) > 0 and _text_was_cut(summary):
+        return None
+    if _beyond_all_voices(told, seems, policy):
+        return f"agent at {_how_fast(told, policy.sound.usual)}: {said}"
+    return None
+
+
+def _beside_the_usual(
+    summary: CallSummary, told: float, seems: float | None, policy: Policy
+) -> int:
+    """Return 1 where the pace is too quick for the provider's voice, -1 too slow, 0 neither.
+
+    A wrong rate moves the voice's spectrum along with its pace. Another voice, a livelier answer
+    and a text that was told in part do not, or less: so both witnesses decide together.
+    """
+    rule, usual = policy.sound, summary.usual_pace
+    if not rule.usual_octaves or not usual or comparable_pace(summary, policy) is None:
+        return 0
+    moved = math.log2(told / usual)
+    way = 1 if moved > 0 else -1
+    if seems is None or summary.usual_speed is None:
+        return way if abs(moved) >= rule.usual_alone else 0
+    both = way * (moved + rule.usual_weight * (seems - summary.usual_speed))
+    return way if abs(moved) >= rule.usual_least and both >= rule.usual_octaves else 0
+
+
+def _beyond_all_voices(told: float, seems: float | None, policy: Policy) -> int:
+    """Return 1 where the pace is too quick for any voice, -1 too slow, 0 neither."""
+    rule = policy.sound
+    if told < rule.slow and (seems is None or seems < rule.not_slow):
+        return -1
+    if told > rule.fast and (seems is None or seems > -rule.not_fast):
+        return 1
+    return 0
 
 
 def _text_was_cut(summary: CallSummary) -> bool:

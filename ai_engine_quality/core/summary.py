@@ -250,6 +250,11 @@ class CallSummary:
     """What was heard, where audio of the call was seen."""
     agent_characters: int | None = None
     """How much text the agent's audio holds, where the engine tells it: a number, never words."""
+    usual_pace: float | None = None
+    """Characters a second that were usual for this provider and pipeline when the call ended: the
+    median of their latest calls in that process. None: fewer than 20, or no one pace is usual."""
+    usual_speed: float | None = None
+    """How quick those calls' speech seemed, as ``AgentSound.speed``: their median, in octaves."""
     provider_lost: bool = False
     """Whether the provider was lost in mid-call, and never came back."""
     files_played: int | None = None
@@ -558,12 +563,13 @@ def _binned(name: str, value: object) -> dict[str, Bins]:
 _SOUND_READERS: dict[str, reading.Reader] = {
     **dict.fromkeys(("checked", "repeated", "silent", "holes"), reading.count),
     **dict.fromkeys(
-        ("noise", "held", "clicks", "edges", "above", "upper"), reading.optional(reading.share)
+        ("noise", "held", "clicks", "edges", "above", "upper", "low"),
+        reading.optional(reading.share),
     ),
     "noisy_seconds": reading.not_negative,
     "noisy_from": reading.optional(reading.not_negative),
     "speed": reading.optional(reading.real),
-    **dict.fromkeys(("wavers", "lively"), reading.optional(reading.not_negative)),
+    **dict.fromkeys(("wavers", "lively", "fresh"), reading.optional(reading.not_negative)),
 }
 
 _LEVEL_READERS: dict[str, reading.Reader] = {
@@ -649,6 +655,8 @@ _READERS: dict[str, reading.Reader] = {
     "silence_heard": reading.optional(_silence),
     "heard": reading.optional(_heard),
     "agent_characters": reading.optional(reading.count),
+    "usual_pace": reading.optional(reading.not_negative),
+    "usual_speed": reading.optional(reading.real),
     "provider_lost": reading.or_default(reading.flag, False),
     "files_played": reading.optional(reading.count),
     "clock_starts_late": reading.or_default(reading.flag, False),

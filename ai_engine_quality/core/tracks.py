@@ -90,6 +90,9 @@ COMFORT_SPREAD = 0.25
 JITTER_SECONDS = 0.06
 """Time that frames may come late, in sum, before it is a hole: phones hold back three frames."""
 
+DRAINED_SECONDS = 0.02
+"""The same once it had come to a hole: until the agent falls silent a phone holds back less."""
+
 IDLE_SLEW = 0.05
 SLEW = 0.002
 """Share of its length by which a frame shortens what the far end is thought to hold: a sender whose
@@ -315,8 +318,8 @@ class AgentTrack(_Track):
 
     __slots__ = (
         "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
-        "_cut_by_gap", "_end", "_fading", "_last_voiced_end", "_loud_before", "_quiet_for", "_rise",
-        "_slip", "_turns", "_voice", "echoes_until", "ever_voiced",
+        "_cut_by_gap", "_end", "_fading", "_held_back", "_last_voiced_end", "_loud_before",
+        "_quiet_for", "_rise", "_slip", "_turns", "_voice", "echoes_until", "ever_voiced",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -337,6 +340,7 @@ class AgentTrack(_Track):
         self._loud_before = False
         self._cut_by_gap = 0.0
         self._fading = False
+        self._held_back = JITTER_SECONDS
         self.ever_voiced = False
 
     def loudest_near(self, at: float) -> float:
@@ -449,9 +453,10 @@ class AgentTrack(_Track):
         else:
             slip = self._slip - 0.005 * seconds
             self._slip = slip + gap if slip > 0.0 else gap
-            if self._slip > JITTER_SECONDS:
+            if self._slip > self._held_back:
                 missing, self._slip = self._slip, 0.0
         if missing:
+            self._held_back = DRAINED_SECONDS if self._speaking else JITTER_SECONDS
             if self._answers.hinted:
                 self._answers.gap(missing)
             elif self._loud_before and missing <= MAX_BLIND_HOLE_SECONDS:
@@ -475,6 +480,7 @@ class AgentTrack(_Track):
         if self._speaking:
             self._speaking = False
             self._onset = 0.0
+            self._held_back = JITTER_SECONDS
             unfinished = self._answers.unfinished() if self._answers.hinted else None
             ended = self._last_voiced_end - _half(seconds)
             self._turns.put(ended, Edge.AGENT_ENDS, 0.0, unfinished)

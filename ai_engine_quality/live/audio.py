@@ -318,36 +318,37 @@ class FrameBatch:
             batch = self.waiting.copy()
             del self.waiting[: len(batch)]  # another thread may have added one meanwhile
             if batch:
-                self._hand_over(batch, self._levels_of(batch))
+                before = _frames_before(batch)
+                self._hand_over(batch, self._levels_of(batch, before), before)
             if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
                 self._look()
 
-    def _levels_of(self, batch: list[_Waiting]) -> list[float]:
+    def _levels_of(self, batch: list[_Waiting], before: list[bytes]) -> list[float]:
         """Return the RMS of each frame; the levels that were measured elsewhere are among them."""
         levels = [what for _, what, _, _ in batch]
-        if not self._several and set(map(type, levels)) == {bytes}:
-            return _measured(levels, self._format)
-        groups: dict[int, tuple[FrameFormat | None, list[int]]] = {}
+        if not self._several and self._format and set(map(type, levels)) == {bytes}:
+            return _measured(self._format, batch, range(len(batch)), before)
+        groups: dict[int, tuple[FrameFormat, list[int]]] = {}
         for place, (stage, what, _, _) in enumerate(batch):
-            if stage is not None and type(what) is bytes:
+            if stage is not None and stage.format is not None and type(what) is bytes:
                 form = stage.format
                 group = groups.get(id(form))  # half of what the hash of three values takes
                 if group is None:
                     group = groups[id(form)] = form, []
                 group[1].append(place)
-        for form, rows in groups.values():
-            measured = _measured([levels[row] for row in rows], form)
-            for row, level in zip(rows, measured, strict=True):
-                levels[row] = level
+        for form, places in groups.values():
+            found = _measured(form, batch, places, before)
+            for place, level in zip(places, found, strict=True):
+                levels[place] = level
         return levels
 
-    def _hand_over(self, batch: list[_Waiting], levels: list[float]) -> None:
+    def _hand_over(self, batch: list[_Waiting], levels: list[float], before: list[bytes]) -> None:
         """Let each stage have its levels, in the order in which they came.
 
         The hot path, 100,000 frames a second at 1,000 calls: what is done for every one of them is
         written out here, and what is done for some is called.
         """
-        for (stage, frame, at, seconds), level in zip(batch, levels, strict=True):
+        for (stage, frame, at, seconds), level, last in zip(batch, levels, before, strict=True):
             if stage is None:
                 frame(at)
                 continue
@@ -368,16 +369,18 @@ class FrameBatch:
                 continue
             if stage.still and level <= DEAD_RMS:  # nothing new but how long it lasts
                 stage.still_frames += 1
-                stage.last = frame
             else:
-                self._hear_agent(stage, frame, level, at)
+                self._hear_agent(stage, frame, last, level, at)
 
-    def _hear_agent(self, stage: StageAccumulator, frame: bytes, level: float, at: float) -> None:
+    def _hear_agent(
+        self, stage: StageAccumulator, frame: bytes, before: bytes, level: float, at: float
+    ) -> None:
         """Take what an agent's frame is, beside the one before it; choose it where it is its turn.
 
         Args:
             stage: The frame's.
             frame: Its bytes.
+            before: Those of the frame before it; empty where that wasn't seen.
             level: Its RMS.
             at: When it crossed the engine's edge, in monotonic seconds.
         """
@@ -393,19 +396,16 @@ class FrameBatch:
             stage.still_frames = 0
         _, check, for_noise, _, stage.step = pattern[stage.step]
         stage.played += stage.stands_for
-        before, stage.last = stage.last, frame
-        if stage.thinned:
-            before = b""  # there were others between them
-        else:
+        if not stage.thinned:
             _hear_edges(stage, form, before, frame, level)
         if level < ACTIVE_RMS:
             return
         if check and form.seconds >= MIN_SPECTRUM_SECONDS:
             # Frames that are handed over faster than they sound are heard one after the other.
             moment = max(at - stage.started, stage.played)
-            chosen = _Chosen(stage, frame, before[-_TAIL_BYTES:], level, moment, for_noise)
+            chosen = _Chosen(stage, frame, level, moment, for_noise)
             self._chosen.setdefault(form, []).append(chosen)
-        if frame == before:
+        if frame == before and form.samples > 2 * EDGE_SAMPLES:
             sound.repeats(frame_checks.seam(_samples([frame], form)[0]))
 
     def _look(self) -> None:
@@ -413,8 +413,7 @@ class FrameBatch:
         formats, self._chosen = self._chosen, {}
         for form, chosen in formats.items():
             samples = _samples([one.frame for one in chosen], form)
-            before = _tails([one.tail for one in chosen], form.encoding)
-            checks = frame_checks.check(samples, form.sample_rate, before)
+            checks = frame_checks.check(samples, form.sample_rate)
             for one, found in zip(chosen, checks, strict=True):
                 one.stage.add_check(one.level, found, one.at, for_noise=one.for_noise)
 
@@ -424,14 +423,10 @@ class _Chosen(NamedTuple):
 
     stage: StageAccumulator
     frame: bytes
-    tail: bytes
     level: float
     at: float
     """Seconds from the start of the call."""
     for_noise: bool
-
-
-_TAIL_BYTES = 2 * EDGE_SAMPLES
 
 
 def _samples(frames: Sequence[bytes], form: FrameFormat) -> Samples:
@@ -439,12 +434,61 @@ def _samples(frames: Sequence[bytes], form: FrameFormat) -> Samples:
     return decode(b"".join(frames), form.encoding).reshape(len(frames), form.samples)
 
 
-def _measured(frames: Sequence[bytes], form: FrameFormat | None) -> list[float]:
-    """Return the RMS of each frame of a format; 0 where they have none."""
-    levels: list[float] = []
-    if form is not None:
-        levels = frame_rms(_samples(frames, form)).tolist()
+def _frames_before(batch: list[_Waiting]) -> list[bytes]:
+    """Return the frame before each of the agents', where each is seen; else nothing."""
+    found = []
+    for stage, frame, _, _ in batch:
+        before = b""
+        if stage is not None and stage.agent and type(frame) is bytes and not stage.thinned:
+            before, stage.last = stage.last, frame
+        found.append(before)
+    return found
+
+
+def _measured(
+    form: FrameFormat, batch: list[_Waiting], places: Sequence[int], before: list[bytes]
+) -> list[float]:
+    """Return the RMS of each frame of a format, and hear what jumps into agents' frames.
+
+    Args:
+        form: Its format.
+        batch: What waited.
+        places: Where in it the frames are.
+        before: The frame before each of what waited; empty where that wasn't seen.
+    """
+    samples = _samples([batch[place][1] for place in places], form)
+    measured = frame_rms(samples)
+    levels: list[float] = measured.tolist()
+    known = [
+        (row, place)
+        for row, place in enumerate(places)
+        if before[place] and levels[row] >= ACTIVE_RMS
+    ]
+    if not known or form.samples <= 2 * EDGE_SAMPLES:
+        return levels
+    rows = np.array([row for row, _ in known], dtype=np.intp)
+    ends = _ends([before[place] for _, place in known], form)
+    for number in frame_checks.jumps(samples, form.sample_rate, measured, rows, ends):
+        row, place = known[number]
+        stage = batch[place][0]
+        if stage is not None and not _is_dead(before[place], form):  # holes are measured themselves
+            stage.hear_jump(levels[row])
     return levels
+
+
+def _is_dead(frame: bytes, form: FrameFormat) -> bool:
+    """Return whether a frame holds digital silence."""
+    return float(np.abs(decode(frame, form.encoding)).max()) <= DEAD_RMS
+
+
+def _ends(frames: list[bytes], form: FrameFormat) -> Samples:
+    """Return the last samples of each frame, as a (frames, ``EDGE_SAMPLES``) array."""
+    data = b"".join(frames)
+    if form.encoding == "slin16":
+        values = np.frombuffer(data, dtype="<i2").reshape(-1, form.samples)
+        return values[:, -EDGE_SAMPLES:].astype(np.float32)
+    codes = np.frombuffer(data, dtype=np.uint8).reshape(-1, form.samples)
+    return _table(form.encoding).take(codes[:, -EDGE_SAMPLES:])
 
 
 def _hear_edges(
@@ -473,14 +517,6 @@ def _size(samples: bytes, encoding: str) -> float:
     return abs(float(decode(samples, encoding).sum()))
 
 
-def _tails(tails: list[bytes], encoding: str) -> list[tuple[float, ...] | None]:
-    """Return the last samples before each frame; None where they are not known."""
-    size = EDGE_SAMPLES * (2 if encoding == "slin16" else 1)
-    known = b"".join(tail[-size:] for tail in tails if len(tail) >= size)
-    samples = iter(decode(known, encoding).reshape(-1, EDGE_SAMPLES).tolist())
-    return [tuple(next(samples)) if len(tail) >= size else None for tail in tails]
-
-
 def check_noise(
     form: FrameFormat,
     samples: Samples,
@@ -500,6 +536,6 @@ def check_noise(
     rows = [row for row in stages if levels[row] >= ACTIVE_RMS]
     if not rows or form.seconds < MIN_SPECTRUM_SECONDS:
         return
-    checks = frame_checks.check(samples[rows], form.sample_rate, [None] * len(rows))
+    checks = frame_checks.check(samples[rows], form.sample_rate)
     for row, found in zip(rows, checks, strict=True):
         stages[row].add_check(levels[row], found)

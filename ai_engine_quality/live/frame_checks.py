@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from ai_engine_quality.core.agent_sound import FrameCheck
 
 Samples = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.floating]
 
 MIN_SPECTRUM_SECONDS = 0.01
 """Shorter frames have too few bins between 200 and 3,800 Hz for a flatness."""
@@ -38,27 +40,35 @@ share of the samples is clipped."""
 HISS = 0.3
 """A frame as flat is noise, in which nothing wraps around."""
 
-STRAIGHT = 1.0
-"""Corners no sharper than this come from rounding: the samples lie on a line."""
-
-STRAIGHT_RMS = 1_000.0
-"""Only in frames so loud: the lines of quiet speech are short."""
+STRAIGHT = 0.2
+"""Corners come at each second, third or fourth sample, and what is left between them has less than
+this share of their power: the samples lie on lines. Rounding by G.711 leaves 0.1, speech 0.3."""
 
 STRAIGHT_RATE = 8_000
 """Hz: at higher rates straight lines are a usual way to come there, and aren't heard."""
 
+JUMP = 3.0
+NEARBY_SECONDS = 0.01
+"""A step between two frames that is so many times as sharp as the corners in what follows at once
+is a jump: where a sound bursts out, its corners are as sharp."""
+
 EDGE_SAMPLES = 3
-"""Samples before a frame that are needed to tell whether its first one jumps."""
+"""Samples at either end of a frame at which a corner is no click within it; and those before a
+frame by which it is told whether its first one jumps."""
 
-GAIN = 2.0
-"""Factor (6 dB) up to which a step between frames may be a mere change of gain: engines that level
-their speech frame by frame make many, which are heard far less than splices and clicks."""
+GAIN = 2.2
+"""Factor (nearly 7 dB) up to which a step between frames may be a mere change of gain: engines that
+level their speech frame by frame, by up to 6 dB, make many, which are heard far less than splices
+and clicks. What such a factor leaves of a step must be a jump too."""
 
-GAIN_CORNER = 1.5
-"""A change of gain leaves no more than this of the step, against the corners within."""
+CLICK_SAMPLES = 6
+CLICK_CORNERS = 0.8
+"""No gain explains a step after which the line goes back within so many samples: by two corners,
+each as sharp as this share of the step."""
 
-_LEAST_CORNER = 8.0
-_LEAST_CORNER_SHARE = 0.02
+LEAST_CORNER = 8.0
+JUMP_CORNER_SHARE = 0.06
+SEAM_CORNER_SHARE = 0.02
 """Corners within count as this sharp at least, and as this share of the level: quiet samples are
 coarse, and a frame without any corner is a test signal."""
 
@@ -68,40 +78,32 @@ class _Spectrum(NamedTuple):
 
     window: Samples
     speech: slice
-    whole: slice
-    low: slice
-    """Within ``whole``."""
-    narrow: slice
-    """Over 3,400 Hz, up to the end."""
-    upper: slice
-    octaves: Samples
-    """Base-2 logarithm of the frequency of each bin of ``whole``."""
-    scale: float
-    """From the sum of one side's bins to the mean square of 16-bit samples."""
+    parts: Samples
+    """What each bin adds to ``low``, ``power``, ``octaves``, ``above`` and ``upper``."""
     valley: int
+    """So many of the speech's bins are quieter than the valley."""
+    valley_scale: float
+    """From that bin's power to that of a whole spectrum as quiet."""
 
 
 @lru_cache(maxsize=32)  # bounded: lengths come from outside
 def _spectrum_of(samples: int, sample_rate: int) -> _Spectrum:
-    frequencies = np.fft.rfftfreq(samples, 1 / sample_rate)
+    hertz = np.fft.rfftfreq(samples, 1 / sample_rate)
     window = np.hanning(samples).astype(np.float32)
+    scale = 2.0 / (samples * float((window**2).sum()))  # to the mean square of 16-bit samples
 
-    def bins(low: float, high: float) -> slice:
-        first = np.searchsorted(frequencies, low, side="left")
-        last = np.searchsorted(frequencies, high, side="right")
-        return slice(int(first), int(last))
+    def within(low: float, high: float) -> npt.NDArray[np.bool_]:
+        return np.asarray((hertz >= low) & (hertz <= high))
 
-    speech, whole, low = bins(*SPEECH_BAND_HZ), bins(*WHOLE_HZ), bins(*LOW_HZ)
+    speech, whole = np.flatnonzero(within(*SPEECH_BAND_HZ)), within(*WHOLE_HZ)
+    octaves = whole * np.log2(np.maximum(hertz, 1.0))
+    parts = (within(*LOW_HZ), whole, octaves, within(NARROW_HZ, sample_rate), within(*UPPER_HZ))
     return _Spectrum(
         window,
-        speech,
-        whole,
-        slice(low.start - whole.start, low.stop - whole.start),
-        bins(NARROW_HZ, sample_rate),
-        bins(*UPPER_HZ),
-        np.log2(frequencies[whole]).astype(np.float32),
-        2.0 / (samples * float((window**2).sum())),
-        int(VALLEY_SHARE * (speech.stop - speech.start)),
+        slice(int(speech[0]), int(speech[-1]) + 1),
+        (scale * np.array(parts)).T.astype(np.float32),
+        int(VALLEY_SHARE * speech.size),
+        scale * speech.size,
     )
 
 
@@ -127,108 +129,153 @@ def _flatness(power: Samples) -> npt.NDArray[np.float64]:
     return np.asarray(found, dtype=np.float64)
 
 
-def check(
-    samples: Samples, sample_rate: int, before: list[tuple[float, ...] | None]
-) -> list[FrameCheck]:
+def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
     """Return what is wrong with each row of a (frames, samples) array.
 
     Args:
         samples: 16-bit values, one row for each frame.
         sample_rate: Hz.
-        before: The last three samples before each row; None where they are not known.
     """
     how = _spectrum_of(samples.shape[-1], sample_rate)
     power = power_of(samples, sample_rate)
     speech = power[:, how.speech]
     quietest = np.partition(speech, how.valley, axis=-1)[:, how.valley]
-    bins = how.speech.stop - how.speech.start
-    whole = power[:, how.whole]
     steps = np.diff(samples, axis=-1)
     corners = np.diff(steps, axis=-1)
-    sharp = np.sqrt(np.vecdot(corners, corners) / corners.shape[-1])
     flat = _flatness(speech)
     clipped = (np.abs(samples) >= CLIPPED_AT).mean(axis=-1)
     wraps = (np.abs(steps).max(axis=-1) > WRAP) & (clipped < CLIPPED)
+    held = _held(steps, corners, sample_rate)
     columns = (
         flat.tolist(),
         clipped.tolist(),
         samples.mean(axis=-1).tolist(),
-        (quietest * (how.scale * bins)).tolist(),
-        _held(samples, steps, corners, sample_rate).tolist(),
-        ((wraps & (flat < HISS)) | _clicks(corners, sharp)).tolist(),
-        _edges(samples, sharp, before),
-        (whole[:, how.low].sum(axis=-1) * how.scale).tolist(),
-        (whole.sum(axis=-1) * how.scale).tolist(),
-        (whole @ how.octaves * how.scale).tolist(),
-        (power[:, how.narrow].sum(axis=-1) * how.scale).tolist(),
-        (power[:, how.upper].sum(axis=-1) * how.scale).tolist(),
+        (quietest * how.valley_scale).tolist(),
+        held.tolist(),
+        ((1 - held) * sample_rate).tolist(),
+        ((wraps & (flat < HISS)) | _clicks(corners)).tolist(),
+        *(power @ how.parts).T.tolist(),
     )
     return [FrameCheck(*row) for row in zip(*columns, strict=True)]
 
 
-def _held(samples: Samples, steps: Samples, corners: Samples, sample_rate: int) -> Samples:
+def _held(steps: Samples, corners: Samples, sample_rate: int) -> Samples:
     """Return the share of samples that equal the one before, or lie on a line between others."""
-    held: Samples = (steps == 0).mean(axis=-1)
-    if sample_rate > STRAIGHT_RATE:
-        return held
-    loud = np.vecdot(samples, samples) >= samples.shape[-1] * STRAIGHT_RMS**2
-    straight = (np.abs(corners) <= STRAIGHT).mean(axis=-1)
-    return np.where(loud, np.maximum(held, straight), held)
+    held: Samples = (steps == 0) @ np.ones(steps.shape[-1], np.float32) / steps.shape[-1]
+    return held if sample_rate > STRAIGHT_RATE else np.maximum(held, _straight(corners))
 
 
-def _clicks(corners: Samples, sharp: Samples) -> npt.NDArray[np.bool_]:
+def _straight(corners: Samples) -> Samples:
+    """Return the share of each row's samples that lie on lines between the others.
+
+    Lines between each second, third or fourth sample have their corners there, and none between.
+    """
+    power = (corners * corners) @ _by_place(corners.shape[-1])
+    found = np.zeros(len(corners), dtype=np.float32)
+    for every, first in ((2, 0), (3, 2), (4, 5)):
+        parts = np.sort(power[:, first : first + every], axis=-1)
+        found[parts[:, -2] < STRAIGHT * parts[:, -1]] = 1 - 1 / every
+    return found
+
+
+@lru_cache(maxsize=32)
+def _by_place(length: int) -> Samples:
+    """Return which of so many values lie at each place of two, of three and of four."""
+    number = np.arange(length)
+    places = [number % every == place for every in (2, 3, 4) for place in range(every)]
+    return np.array(places, dtype=np.float32).T
+
+
+def _clicks(corners: Samples) -> npt.NDArray[np.bool_]:
     """Return whether there is a click within each frame, not counting those at its edges."""
     within = np.abs(corners[:, EDGE_SAMPLES:-EDGE_SAMPLES]).max(axis=-1)
+    sharp = np.sqrt(np.vecdot(corners, corners) / corners.shape[-1])
     return np.asarray(within > CLICK * np.maximum(sharp, 1.0))
 
 
-def _edges(
-    samples: Samples,
-    sharp: Samples,
-    before: list[tuple[float, ...] | None],
-    *,
-    levelled: bool = True,
-) -> list[float | None]:
-    """Return how sharp the step into each row is, against the corners within it.
+def jumps(
+    samples: Samples, sample_rate: int, level: Levels, rows: npt.NDArray[np.intp], ends: Samples
+) -> list[int]:
+    """Return into which of the rows of a (frames, samples) array the step is a jump, by number.
 
-    The smaller of two corners counts: where the last frame's line would have gone on to, and where
-    the new frame's line comes from. Speech goes on from one side at least. Where both lines go on
-    after a change of gain, there is no step.
+    Args:
+        samples: 16-bit values, one row for each frame.
+        sample_rate: Hz.
+        level: The RMS of each row.
+        rows: Which rows are asked for.
+        ends: The samples before each of those, as a (rows, ``EDGE_SAMPLES``) array.
     """
-    known = [(0.0,) * EDGE_SAMPLES if tail is None else tail for tail in before]
-    tails = np.array(known, dtype=np.float32)
-    last, first = tails[:, 2], samples[:, 0]
-    due, source = 2 * last - tails[:, 1], 2 * first - samples[:, 1]
-    level = np.sqrt(np.vecdot(samples, samples) / samples.shape[-1])
-    least = np.maximum(_LEAST_CORNER, _LEAST_CORNER_SHARE * level)
-    within = np.maximum(sharp, least)
-    found = np.minimum(np.abs(first - due), np.abs(last - source)) / within
-    if levelled:
-        found[_without_gain(last, due, first, source) <= GAIN_CORNER * within] = 0.0
+    step = _step(samples[rows, :2], ends)
+    least = _least_corner(level[rows], JUMP_CORNER_SHARE)
+    near = np.flatnonzero(step.size > JUMP * least)  # few: only their corners are looked at
+    nearby = int(sample_rate * NEARBY_SECONDS)
+    within = np.maximum(_sharp(samples[rows[near], :nearby]), least[near])
+    high = step.size[near] > JUMP * within
     return [
-        None if tail is None else value for tail, value in zip(before, found.tolist(), strict=True)
+        place
+        for place, corner in zip(near[high].tolist(), within[high].tolist(), strict=True)
+        if _without_gain(*(float(part[place]) for part in step[1:])) > JUMP * corner
+        or _begins_with_click(samples[rows[place]], float(step.size[place]))
     ]
 
 
-def _without_gain(last: Samples, due: Samples, first: Samples, source: Samples) -> Samples:
-    """Return what is left of each step once the factor that explains most of it is taken out.
+class _Step(NamedTuple):
+    """Steps from one frame to the next."""
 
-    Args:
-        last: The last sample before each row.
-        due: What would have come next.
-        first: What came.
-        source: What would have come before it.
+    size: Samples
+    """The smaller of two corners: where the last frame's line would have gone on to, and where the
+    new frame's line comes from. Speech goes on from one side at least."""
+    last: Samples
+    """The last sample before."""
+    due: Samples
+    """What would have come next."""
+    first: Samples
+    """What came."""
+    source: Samples
+    """What would have come before it."""
+
+
+def _step(samples: Samples, ends: Samples) -> _Step:
+    """Return the steps from ends into rows of samples."""
+    last, first = ends[:, -1], samples[:, 0]
+    due, source = 2 * last - ends[:, -2], 2 * first - samples[:, 1]
+    size = np.minimum(np.abs(first - due), np.abs(last - source))
+    return _Step(size, last, due, first, source)
+
+
+def _least_corner(level: Levels, share: float) -> Levels:
+    return np.asarray(np.maximum(LEAST_CORNER, share * level))
+
+
+def _sharp(samples: Samples) -> Samples:
+    """Return how sharp the corners within each row are in the mean: its root of squares."""
+    corners = np.diff(samples, n=2, axis=-1)
+    return np.asarray(np.sqrt(np.vecdot(corners, corners) / corners.shape[-1]))
+
+
+def _without_gain(last: float, due: float, first: float, source: float) -> float:
+    """Return what is left of a step once the factor that explains most of it is taken out."""
+    factor = (first * due + source * last) / max(due * due + last * last, 1.0)
+    factor = min(max(factor, 1 / GAIN), GAIN)
+    left = max(abs(first - factor * due), abs(source - factor * last))
+    return left / max(factor, 1.0)
+
+
+def _begins_with_click(frame: Samples, step: float) -> bool:
+    """Return whether a frame's first samples lie beside its line, and not only after a gain.
+
+    Two successive corners are then as sharp as the step to the frame, there and back again.
     """
-    factor = (first * due + source * last) / np.maximum(due * due + last * last, 1.0)
-    factor = np.clip(factor, 1 / GAIN, GAIN)
-    left = np.maximum(np.abs(first - factor * due), np.abs(source - factor * last))
-    return np.asarray(left / np.maximum(factor, 1.0), dtype=np.float32)
+    corners = np.diff(frame[:CLICK_SAMPLES], n=2).tolist()
+    return any(
+        one * next_one < 0.0 and min(abs(one), abs(next_one)) >= CLICK_CORNERS * step
+        for one, next_one in pairwise(corners)
+    )
 
 
 def seam(samples: Samples) -> float:
     """Return how sharp the step is from a frame's end to its own beginning, as ``edge`` is."""
     row = samples.reshape(1, -1)
-    corners = np.diff(row, n=2, axis=-1)
-    sharp = np.sqrt(np.vecdot(corners, corners) / corners.shape[-1])
-    end = tuple(row[0, -EDGE_SAMPLES:].tolist())
-    return _edges(row, sharp, [end], levelled=False)[0] or 0.0
+    step = _step(row, row[:, -EDGE_SAMPLES:])
+    least = _least_corner(np.sqrt(np.vecdot(row, row) / row.shape[-1]), SEAM_CORNER_SHARE)
+    return float((step.size / np.maximum(_sharp(row), least))[0])

@@ -13,7 +13,7 @@ from ai_engine_lab.evidence.passages import HELD_BACK, TUNING
 from ai_engine_lab.evidence.samples import Sample, read_samples
 
 from ai_engine_quality import Policy
-from handbook import ear_tables, sound_tables
+from handbook import ear_tables, pace_tables, sound_tables
 from handbook import evidence_tables as tables
 
 SAMPLES: Final = Path(__file__).parent.parent.parent / "docs" / "data" / "evidence-samples.csv"
@@ -60,6 +60,7 @@ def parts(samples: Sequence[Sample] | None = None) -> dict[str, str]:
         ),
         "published": tables.published(old),
         **sound_tables.parts(new, Policy.load("v3")),
+        **pace_tables.parts(Policy.load("v3")),
         **ear_tables.parts(),
     }
 

@@ -77,12 +77,13 @@ def _bands(policy: Policy) -> str:
 _SOUND: tuple[tuple[str, str, In], ...] = (
     ("noise_level", "noise in the agent's speech, as a share of its level", percent),
     ("noisy_seconds", "share of the agent's speech that lies in seconds of noise", percent),
-    ("held_samples", "share of the agent's frames whose samples are held", percent),
-    ("edges", "share of the steps from frame to frame that are jumps", percent),
+    ("held_samples", "samples are held, each so many times (of 8,000 a second)", _count),
+    ("edges", "share of the agent's frames to which there is a jump", percent),
     ("clicks", "share of the agent's loud frames with a click inside", percent),
     ("repeated", "share of the agent's frames that are the one before again", percent),
     ("cut_speech", "effective share of silent frames that cut into words", percent),
     ("narrow", "power over 2.3 kHz is less than the whole by", _decibels),
+    ("thin", "power at 125 to 375 Hz is less than the whole by", _decibels),
 )
 """What the agent sounds like."""
 
@@ -96,6 +97,7 @@ def _wrong_speeds(policy: Policy) -> list[tuple[str, str, int]]:
             (
                 f"under {rule.slow:g} or over {rule.fast:g} characters for each second of the "
                 "agent's voice, and spectrum and rhythm don't say the opposite"
+                f"{_beside_the_usual(rule.usual_octaves, rule.usual_weight, rule.usual_alone)}"
             ),
         ),
         (
@@ -111,6 +113,16 @@ def _wrong_speeds(policy: Policy) -> list[tuple[str, str, int]]:
         for name, when in found
         if (at_most := getattr(tops, name)) is not None
     ]
+
+
+def _beside_the_usual(octaves: float, weight: float, alone: float) -> str:
+    """Return when a pace differs from what is usual, where the policy compares them."""
+    if not octaves:
+        return ""
+    return (
+        f"; or the pace is {octaves:g} octaves from what is usual for the provider, with "
+        f"{weight:g} of the octaves by spectrum and rhythm, or {alone:g} where these say nothing"
+    )
 
 
 _LOST = "that was given and never played, but for what a barge-in threw away"

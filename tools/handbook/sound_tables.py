@@ -11,6 +11,7 @@ from typing import Final
 
 from ai_engine_lab.basics.ranks import spearman
 from ai_engine_lab.evidence.correlation import correlation
+from ai_engine_lab.evidence.corrupt_minutes import FAULTS, HeardMinute, read
 from ai_engine_lab.evidence.distortions import KINDS
 from ai_engine_lab.evidence.hearing import HeardSample, read_heard
 from ai_engine_lab.evidence.talkers import TALKERS
@@ -18,7 +19,9 @@ from ai_engine_lab.evidence.talkers import TALKERS
 from ai_engine_quality import Policy
 from handbook.marks import table
 
-SAMPLES: Final = Path(__file__).parent.parent.parent / "docs" / "data" / "heard-samples.csv"
+_DATA: Final = Path(__file__).parent.parent.parent / "docs" / "data"
+SAMPLES: Final = _DATA / "heard-samples.csv"
+MINUTES: Final = _DATA / "corrupt-minutes.csv"
 
 BAD: Final = 2.2
 GOOD: Final = 3.8
@@ -44,6 +47,7 @@ def parts(before: Policy, now: Policy) -> dict[str, str]:
         "sound-kinds": _kinds(samples, before, now),
         "sound-speeds": _speeds(samples, now),
         "sound-clean": _clean(samples, now),
+        "sound-minutes": _minutes(read(MINUTES)),
     }
 
 
@@ -222,3 +226,32 @@ def _talkers(samples: Sequence[HeardSample]) -> str:
     measured = {s.talker for s in samples}
     rows = [(t.name, t.language, t.gender, t.source, t.side) for t in TALKERS if t.name in measured]
     return table(("voice", "language", "gender", "source", "side"), rows)
+
+
+def _minutes(found: Sequence[HeardMinute]) -> str:
+    rows = [_minutes_row(name, [one for one in found if one.fault == name]) for name in FAULTS]
+    spoilt = [one for one in found if one.fault]
+    return "\n\n".join(
+        [
+            table(
+                ("three seconds of", "found", "seconds counted, median", "told off by at most, s"),
+                [*rows, _minutes_row("all", spoilt)],
+                right=True,
+            ),
+            (
+                "False alarms in the same minutes without a fault: "
+                f"{_found([one for one in found if not one.fault])}."
+            ),
+        ]
+    )
+
+
+def _minutes_row(name: str, minutes: Sequence[HeardMinute]) -> tuple[str, ...]:
+    found = [one for one in minutes if one.found]
+    off = max((abs(one.first - one.begins) for one in found), default=0.0)
+    counted = median(one.noisy for one in minutes)
+    return name, _found(minutes), f"{counted:.1f}", f"{off:.1f}"
+
+
+def _found(minutes: Sequence[HeardMinute]) -> str:
+    return f"{sum(one.found for one in minutes)} of {len(minutes)}"

@@ -9,17 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from ai_engine_quality.adapters.ava.calls import ObservedCall
+from ai_engine_quality.adapters.spoken import spoken_characters
 
 AGENT_ROLES = frozenset({"assistant", "agent"})
-
-DENSE = 0x2E80
-"""From here on Unicode has scripts that write a syllable or a word in one sign: CJK, Hangul."""
-
-DENSE_WEIGHT = 3
-"""Letters that such a sign counts for: they are spoken at four to eight a second."""
-
-DIGIT_WEIGHT = 4
-"""Letters that a digit counts for: it is spoken as a word."""
 
 
 def report_words(call: ObservedCall) -> None:
@@ -35,14 +27,6 @@ def report_words(call: ObservedCall) -> None:
     texts = [characters for text in said if (characters := spoken_characters(text))]
     if texts and len(texts) >= call.answers_given:
         call.handle.words_spoken(sum(texts))
-
-
-def spoken_characters(text: str) -> int:
-    """Return how long a text is to say, in characters of an alphabet."""
-    text = " ".join(text.split())
-    dense = sum(ord(char) >= DENSE for char in text)
-    digits = sum(char.isdigit() for char in text)
-    return len(text) + (DENSE_WEIGHT - 1) * dense + (DIGIT_WEIGHT - 1) * digits
 
 
 def _said_by_agent(message: Any) -> str:

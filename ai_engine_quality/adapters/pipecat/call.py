@@ -11,6 +11,7 @@ from typing import Any
 
 from ai_engine_quality.adapters.one_call import OneCall
 from ai_engine_quality.adapters.pcm import give, one_channel, seconds_of
+from ai_engine_quality.adapters.spoken import spoken_piece
 from ai_engine_quality.adapters.turn_clock import TurnClock
 from ai_engine_quality.monitor import QualityMonitor
 
@@ -77,7 +78,7 @@ class PipecatCall(OneCall):
         """Take text that was spoken: its length only."""
         if self._handle is not None and isinstance(frame.text, str):
             between = not getattr(frame, "includes_inter_frame_spaces", True)
-            self._handle.words_spoken(len(frame.text) + between)
+            self._handle.words_spoken(spoken_piece(frame.text) + between)
 
     # The stages of a turn.
 

@@ -24,6 +24,14 @@ class _Fit(NamedTuple):
     value: Callable[[HeardTrack], float | None]
 
 
+HELD_SHARE: Final = 0.45
+"""Of the frames: with fewer held ones a track is not held. In clean speech 0.12."""
+
+
+def _times_held(track: HeardTrack) -> float:
+    return (track.times_held or 0.0) if (track.sound.held or 0.0) >= HELD_SHARE else 0.0
+
+
 _MISREAD: Final = (
     "u-law read as A-law",
     "A-law read as u-law",
@@ -34,16 +42,17 @@ _MISREAD: Final = (
 _FITS: Final[dict[str, _Fit]] = {
     "noise_level": _Fit(("white noise", "pink noise", *_MISREAD), 0.014, lambda t: t.sound.noise),
     "noisy_seconds": _Fit(("corrupt seconds", "noisy seconds"), 0.01, lambda t: t.noisy_share),
-    "held_samples": _Fit(("held samples", "straight lines"), 0.45, lambda t: t.sound.held),
+    "held_samples": _Fit(("held samples", "straight lines"), 1.2, _times_held),
     "edges": _Fit(
         ("clicks at edges", "clicks at each second edge", "converter resets", "frames missing"),
-        0.07,
+        0.025,
         lambda t: t.sound.edges,
     ),
     "clicks": _Fit(("impulses", "bit errors", "wrap-around"), 0.1, lambda t: t.sound.clicks),
     "repeated": _Fit(("frames repeated",), 0.008, lambda t: t.share_of_frames(t.sound.repeated)),
     "cut_speech": _Fit(("frames silent",), 0.008, lambda t: t.cut),
     "narrow": _Fit(("low pass", "aliasing"), 40.0, lambda t: t.dullness),
+    "thin": _Fit(("high pass",), 16.0, lambda t: t.thinness),
 }
 
 

@@ -10,7 +10,7 @@ from engine_line import Line
 from engine_sound import ENGINES, Engine2026
 
 import ai_engine_quality as aeq
-from ai_engine_quality.adapters.ava.words import spoken_characters
+from ai_engine_quality.adapters.spoken import spoken_characters
 
 ANSWER = ((1.0, 7.0),)
 

@@ -169,14 +169,15 @@ def test_an_interruption_of_nothing_is_none(line: Line) -> None:
     assert line.summary.barge_ins is None
 
 
-def test_only_spoken_text_is_counted(line: Line) -> None:
-    """Text counts once it has passed the transport, by its length."""
+@pytest.mark.parametrize(("text", "characters"), [("twelve chars", 12), ("at 10", 11)])
+def test_only_spoken_text_is_counted(line: Line, text: str, characters: int) -> None:
+    """Text counts once it has passed the transport: by its length, and a digit as a word."""
     line.write(double.tone(0.02))
-    frame = double.TTSTextFrame(text="twelve chars")
+    frame = double.TTSTextFrame(text=text)
     line.worker.push(frame, line.tts)
     line.worker.push(frame, line.earpiece)
     line.worker.finish()
-    assert line.summary.agent_characters == 12
+    assert line.summary.agent_characters == characters
 
 
 def test_a_service_that_is_no_longer_usable_is_lost(line: Line) -> None:

@@ -1,0 +1,155 @@
+"""A wrong speed: by the text against all voices, and against what is usual for the provider."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import ai_engine_quality as aeq
+
+RULE = aeq.DEFAULT_POLICY.sound
+STAGE = "transport_out"
+
+
+def call(pace, seems=0.0, *, voice=20.0, **facts):
+    """Return a call in which all is well but for the pace and the seeming speed of its agent."""
+    sound = aeq.AgentSound(checked=100, noise=0.001, wavers=9.0, speed=seems, lively=0.16)
+    levels = aeq.StageLevels(frames=1_000, active=700, rms=2_600.0, sound=sound)
+    return replace(
+        aeq.CallSummary(
+            call_id="1.1",
+            duration=60.0,
+            turn_latencies=(0.4,) * 20,
+            frames_sent=1_000,
+            underflows=0,
+            agent_characters=round(pace * voice),
+            heard=aeq.HeardCall(agent_voice=voice),
+            audio={STAGE: levels},
+        ),
+        **facts,
+    )
+
+
+def wrong(summary):
+    """Return whether a call is held by a wrong speed."""
+    return any(ceiling.rule == "wrong_speed" for ceiling in aeq.score(summary).ceilings)
+
+
+PACES = st.floats(3.5, 60)
+FREE = st.floats(RULE.slow + 0.1, RULE.fast - 0.1)
+"""Within the zone that is free for all voices."""
+
+SEEMS = st.floats(-2, 2)
+USUAL = {"usual_pace": st.floats(5, 40), "usual_speed": st.none() | SEEMS}
+
+
+@pytest.mark.parametrize(
+    ("pace", "seems", "held"),
+    [
+        (14.0, 0.0, False),
+        (21.0, 0.59, True),  # played 1.5 times too fast: both witnesses moved
+        (21.0, 0.1, False),  # a livelier answer: its spectrum stayed
+        (21.0, -0.6, False),
+        (21.0, None, True),  # nothing but the pace is known
+        (18.5, None, False),
+        (17.0, 0.9, False),  # the pace itself hardly moved
+        (13.0, -0.6, False),
+    ],
+)
+def test_both_witnesses_decide_beside_the_usual(pace, seems, held):
+    """Where 14 characters a second are usual, each within the zone that is free for all."""
+    summary = call(pace, seems, usual_pace=14.0, usual_speed=0.0)
+    assert RULE.slow < pace < RULE.fast
+    assert wrong(summary) is held
+    assert not wrong(replace(summary, usual_pace=None))
+
+
+def test_a_slow_call_of_a_quick_voice_is_wrong():
+    """13 characters a second, where 20 are usual: two thirds of its speed, and it says so."""
+    summary = call(13.3, -0.6, usual_pace=20.0, usual_speed=0.0)
+    words = "agent at two thirds of its speed: 13 characters a second, usual here 20"
+    assert words in aeq.score(summary).explain()
+
+
+def test_a_pace_that_is_usual_here_is_wrong_where_no_voice_has_it():
+    """A provider at double speed from its first call on is not excused by its own past."""
+    score = aeq.score(call(29.0, 1.0, usual_pace=29.0, usual_speed=1.0))
+    assert wrong(score.summary)
+    assert "usual here" not in score.explain()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"barge_ins": 2},
+        {"heard": aeq.HeardCall(agent_voice=20.0, answers_cut=1)},
+        {"heard": aeq.HeardCall(agent_voice=20.0, lost=1.0)},
+        {"heard": aeq.HeardCall(agent_voice=None)},
+        {"heard": None},
+        {"agent_characters": None},
+        {"agent_characters": 0},
+    ],
+)
+def test_where_the_pace_is_not_known_nothing_is_compared(facts):
+    """An interrupted or lost answer has more text than sound; without text there is no pace."""
+    summary = call(21.0, 0.6, usual_pace=14.0, usual_speed=0.0)
+    assert wrong(summary)
+    assert not wrong(replace(summary, **facts))
+
+
+def test_too_little_voice_is_not_compared():
+    """A pace of under 4 s of voice is no average."""
+    for voice, held in ((RULE.usual_seconds, True), (RULE.usual_seconds - 0.1, False)):
+        assert wrong(call(21.0, 0.6, voice=voice, usual_pace=14.0, usual_speed=0.0)) is held
+
+
+@given(FREE, FREE, SEEMS | st.none(), st.fixed_dictionaries(USUAL))
+def test_further_from_the_usual_is_never_better(one, other, seems, usual):
+    """Of two paces on the same side of the usual one, the further never scores higher."""
+    near, far = sorted((one, other), key=lambda pace: abs(pace - usual["usual_pace"]))
+    assume((near - usual["usual_pace"]) * (far - usual["usual_pace"]) > 0)
+    assert aeq.score(call(far, seems, **usual)).score <= aeq.score(call(near, seems, **usual)).score
+
+
+@given(st.floats(14, 60), SEEMS, st.floats(0, 2), st.fixed_dictionaries(USUAL))
+def test_a_quick_call_that_seems_quicker_is_never_better(pace, seems, more, usual):
+    """Over the usual pace, a spectrum that moved up further never helps."""
+    usual["usual_pace"] = min(usual["usual_pace"], pace)
+    quick, quicker = (call(pace, speed, **usual) for speed in (seems, seems + more))
+    assert aeq.score(quicker).score <= aeq.score(quick).score
+
+
+@given(PACES, SEEMS | st.none(), st.fixed_dictionaries(USUAL))
+def test_knowing_what_is_usual_excuses_nothing(pace, seems, usual):
+    """What is wrong for all voices stays so, whatever is usual here."""
+    known, unknown = call(pace, seems, **usual), call(pace, seems)
+    assert aeq.score(known).score <= aeq.score(unknown).score
+
+
+@given(PACES, SEEMS | st.none(), st.fixed_dictionaries(USUAL))
+def test_a_stored_call_scores_the_same(pace, seems, usual):
+    """Through JSON and back, with what was usual when it ended: the same score and words."""
+    summary = call(pace, seems, **usual)
+    again = aeq.CallSummary.from_dict(json.loads(json.dumps(summary.to_dict())))
+    assert again == summary
+    assert aeq.score(again) == aeq.score(summary)
+
+
+def test_a_record_of_an_earlier_version_has_no_usual_pace():
+    """A stored call without the fields is read, and judged by its pace alone."""
+    stored = call(21.0, 0.6).to_dict()
+    del stored["usual_pace"], stored["usual_speed"]
+    assert aeq.CallSummary.from_dict(stored) == call(21.0, 0.6)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@given(PACES, SEEMS | st.none(), st.fixed_dictionaries(USUAL))
+def test_earlier_policies_don_t_look_at_it(version, pace, seems, usual):
+    """By v1 and v2 a call has the score that it always had."""
+    policy = aeq.Policy.load(version)
+    scored = [aeq.score(call(pace, seems, **more), policy) for more in (usual, {})]
+    assert scored[0].score == scored[1].score == aeq.score(call(16.0), policy).score
