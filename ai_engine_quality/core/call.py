@@ -7,16 +7,10 @@ see ``distribution``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ai_engine_quality.core.agent_sound import (
-    DEAD_RMS,
-    LOUD_SHARE,
-    FrameCheck,
-    SoundAccumulator,
-)
+from ai_engine_quality.core.agent_sound import LOUD_SHARE, FrameCheck, SoundAccumulator
 from ai_engine_quality.core.distribution import BoundedValues, Distribution
 from ai_engine_quality.core.ear import Ear, Heard
 from ai_engine_quality.core.observations import (
@@ -79,9 +73,14 @@ class FrameFormat(NamedTuple):
     """Bytes."""
 
     @property
+    def sample_bytes(self) -> int:
+        """Bytes of a sample."""
+        return 2 if self.encoding == "slin16" else 1
+
+    @property
     def samples(self) -> int:
         """Samples in a frame."""
-        return self.length // 2 if self.encoding == "slin16" else self.length
+        return self.length // self.sample_bytes
 
     @property
     def seconds(self) -> float:
@@ -103,15 +102,25 @@ class StageAccumulator:
     length: int = -1
     format: FrameFormat | None = None
     """How that frame is read."""
+    stands_for: float = FRAME_SECONDS
+    """Seconds of audio for which the level of a raw frame counts."""
+    thinned: bool = False
+    """Whether only some of the raw frames are measured."""
     skip: int = 0
-    """Raw frames that pass unmeasured before the next one that is."""
+    """Where they are: those that pass unmeasured before the next one that is."""
+    taken: int = 0
+    """Where in the sampler's pattern the next frame to be taken is; likewise."""
     step: int = 0
-    """Where the stage is in the sampler's pattern."""
-    hear: Callable[[float, float, float], None] | None = None
-    """The ear's, for the stage of each side that is nearest to the caller: (at, level, seconds)."""
+    """Where in that pattern the next frame to be measured is: one that was taken."""
+    ear: Ear | None = None
+    """Hears the stage of each side that is nearest to the caller; others have none."""
     frames: int = 0
     active: int = 0
     active_seconds: float = 0.0
+    still: bool = False
+    """Whether the agent's raw frames are digital silence, and have been for a while."""
+    still_frames: int = 0
+    """How many more of them came since, and are still to be counted."""
     last: bytes = b""
     """The last raw frame, where each of them is seen: what comes next is compared with it."""
     sound: SoundAccumulator | None = None
@@ -122,14 +131,12 @@ class StageAccumulator:
     """Seconds of the agent's raw frames so far."""
     _energy: float = 0.0
     _group_energy: float = 0.0
-    _group_n: int = 0
     _groups: BoundedValues = field(default_factory=BoundedValues)
     _noise_n: int = 0
     _noise_energy: float = 0.0
     _clipped: float = 0.0
     _dc: float = 0.0
     _flatness: BoundedValues | None = None
-    _last_sample: float = 0.0
 
     def add_level(self, rms: float, seconds: float, at: float | None = None) -> None:
         """Take a measured frame.
@@ -140,39 +147,24 @@ class StageAccumulator:
             at: When it crossed the engine's edge, in monotonic seconds; None: unknown.
         """
         self.frames += 1
-        if at is not None and self.hear is not None:
-            self.hear(at, rms, seconds)
-        if rms < ACTIVE_RMS:
-            return
+        if at is not None and self.ear is not None:
+            if self.agent:
+                self.ear.agent(at, rms, seconds)
+            else:
+                self.ear.caller(at, rms, seconds)
+        if rms >= ACTIVE_RMS:
+            self.add_active(rms, seconds)
+
+    def add_active(self, rms: float, seconds: float) -> None:
+        """Count an active frame in the levels; ``add_level`` does so of itself."""
         energy = rms * rms
         self.active += 1
         self.active_seconds += seconds
         self._energy += energy
         self._group_energy += energy
-        self._group_n += 1
-        if self._group_n == GROUP_FRAMES:
+        if not self.active % GROUP_FRAMES:
             self._groups.add(math.sqrt(self._group_energy / GROUP_FRAMES))
-            self._group_energy, self._group_n = 0.0, 0
-
-    def hear_edges(self, rms: float, first: float, last: float) -> None:
-        """Take how an agent's frame, of which each is seen, begins and ends.
-
-        Args:
-            rms: Its level, which ``add_level`` has taken.
-            first: The size of its first sample.
-            last: The size of its last one.
-        """
-        sound = self.sound
-        if sound is None:
-            return
-        sound.level(rms)
-        if rms <= DEAD_RMS:
-            if not sound.run:
-                sound.silence_begins(self._last_sample, self.level_so_far)
-            sound.run += 1
-        elif sound.run:
-            sound.sounds_again(first, self.level_so_far)
-        self._last_sample = last
+            self._group_energy = 0.0
 
     def hear_jump(self, rms: float) -> None:
         """Take the step to an agent's frame from the one before, far sharper than those within.
@@ -389,15 +381,15 @@ class CallAccumulator:
         others = [
             other
             for other in (self.stages or {}).values()
-            if other is not stage and other.agent is stage.agent and other.hear is not None
+            if other is not stage and other.agent is stage.agent and other.ear is not None
         ]
         if others and not nearest:
             return
-        stage.hear = self.ear.agent if stage.agent else self.ear.caller
+        stage.ear = self.ear
         for other in others:
             kinds_of_one = self.stages is not None and other in self._sent()
             if not (stage.agent and kinds_of_one):
-                other.hear = None
+                other.ear = None
 
     def _sent(self) -> list[StageAccumulator]:
         """Return the agent's stages at the engine's edge: each kind of playback has its own."""

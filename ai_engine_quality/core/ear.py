@@ -47,11 +47,15 @@ MAX_FRAME_SECONDS = 2.0
 MAX_LEVEL = 32768.0
 
 (
-    _CALLER, _AGENT, _GIVEN, _COMPLETE, _BEGAN, _TOLD, _FLUSHED, _HELD, _RESUMED, _JUMP,
-) = map(float, range(10))  # fmt: skip
+    CALLER, AGENT, _GIVEN, _COMPLETE, _BEGAN, _TOLD, _FLUSHED, _HELD, _RESUMED, _JUMP, _WRONG,
+) = map(float, range(11))  # fmt: skip
 
-_pack = Struct("4d").pack
-"""Makes an observation's four numbers bytes of an array, in a quarter of what ``extend`` takes."""
+pack = Struct("4d").pack
+"""Makes an observation's four numbers bytes of an array, in a quarter of what ``extend`` takes:
+when, which kind, its level, how long it lasts."""
+
+_FAR = 1e15
+"""Seconds: no clock shows more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +119,8 @@ class Ear:
     """
 
     __slots__ = (
-        "_agent", "_answers", "_caller", "_course", "_dropped", "_jumps", "_latest", "_limit",
-        "_ordered", "_pending", "_shift", "_started_at", "_strays", "_turns", "_until",
+        "_agent", "_answers", "_caller", "_course", "_dropped", "_jumps", "_latest", "_looked_at",
+        "_ordered", "_shift", "_started_at", "_strays", "_turns", "_until", "limit", "pending",
     )  # fmt: skip
 
     def __init__(self, started_at: float) -> None:
@@ -126,8 +130,13 @@ class Ear:
         self._turns = TurnTaking(self._answers, self._course)
         self._agent = AgentTrack(self._turns, self._answers)
         self._caller = CallerTrack(self._turns, self._agent, self._answers, self._course)
-        self._pending = array("d")
-        self._limit = 4 * BATCH
+        self.pending = array("d")
+        """What was observed and is still to be heard, in fours (``pack``) and in the order in which
+        it came. Who has many frames adds them here, each with a time and a level that are valid,
+        and has them worked through once there are ``limit`` numbers."""
+        self.limit = 4 * BATCH
+        self._looked_at = 0
+        """How much of it has been looked at, and is on this ear's clock."""
         self._ordered = True
         self._latest = started_at
         self._until = started_at
@@ -139,57 +148,84 @@ class Ear:
 
     def caller(self, at: float, level: float, seconds: float) -> None:
         """Take a frame of the caller's, or a look at it that stands for so many seconds."""
-        at += self._shift
-        if 0.0 <= at - self._latest <= JUMP_SECONDS and not self._strays:
-            self._latest = at
-            pending = self._pending
-            pending.frombytes(_pack(at, _CALLER, level, seconds))
-            if len(pending) >= self._limit:
-                self._work()
+        if _is_frame(at, level, seconds):
+            pending = self.pending
+            pending.frombytes(pack(at, CALLER, level, seconds))
+            if len(pending) >= self.limit:
+                self.work()
         else:
-            self._take(at, _CALLER, level, seconds)
+            self._take(at, _WRONG)
 
     def agent(self, at: float, level: float, seconds: float) -> None:
         """Take a frame that was sent to the caller, or a look at one."""
-        at += self._shift
-        if 0.0 <= at - self._latest <= JUMP_SECONDS and not self._strays:
-            self._latest = at
-            pending = self._pending
-            pending.frombytes(_pack(at, _AGENT, level, seconds))
-            if len(pending) >= self._limit:
-                self._work()
+        if _is_frame(at, level, seconds):
+            pending = self.pending
+            pending.frombytes(pack(at, AGENT, level, seconds))
+            if len(pending) >= self.limit:
+                self.work()
         else:
-            self._take(at, _AGENT, level, seconds)
+            self._take(at, _WRONG)
 
     def audio_given(self, at: float, seconds: float, silent: float = 0.0) -> None:
         """Take note of agent audio that the provider gave, ``silent`` seconds under RMS 30."""
-        self._take(at + self._shift, _GIVEN, silent, seconds)
+        self._take(at, _GIVEN, silent, seconds)
 
     def answer_began(self, at: float) -> None:
         """Take note that what the provider gives from now on is another answer."""
-        self._take(at + self._shift, _BEGAN, 0.0, 0.0)
+        self._take(at, _BEGAN)
 
     def answer_complete(self, at: float) -> None:
         """Take note that the provider has given all of its answer."""
-        self._take(at + self._shift, _COMPLETE, 0.0, 0.0)
+        self._take(at, _COMPLETE)
 
     def barge_in(self, at: float) -> None:
         """Take note that the engine noticed a barge-in."""
-        self._take(at + self._shift, _TOLD, 0.0, 0.0)
+        self._take(at, _TOLD)
 
     def agent_flushed(self, at: float) -> None:
         """Take note that the far end threw away what it had not played yet."""
-        self._take(at + self._shift, _FLUSHED, 0.0, 0.0)
+        self._take(at, _FLUSHED)
 
     def agent_held(self, at: float) -> None:
         """Take note that playing is held back, to see whether the caller speaks."""
-        self._take(at + self._shift, _HELD, 0.0, 0.0)
+        self._take(at, _HELD)
 
     def agent_resumed(self, at: float) -> None:
         """Take note that playing goes on."""
-        self._take(at + self._shift, _RESUMED, 0.0, 0.0)
+        self._take(at, _RESUMED)
 
-    def _take(self, at: float, kind: float, level: float, seconds: float) -> None:
+    def _take(self, at: float, kind: float, level: float = 0.0, seconds: float = 0.0) -> None:
+        if not -_FAR < at < _FAR:
+            self._dropped += 1
+            return
+        pending = self.pending
+        pending.frombytes(pack(at, kind, level, seconds))
+        if len(pending) >= self.limit:
+            self.work()
+
+    def work(self) -> None:
+        """Work through what is pending, if there is enough of it."""
+        self._look()
+        if len(self.pending) >= self.limit:
+            self._work()
+
+    def _look(self) -> None:
+        """Look at the times of what came since: is it in order, and of this clock?"""
+        came = self.pending[self._looked_at :]
+        if not came:
+            return
+        times = came[::4].tolist()
+        usual = self._latest <= times[0] and times[-1] - self._latest <= JUMP_SECONDS
+        if usual and not self._strays and not self._shift and times == sorted(times):
+            self._latest = times[-1]
+        else:
+            del self.pending[self._looked_at :]
+            for at, kind, level, seconds in _in_fours(came):
+                self._place(at + self._shift, kind, level, seconds)
+        self._looked_at = len(self.pending)
+
+    def _place(self, at: float, kind: float, level: float, seconds: float) -> None:
+        """Put one observation among those that are still to be heard."""
         latest = self._latest
         if at >= latest:
             if at - latest > JUMP_SECONDS:
@@ -198,33 +234,27 @@ class Ear:
             self._latest = at
         elif latest - at <= ORDER_SECONDS:
             self._ordered = False
-        else:  # not a number, too
+        else:
             self._stray(at)
             return
-        if self._strays:
-            self._strays = 0
-        pending = self._pending
-        pending.frombytes(_pack(at, kind, level, seconds))
-        if len(pending) >= self._limit:
-            self._work()
+        self._strays = 0
+        self.pending.frombytes(pack(at, kind, level, seconds))
 
     def _stray(self, at: float) -> None:
         """Drop an observation from another time, unless all come from there: the clock jumped."""
         self._dropped += 1
-        if not -1e15 < at < 1e15:
-            return
         self._strays += 1
         if self._strays >= JUMPED_FRAMES:
             self._strays = 0
             self._jumps += 1
             self._shift += self._latest - at
-            self._pending.frombytes(_pack(self._latest, _JUMP, 0.0, 0.0))
+            self.pending.frombytes(pack(self._latest, _JUMP, 0.0, 0.0))
 
     # Working through it.
 
     def _work(self) -> None:
         """Work through what is old enough that nothing can come before it."""
-        pending = self._pending
+        pending = self.pending
         if not self._ordered:
             in_order = sorted(_in_fours(pending), key=_at)
             pending = array("d", chain.from_iterable(in_order))
@@ -233,23 +263,21 @@ class Ear:
         if len(pending) <= 4 * MOST_PENDING:
             until -= ORDER_SECONDS
         done = 4 * bisect_right(pending[::4], until)
-        self._pending = pending[done:]
-        self._limit = len(self._pending) + 4 * BATCH
+        self.pending = pending[done:]
+        self._looked_at = len(self.pending)
+        self.limit = len(self.pending) + 4 * BATCH
         self._hear(pending[:done])
         self._settle(max(until, self._until))
 
     def _hear(self, observed: array[float]) -> None:
         caller, agent = self._caller.hear, self._agent.hear
         for at, kind, level, seconds in _in_fours(observed):
-            if kind > _AGENT:
+            if kind > AGENT:
                 self._hint(at, kind, level, seconds)
-            elif 0.0 <= level <= MAX_LEVEL and 0.0 < seconds <= MAX_FRAME_SECONDS:
-                if kind:
-                    agent(at, level, seconds)
-                else:
-                    caller(at, level, seconds)
+            elif kind:
+                agent(at, level, seconds)
             else:
-                self._dropped += 1
+                caller(at, level, seconds)
 
     def _hint(self, at: float, kind: float, silent: float, seconds: float) -> None:
         if kind == _GIVEN:
@@ -270,8 +298,10 @@ class Ear:
             self._answers.hold(at)
         elif kind == _RESUMED:
             self._answers.resume(at)
-        else:
+        elif kind == _JUMP:
             self._turns.put(at, Edge.JUMP)
+        else:
+            self._dropped += 1
 
     def _settle(self, now: float) -> None:
         self._until = now
@@ -310,6 +340,7 @@ class Ear:
 
     def finish(self, now: float) -> Heard:
         """Return what was heard until ``now``, which is the call's end: nothing can follow."""
+        self._look()
         self._latest = max(self._latest, now + self._shift)
         until = self._latest
         self._latest += ORDER_SECONDS
@@ -363,6 +394,10 @@ class Ear:
             dropped=self._dropped,
             clock_jumps=self._jumps,
         )
+
+
+def _is_frame(at: float, level: float, seconds: float) -> bool:
+    return 0.0 <= level <= MAX_LEVEL and 0.0 < seconds <= MAX_FRAME_SECONDS and -_FAR < at < _FAR
 
 
 def _in_fours(observed: array[float]) -> Iterator[tuple[float, float, float, float]]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from threading import RLock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ai_engine_quality.core.agent_sound import DEAD_RMS, SoundAccumulator
 from ai_engine_quality.core.call import FrameFormat, StageAccumulator
+from ai_engine_quality.core.ear import AGENT, CALLER, pack
 from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
 from ai_engine_quality.live import frame_checks
 from ai_engine_quality.live.facts import Sampling
@@ -36,6 +37,9 @@ MAX_FRAME_SECONDS = 0.2
 
 BATCH_FRAMES = 256
 """Frames that are measured at once."""
+
+STILL_FRAMES = 3
+"""After so many frames of digital silence another one tells nothing new but how long it lasts."""
 
 CHECK_FRAMES = 128
 """Frames that are looked into at once: numpy's cost for each call is then shared."""
@@ -180,51 +184,20 @@ def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
     )
 
 
-class _Group:
-    """Frames of one format that wait to be measured."""
+_Hint = Callable[[float], object]
+"""What happened between frames: it is told when."""
 
-    __slots__ = (
-        "before", "firsts", "form", "frames", "has_agents", "lasts", "levels", "repeats", "rows",
-        "seconds", "stages", "stands_for", "to_check",
-    )  # fmt: skip
-
-    def __init__(self, seconds: float, every: int = 1, form: FrameFormat | None = None) -> None:
-        self.form = form
-        """None once they are measured: no frame may join them any more."""
-        self.frames: list[bytes] = []
-        self.has_agents = False
-        """Whether any of them is an agent's."""
-        self.seconds = seconds
-        """How long a frame is."""
-        self.stands_for = seconds * every
-        """Seconds of audio for which each level counts."""
-        self.to_check: list[tuple[StageAccumulator, int, bool, float]] = []
-        """Of each frame that is looked into: its stage and place, whether it tells a whole track
-        from noise, and when it is heard."""
-        self.rows: list[int] = []
-        """Places of the agents' frames of which the one before is known."""
-        self.before: list[bytes] = []
-        """That frame of each of them."""
-        self.stages: list[StageAccumulator] = []
-        """And their stages."""
-        self.repeats: list[tuple[StageAccumulator, int]] = []
-        """Stages and places of the frames that are the one before again."""
-        self.levels: list[float] = []
-        """Each frame's RMS, once they are measured."""
-        self.firsts: list[float] = []
-        """The size of each frame's first sample, likewise; and of its last one."""
-        self.lasts: list[float] = []
-
-
-_Hint = tuple[Callable[[float], object], float]
-"""What happened between frames, and when."""
+_Waiting = tuple[StageAccumulator | None, Any, float, float]
+"""What waits: its stage, the frame (or a level that was measured elsewhere), when it crossed the
+engine's edge, and for how many seconds of audio its level counts. A hint has no stage, and nothing
+to count."""
 
 
 class FrameBatch:
     """Samples the frames of all calls and measures them together; each result goes to its stage.
 
-    Frames of several formats wait together, since a call's two sides may differ: their levels go
-    to their stages in the order in which the frames came.
+    Frames of several formats wait together, since a call's two sides may differ, and so do levels
+    that were measured elsewhere and hints: all go to their stages in the order in which they came.
     """
 
     def __init__(
@@ -249,88 +222,52 @@ class FrameBatch:
         self.clock = clock
         self._level_every, self._check_every = chosen.level_every, _check_every(chosen)
         self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
-        self._capacity = capacity
-        self._groups: dict[FrameFormat, _Group] = {}
-        self._group = _Group(0.0)
-        """The last frame's: most often the next one's too."""
+        self.capacity = capacity
+        self.waiting: list[_Waiting] = []
+        """What is to be measured, in the order in which it came; always the same list. Who appends
+        to it has it measured once it is ``capacity`` long."""
+        self._format: FrameFormat | None = None
+        """The first frame's."""
+        self._several = False
+        """Whether any frame had another one."""
         self._chosen: dict[FrameFormat, list[_Chosen]] = {}
         """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
-        self._levels: dict[float, _Group] = {}
-        """Levels that were measured elsewhere and wait with the frames, by how long each lasts."""
-        self._waiting: list[tuple[StageAccumulator, _Group, int, float] | _Hint] = []
-        """Frames whose level counts, in the order in which they came: each one's stage, group,
-        place there, and when it crossed the engine's edge."""
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """In a forked child: the lock may be held by a thread that isn't there."""
         self._measuring = RLock()  # a scrape may end an overdue call in a thread of its own
 
+    def begin(self, stage: StageAccumulator, form: FrameFormat) -> None:
+        """Let a stage's frames have a format from now on; those before are measured first."""
+        if stage.format is not None:
+            self.measure_levels()
+        stage.format, stage.last = form, b""  # frames of two formats don't meet
+        self._format = self._format or form
+        self._several = self._several or form != self._format
+        stage.stands_for = form.seconds * self._level_every
+        stage.thinned = self._level_every > 1
+        if stage.agent and stage.sound is None:
+            stage.sound = SoundAccumulator()
+            stage.check_stands_for = form.seconds * self._check_every
+
     def take(self, stage: StageAccumulator, frame: bytes, at: float | None = None) -> None:
-        """Take a frame of the stage's format whose turn it is; measure when enough of them wait.
+        """Take a frame, of the format with which its stage has begun, if it is its turn.
 
         Args:
             stage: Where it was seen.
             frame: Its bytes.
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
-        form = stage.format
-        if form is None:
+        seconds = stage.stands_for
+        if stage.skip:
+            stage.skip -= 1
             return
-        if at is None:
-            at = self.clock()
-        group = self._group
-        if form is not group.form:
-            group = self._group = self._group_of(form)
-        step = self._patterns[stage.agent][stage.step]
-        stage.step, stage.skip = step.next, step.skip
-        place = len(group.frames)
-        # First of all: what measures in between, as a call's end within a signal handler does, then
-        # finds nothing told of a frame that isn't there.
-        group.frames.append(frame)
-        if stage.agent:
-            self._compare(stage, group, step, place, at)
-        waiting = self._waiting
-        if step.level:
-            waiting.append((stage, group, place, at))
-        if len(waiting) >= self._capacity or place + 1 >= self._capacity:
-            with SECTIONS, self._measuring:
-                self._measure_levels()
-
-    def _group_of(self, form: FrameFormat) -> _Group:
-        """Return the frames of a format that wait."""
-        found = self._groups.get(form)
-        if found is None:
-            found = self._groups[form] = _Group(form.seconds, self._level_every, form)
-        return found
-
-    def _compare(
-        self,
-        stage: StageAccumulator,
-        group: _Group,
-        step: _Step,
-        place: int,
-        at: float,
-    ) -> None:
-        """Take note of what an agent's frame is, beside the one before it."""
-        if stage.sound is None:
-            stage.sound = SoundAccumulator()
-            stage.check_stands_for = group.seconds * self._check_every
-        stage.played += group.stands_for
-        group.has_agents = True
-        before = stage.last if self._level_every == 1 else b""
-        frame = group.frames[place]
-        if step.check:
-            # Frames that are handed over faster than they sound are heard one after the other.
-            moment = max(at - stage.started, stage.played)
-            group.to_check.append((stage, place, step.noise_check, moment))
-        if before:
-            group.rows.append(place)
-            group.before.append(before)
-            group.stages.append(stage)
-            if frame == before:
-                group.repeats.append((stage, place))
-        stage.last = frame
+        if stage.thinned:
+            step = self._patterns[stage.agent][stage.taken]
+            stage.taken, stage.skip = step.next, step.skip
+            seconds = seconds if step.level else 0.0
+        self._wait(stage, frame, self.clock() if at is None else at, seconds)
 
     def take_level(self, stage: StageAccumulator, rms: float, seconds: float, at: float) -> None:
         """Take a level of a call that has raw frames too: it must not overtake those that wait.
@@ -341,87 +278,141 @@ class FrameBatch:
             seconds: How much audio it stands for.
             at: When it crossed the engine's edge, in monotonic seconds.
         """
-        group = self._levels.get(seconds)
-        if group is None:
-            group = self._levels[seconds] = _Group(seconds)
-        self._waiting.append((stage, group, len(group.levels), at))
-        group.levels.append(rms)
-        if len(self._waiting) >= self._capacity:
-            with SECTIONS, self._measuring:
-                self._measure_levels()
+        self._wait(stage, rms, at, seconds)
 
-    def take_hint(self, hint: Callable[[float], object], at: float) -> None:
+    def take_hint(self, hint: _Hint, at: float) -> None:
         """Take what happened between frames: it must not overtake those that wait either.
 
         Args:
             hint: Takes the moment, once the frames before it were measured.
             at: The moment, in monotonic seconds.
         """
-        if self._waiting:
-            self._waiting.append((hint, at))
+        if self.waiting:
+            self._wait(None, hint, at, 0.0)
         else:
             hint(at)
+
+    def _wait(self, stage: StageAccumulator | None, what: Any, at: float, seconds: float) -> None:
+        self.waiting.append((stage, what, at, seconds))
+        if len(self.waiting) >= self.capacity:
+            self.measure_levels()
 
     @property
     def waiting_bytes(self) -> int:
         """How many bytes of audio wait to be measured: bounded, however many calls there are."""
-        waiting = sum(len(frame) for group in self._groups.values() for frame in group.frames)
+        waiting = sum(len(what) for _, what, _, _ in self.waiting if isinstance(what, bytes))
         chosen = sum(len(one.frame) for each in self._chosen.values() for one in each)
         return waiting + chosen
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
-        if not self._waiting and not self._groups and not self._chosen:
+        if not self.waiting and not self._chosen:
             return
         with SECTIONS, self._measuring:
-            self._measure_levels()
+            self.measure_levels()
             self._look()
 
-    def _measure_levels(self) -> None:
+    def measure_levels(self) -> None:
         """Measure the levels of all frames that wait, and choose those that are looked into."""
-        groups, self._groups = self._groups, {}
-        for group in groups.values():
-            group.form = None
-        self._group, self._levels = _Group(0.0), {}
-        waiting, self._waiting = self._waiting, []
-        for form, group in groups.items():
-            _measure(form, group)
-        every_frame = self._level_every == 1
-        for one in waiting:
-            if len(one) == 2:
-                hint, at = one
-                hint(at)
-                continue
-            stage, group, place, at = one
-            if place >= len(group.levels):  # it came while its group was being measured
-                continue
-            level = group.levels[place]
-            stage.add_level(level, group.stands_for, at)
-            if stage.sound is not None and every_frame and group.lasts:
-                stage.hear_edges(level, group.firsts[place], group.lasts[place])
-        for form, group in groups.items():
-            if group.to_check and form.seconds >= MIN_SPECTRUM_SECONDS:
-                self._choose(form, group)
+        with SECTIONS, self._measuring:
+            batch = self.waiting.copy()
+            del self.waiting[: len(batch)]  # another thread may have added one meanwhile
+            if batch:
+                before = _frames_before(batch)
+                self._hand_over(batch, self._levels_of(batch, before), before)
+            if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
+                self._look()
 
-    def _choose(self, form: FrameFormat, group: _Group) -> None:
-        """Let frames with sound wait to be looked into, until there are enough of them."""
-        levels = group.levels  # fewer than frames where one came while they were measured
-        chosen = [
-            _Chosen(stage, group.frames[place], levels[place], at, for_noise)
-            for stage, place, for_noise, at in group.to_check
-            if place < len(levels) and levels[place] >= ACTIVE_RMS
-        ]
-        if chosen:
-            self._chosen.setdefault(form, []).extend(chosen)
-        if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
-            self._look()
+    def _levels_of(self, batch: list[_Waiting], before: list[bytes]) -> list[float]:
+        """Return the RMS of each frame; the levels that were measured elsewhere are among them."""
+        levels = [what for _, what, _, _ in batch]
+        if not self._several and self._format and set(map(type, levels)) == {bytes}:
+            return _measured(self._format, batch, range(len(batch)), before)
+        groups: dict[int, tuple[FrameFormat, list[int]]] = {}
+        for place, (stage, what, _, _) in enumerate(batch):
+            if stage is not None and stage.format is not None and type(what) is bytes:
+                form = stage.format
+                group = groups.get(id(form))  # half of what the hash of three values takes
+                if group is None:
+                    group = groups[id(form)] = form, []
+                group[1].append(place)
+        for form, places in groups.values():
+            found = _measured(form, batch, places, before)
+            for place, level in zip(places, found, strict=True):
+                levels[place] = level
+        return levels
+
+    def _hand_over(self, batch: list[_Waiting], levels: list[float], before: list[bytes]) -> None:
+        """Let each stage have its levels, in the order in which they came.
+
+        The hot path, 100,000 frames a second at 1,000 calls: what is done for every one of them is
+        written out here, and what is done for some is called.
+        """
+        for (stage, frame, at, seconds), level, last in zip(batch, levels, before, strict=True):
+            if stage is None:
+                frame(at)
+                continue
+            if type(frame) is not bytes:
+                stage.add_level(level, seconds, at)
+                continue
+            if seconds:  # else it is taken only to be looked into
+                stage.frames += 1
+                ear = stage.ear
+                if ear is not None:
+                    pending = ear.pending
+                    pending.frombytes(pack(at, AGENT if stage.agent else CALLER, level, seconds))
+                    if len(pending) >= ear.limit:
+                        ear.work()
+                if level >= ACTIVE_RMS:
+                    stage.add_active(level, seconds)
+            if not stage.agent:
+                continue
+            if stage.still and level <= DEAD_RMS:  # nothing new but how long it lasts
+                stage.still_frames += 1
+            else:
+                self._hear_agent(stage, frame, last, level, at)
+
+    def _hear_agent(
+        self, stage: StageAccumulator, frame: bytes, before: bytes, level: float, at: float
+    ) -> None:
+        """Take what an agent's frame is, beside the one before it; choose it where it is its turn.
+
+        Args:
+            stage: The frame's.
+            frame: Its bytes.
+            before: Those of the frame before it; empty where that wasn't seen.
+            level: Its RMS.
+            at: When it crossed the engine's edge, in monotonic seconds.
+        """
+        sound, form = stage.sound, stage.format
+        if sound is None or form is None:
+            return
+        pattern = self._patterns[True]
+        if stage.still_frames:
+            sound.run += stage.still_frames
+            for _ in range(stage.still_frames):  # as one by one, to the last digit
+                stage.played += stage.stands_for
+            stage.step = (stage.step + stage.still_frames) % len(pattern)
+            stage.still_frames = 0
+        _, check, for_noise, _, stage.step = pattern[stage.step]
+        stage.played += stage.stands_for
+        if not stage.thinned:
+            _hear_edges(stage, form, before, frame, level)
+        if level < ACTIVE_RMS:
+            return
+        if check and form.seconds >= MIN_SPECTRUM_SECONDS:
+            # Frames that are handed over faster than they sound are heard one after the other.
+            moment = max(at - stage.started, stage.played)
+            chosen = _Chosen(stage, frame, level, moment, for_noise)
+            self._chosen.setdefault(form, []).append(chosen)
+        if frame == before and form.samples > 2 * EDGE_SAMPLES:
+            sound.repeats(frame_checks.seam(_samples([frame], form)[0]))
 
     def _look(self) -> None:
         """Look into every frame that was chosen."""
         formats, self._chosen = self._chosen, {}
         for form, chosen in formats.items():
-            samples = decode(b"".join(one.frame for one in chosen), form.encoding)
-            samples = samples.reshape(len(chosen), form.samples)
+            samples = _samples([one.frame for one in chosen], form)
             checks = frame_checks.check(samples, form.sample_rate)
             for one, found in zip(chosen, checks, strict=True):
                 one.stage.add_check(one.level, found, one.at, for_noise=one.for_noise)
@@ -438,28 +429,51 @@ class _Chosen(NamedTuple):
     for_noise: bool
 
 
-def _measure(form: FrameFormat, group: _Group) -> None:
-    """Measure a group's levels, and of agents' frames what their bytes and edges tell."""
-    frames = group.frames.copy()  # another thread may add one
-    samples = decode(b"".join(frames), form.encoding)
-    samples = samples.reshape(len(frames), form.samples)
+def _samples(frames: Sequence[bytes], form: FrameFormat) -> Samples:
+    """Return one row of samples for each frame of a format."""
+    return decode(b"".join(frames), form.encoding).reshape(len(frames), form.samples)
+
+
+def _frames_before(batch: list[_Waiting]) -> list[bytes]:
+    """Return the frame before each of the agents', where each is seen; else nothing."""
+    found = []
+    for stage, frame, _, _ in batch:
+        before = b""
+        if stage is not None and stage.agent and type(frame) is bytes and not stage.thinned:
+            before, stage.last = stage.last, frame
+        found.append(before)
+    return found
+
+
+def _measured(
+    form: FrameFormat, batch: list[_Waiting], places: Sequence[int], before: list[bytes]
+) -> list[float]:
+    """Return the RMS of each frame of a format, and hear what jumps into agents' frames.
+
+    Args:
+        form: Its format.
+        batch: What waited.
+        places: Where in it the frames are.
+        before: The frame before each of what waited; empty where that wasn't seen.
+    """
+    samples = _samples([batch[place][1] for place in places], form)
     measured = frame_rms(samples)
-    levels = group.levels = measured.tolist()
-    if not group.has_agents:
-        return
-    group.firsts = np.abs(samples[:, 0]).tolist()
-    group.lasts = np.abs(samples[:, -1]).tolist()
-    if form.samples <= 2 * EDGE_SAMPLES:
-        return
-    for stage, row in group.repeats:
-        if row < len(levels) and levels[row] >= ACTIVE_RMS and stage.sound is not None:
-            stage.sound.repeats(frame_checks.seam(samples[row]))
-    rows = np.array(group.rows, dtype=np.intp)
-    rows = rows[rows < len(levels)]
-    ends = _ends(group.before[: len(rows)], form)
-    for place in frame_checks.jumps(samples, form.sample_rate, measured, rows, ends):
-        if not _is_dead(group.before[place], form):  # a hole has a measurement of its own
-            group.stages[place].hear_jump(levels[rows[place]])
+    levels: list[float] = measured.tolist()
+    known = [
+        (row, place)
+        for row, place in enumerate(places)
+        if before[place] and levels[row] >= ACTIVE_RMS
+    ]
+    if not known or form.samples <= 2 * EDGE_SAMPLES:
+        return levels
+    rows = np.array([row for row, _ in known], dtype=np.intp)
+    ends = _ends([before[place] for _, place in known], form)
+    for number in frame_checks.jumps(samples, form.sample_rate, measured, rows, ends):
+        row, place = known[number]
+        stage = batch[place][0]
+        if stage is not None and not _is_dead(before[place], form):  # holes are measured themselves
+            stage.hear_jump(levels[row])
+    return levels
 
 
 def _is_dead(frame: bytes, form: FrameFormat) -> bool:
@@ -475,6 +489,32 @@ def _ends(frames: list[bytes], form: FrameFormat) -> Samples:
         return values[:, -EDGE_SAMPLES:].astype(np.float32)
     codes = np.frombuffer(data, dtype=np.uint8).reshape(-1, form.samples)
     return _table(form.encoding).take(codes[:, -EDGE_SAMPLES:])
+
+
+def _hear_edges(
+    stage: StageAccumulator, form: FrameFormat, before: bytes, frame: bytes, level: float
+) -> None:
+    """Take how an agent's frame, of which each is seen, follows the one before it."""
+    sound = stage.sound
+    if sound is None:
+        return
+    sound.level(level)
+    if level > DEAD_RMS:
+        stage.still = False
+        if sound.run:
+            first = _size(frame[: form.sample_bytes], form.encoding)
+            sound.sounds_again(first, stage.level_so_far)
+        return
+    if not sound.run:
+        last = _size(before[-form.sample_bytes :], form.encoding)
+        sound.silence_begins(last, stage.level_so_far)
+    sound.run += 1
+    stage.still = sound.run >= STILL_FRAMES
+
+
+def _size(samples: bytes, encoding: str) -> float:
+    """Return how far from 0 a sample lies; 0 where there is none."""
+    return abs(float(decode(samples, encoding).sum()))
 
 
 def check_noise(

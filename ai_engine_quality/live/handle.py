@@ -316,6 +316,9 @@ class CallHandle:
             sample_rate: 8000 to 48000 Hz.
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
+        frames = self._monitor.frames
+        if at is None:
+            at = frames.clock()
         try:
             found = self._stages[stage]
             as_before = (
@@ -323,18 +326,22 @@ class CallHandle:
                 and len(frame) == found.length
                 and encoding is found.encoding
                 and sample_rate is found.sample_rate
-                and (at is None or (type(at) is float and -MAX_INSTANT <= at <= MAX_INSTANT))
+                and type(at) is float
+                and -MAX_INSTANT <= at <= MAX_INSTANT
             )
         except Exception:  # an ended call, a new stage, or no stage's name
             as_before = False
         if not as_before:
             self._take(_RAW_FRAME, self._audio, stage, frame, encoding, sample_rate, at)
             return
-        if found.skip:
-            found.skip -= 1
-            return
         try:
-            self._monitor.frames.take(found, frame, at)
+            if found.thinned:
+                frames.take(found, frame, at)
+                return
+            waiting = frames.waiting
+            waiting.append((found, frame, at, found.stands_for))  # as ``take`` does
+            if len(waiting) >= frames.capacity:
+                frames.measure_levels()
         except Exception as error:  # of other calls' frames, measured with it
             self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
@@ -343,16 +350,13 @@ class CallHandle:
     ) -> None:
         rate, at = more
         data, form = check_frame(frame, encoding, rate)
-        moment = None if at is None else observations.instant(at)
+        moment = observations.instant(at)
         found = call.stage(observations.stage(stage))
         found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
         if found.format != form:
-            found.format, found.last = form, b""  # frames of two formats don't meet
+            self._monitor.frames.begin(found, form)
         self._stages = call.stages or _NO_STAGES
-        if found.skip:
-            found.skip -= 1
-        else:
-            self._monitor.frames.take(found, data, moment)
+        self._monitor.frames.take(found, data, moment)
 
     def audio_given(self, seconds: float, silent: float = 0.0) -> None:
         """Report agent audio that the provider handed over: what is missing of it is a hole.

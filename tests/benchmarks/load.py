@@ -41,6 +41,7 @@ def ratios() -> Iterator[Ratio]:
     raw = _Engine()
     share, pause = raw.run(raw.frames)
     yield figure("1,000 calls, raw frames both ways", "a core", share, goal=0.05)
+    yield figure("of these, calling a method that does nothing", "a core", raw.bound())
     yield figure("longest pause in a 20 ms tick, 1,000 calls", "2 ms", pause / 0.002, goal=1.0)
     raw.quality.close()
     attached = _AttachedEngine()
@@ -84,6 +85,16 @@ class _Engine:
             for stage, frame in (("transport_in", caller), ("transport_out", agent)):
                 call.audio(stage, frame, encoding="slin16", sample_rate=RATE, at=at)
 
+    def bound(self) -> float:
+        """Return the share of a core that Python takes to call as often what does nothing.
+
+        It bounds what ``audio`` can cost, with what this benchmark does to choose the frames.
+        """
+        calls, self.calls = self.calls, [_Nothing() for _ in range(CALLS)]
+        seconds = [_timed(lambda: [self.frames(0) for _ in range(TICKS)]) for _ in range(SECONDS)]
+        self.calls = calls
+        return float(np.median(seconds))
+
     def turns(self) -> None:
         """Report some turns."""
         for _ in range(TURNS_PER_TICK):
@@ -121,6 +132,23 @@ class _Engine:
                 seconds.append(spent + collected)
                 pauses.append(collected + measured + ended)
         return float(np.median(seconds)), float(np.median(pauses))
+
+
+class _Nothing:
+    """What a call would cost if nothing was done about its frames."""
+
+    __slots__ = ()
+
+    def audio(
+        self,
+        stage: str,
+        frame: bytes,
+        *,
+        encoding: str,
+        sample_rate: int,
+        at: float | None = None,
+    ) -> None:
+        """Do nothing."""
 
 
 class _AttachedEngine(_Engine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from two_sides import FRAME, frames
@@ -178,9 +179,9 @@ class TestLevels:
 
     def test_a_level_without_a_time_is_a_level_all_the_same(self):
         """What nobody says the time of is measured, and tells the ear nothing."""
-        stage = StageAccumulator(agent=True)
         at_ear = []
-        stage.hear = lambda *values: at_ear.append(values)
+        stage = StageAccumulator(agent=True)
+        stage.ear = SimpleNamespace(agent=lambda *values: at_ear.append(values))
         stage.add_level(2_600.0, 0.02)
         stage.add_level(2_600.0, 0.02, 1.0)
         assert (stage.active, at_ear) == (2, [(1.0, 2_600.0, 0.02)])
@@ -229,7 +230,7 @@ class TestListening:
         live = CallAccumulator("1.1")
         for name in names:
             live.stage(name)
-        assert {name for name, stage in live.stages.items() if stage.hear is not None} == hearing
+        assert {name for name, stage in live.stages.items() if stage.ear is not None} == hearing
 
     def test_a_call_whose_audio_nobody_sees_has_no_ear(self):
         """Turns, fillers and fallbacks alone make none, and take its memory from nobody."""

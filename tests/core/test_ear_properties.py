@@ -112,7 +112,7 @@ def test_memory_is_bounded_however_much_comes_at_once(frames, times_over):
             (ear.agent if agent else ear.caller)(1.0, loud, seconds)
         ear.audio_given(1.0, 0.2, 0.1)
         ear.answer_began(1.0)
-    assert len(ear._pending) <= 4 * 2_000
+    assert len(ear.pending) <= 4 * 2_000
     assert len(ear._turns._queue) <= 512
     assert len(ear._answers._answers) <= 17
     assert len(ear._agent._blocks) <= 256
