@@ -208,7 +208,7 @@ class Sound:
     """Voice from which on a pace is compared with the provider's."""
     seems_slow: float = 0.95
     """So many octaves under the usual, or over it, speech seems wrong without any text."""
-    seems_fast: float = 1.15
+    seems_fast: float = 1.35
     clear_noise: float = 0.0126
     """More noise, a larger offset, or more clicks or less silence, deceive spectrum and rhythm."""
     clear_offset: float = 500.0
