@@ -159,6 +159,6 @@ def test_earlier_policies_don_t_look_at_it(version, pace, seems, usual):
     ("seems", "held"), [(0.0, False), (1.33, False), (1.4, True), (-0.9, False), (-1.0, True)]
 )
 def test_without_text_only_a_speech_that_seems_far_off_is_held(seems, held):
-    """Clean speech of bright voices over a line that begins at 300 Hz seems up to 1.33 too quick."""
+    """Clean speech of bright voices over a line from 300 Hz on seems up to 1.33 too quick."""
     score = aeq.score(call(16.0, seems, agent_characters=None))
     assert ("seems_wrong_speed" in {ceiling.rule for ceiling in score.ceilings}) == held
