@@ -306,7 +306,7 @@ def is_unusual(summary: CallSummary, policy: Policy) -> bool:
     told = comparable_pace(summary, policy)
     if told is None or not policy.sound.slow <= told <= policy.sound.fast:
         return False
-    return _beside_the_usual(summary, told, seeming_speed(summary, policy), policy) != 0
+    return _beside_the_usual(summary, told, seeming_speed(summary, policy), policy)
 
 
 def _speed(summary: CallSummary, track: HeardTrack | None, policy: Policy) -> Iterator[Fault]:
@@ -335,34 +335,32 @@ def _wrong_pace(
 
     First against what is usual for the provider, then against what nobody's voice does.
     """
-    said = f"{told:.0f} characters a second"
-    if summary.usual_pace and _beside_the_usual(summary, told, seems, policy):
-        fast = _how_fast(told, summary.usual_pace)
-        return f"agent at {fast}: {said}, usual here {summary.usual_pace:.0f}"
-    if _beyond_all_voices(told, seems, policy) > 0 and _text_was_cut(summary):
+    said, usual = f"{told:.0f} characters a second", summary.usual_pace
+    if usual and _beside_the_usual(summary, told, seems, policy):
+        return f"agent at {_how_fast(told, usual)}: {said}, usual here {usual:.0f}"
+    beyond = _beyond_all_voices(told, seems, policy)
+    if not beyond or (beyond > 0 and _text_was_cut(summary)):
         return None
-    if _beyond_all_voices(told, seems, policy):
-        return f"agent at {_how_fast(told, policy.sound.usual)}: {said}"
-    return None
+    return f"agent at {_how_fast(told, policy.sound.usual)}: {said}"
 
 
 def _beside_the_usual(
     summary: CallSummary, told: float, seems: float | None, policy: Policy
-) -> int:
-    """Return 1 where the pace is too quick for the provider's voice, -1 too slow, 0 neither.
+) -> bool:
+    """Return whether the pace is too quick or too slow for the provider's voice.
 
     A wrong rate moves the voice's spectrum along with its pace. Another voice, a livelier answer
     and a text that was told in part do not, or less: so both witnesses decide together.
     """
     rule, usual = policy.sound, summary.usual_pace
     if not rule.usual_octaves or not usual or comparable_pace(summary, policy) is None:
-        return 0
+        return False
     moved = math.log2(told / usual)
-    way = 1 if moved > 0 else -1
     if seems is None or summary.usual_speed is None:
-        return way if abs(moved) >= rule.usual_alone else 0
+        return abs(moved) >= rule.usual_alone
+    way = 1 if moved > 0 else -1
     both = way * (moved + rule.usual_weight * (seems - summary.usual_speed))
-    return way if abs(moved) >= rule.usual_least and both >= rule.usual_octaves else 0
+    return abs(moved) >= rule.usual_least and both >= rule.usual_octaves
 
 
 def _beyond_all_voices(told: float, seems: float | None, policy: Policy) -> int:

@@ -5,11 +5,10 @@ Kept in memory only, so that it begins anew with the process; the record files h
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections import deque
 from threading import RLock
 
 from ai_engine_quality.core.result import Standing
+from ai_engine_quality.live.recent import Recent
 from ai_engine_quality.live.sections import SECTIONS
 
 CALLS = 500
@@ -26,7 +25,7 @@ class Baseline:
     """The latest scores, provider by provider."""
 
     def __init__(self) -> None:
-        self._scores: dict[str, _Latest] = {}
+        self._scores: dict[str, Recent] = {}
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -45,32 +44,15 @@ class Baseline:
             if latest is None:
                 if len(self._scores) >= MAX_PROVIDERS:
                     return None
-                latest = self._scores[provider] = _Latest()
-            standing = latest.standing(provider, score)
+                latest = self._scores[provider] = Recent(CALLS)
+            standing = _standing(latest, provider, score)
             latest.add(score)
         return standing
 
 
-class _Latest:
-    """One provider's latest scores: in the order of their coming, and sorted."""
-
-    __slots__ = ("_in_order", "_sorted")
-
-    def __init__(self) -> None:
-        self._in_order: deque[int] = deque()
-        self._sorted: list[int] = []
-
-    def standing(self, provider: str, score: int) -> Standing | None:
-        calls = len(self._sorted)
-        if calls < MIN_CALLS:
-            return None
-        lower, not_higher = bisect_left(self._sorted, score), bisect_right(self._sorted, score)
-        worse_than, better_than = (calls - not_higher) / calls, lower / calls
-        return Standing(provider, calls, round(worse_than, 4), round(better_than, 4))
-
-    def add(self, score: int) -> None:
-        if len(self._in_order) >= CALLS:
-            oldest = self._in_order.popleft()
-            del self._sorted[bisect_left(self._sorted, oldest)]
-        self._in_order.append(score)
-        insort(self._sorted, score)
+def _standing(latest: Recent, provider: str, score: int) -> Standing | None:
+    calls = len(latest)
+    if calls < MIN_CALLS:
+        return None
+    worse_than, better_than = (calls - latest.up_to(score)) / calls, latest.under(score) / calls
+    return Standing(provider, calls, round(worse_than, 4), round(better_than, 4))

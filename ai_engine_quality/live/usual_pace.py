@@ -7,7 +7,6 @@ voice was changed: what is usual is then learned anew.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from dataclasses import replace
 from threading import RLock
@@ -17,6 +16,7 @@ from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.sound_ceilings import comparable_pace, is_unusual, seeming_speed
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.baseline import MAX_PROVIDERS, MIN_CALLS
+from ai_engine_quality.live.recent import Recent
 from ai_engine_quality.live.sections import SECTIONS
 
 CALLS = 100
@@ -90,22 +90,23 @@ class _Voice:
         self._learn_anew()
 
     def _learn_anew(self) -> None:
-        self._paces = _Latest()
-        self._speeds = _Latest()
+        self._paces = Recent(CALLS)
+        self._speeds = Recent(CALLS)
         self._unusual.clear()
 
     def usual(self) -> tuple[float, float | None] | None:
         """Return the medians of pace and of seeming speed; None with too few, or several voices."""
-        pace = self._paces.median()
-        if pace is None or self._paces.share_within(pace / NEAR, pace * NEAR) < NEAR_SHARE:
+        pace = _median(self._paces)
+        if pace is None:
             return None
-        return pace, self._speeds.median()
+        near = self._paces.up_to(pace * NEAR) - self._paces.under(pace / NEAR)
+        return (pace, _median(self._speeds)) if near / len(self._paces) >= NEAR_SHARE else None
 
     def add(self, pace: float, speed: float | None) -> None:
         self._unusual.append(False)
-        self._paces.add(pace)
+        self._paces.add(round(pace, 3))
         if speed is not None:
-            self._speeds.add(speed)
+            self._speeds.add(round(speed, 3))
 
     def add_unusual(self) -> None:
         """Take a call at another speed than the usual one: many of them are another voice."""
@@ -114,29 +115,6 @@ class _Voice:
             self._learn_anew()
 
 
-class _Latest:
-    """The latest values: in the order of their coming, and sorted."""
-
-    __slots__ = ("_in_order", "_sorted")
-
-    def __init__(self) -> None:
-        self._in_order: deque[float] = deque()
-        self._sorted: list[float] = []
-
-    def add(self, value: float) -> None:
-        value = round(value, 3)
-        if len(self._in_order) >= CALLS:
-            oldest = self._in_order.popleft()
-            del self._sorted[bisect_left(self._sorted, oldest)]
-        self._in_order.append(value)
-        insort(self._sorted, value)
-
-    def median(self) -> float | None:
-        """Return the upper one of the two in the middle; None with fewer than 20."""
-        many = len(self._sorted)
-        return self._sorted[many // 2] if many >= MIN_CALLS else None
-
-    def share_within(self, low: float, high: float) -> float:
-        """Return the share of the values from one to another."""
-        within = bisect_right(self._sorted, high) - bisect_left(self._sorted, low)
-        return within / len(self._sorted)
+def _median(latest: Recent) -> float | None:
+    """Return the median; None with fewer than 20."""
+    return latest.middle() if len(latest) >= MIN_CALLS else None

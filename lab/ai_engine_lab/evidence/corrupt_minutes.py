@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -128,9 +128,9 @@ _COLUMNS: Final = tuple(field.name for field in fields(HeardMinute))
 def write(path: Path, found: Iterable[HeardMinute]) -> None:
     """Write the minutes, one row each."""
     with path.open("w", newline="", encoding="utf-8") as stream:
-        rows = csv.writer(stream, lineterminator="\n")
-        rows.writerow(_COLUMNS)
-        rows.writerows((*astuple(one)[:5], int(one.found), *astuple(one)[6:]) for one in found)
+        rows = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
+        rows.writeheader()
+        rows.writerows({**asdict(one), "found": int(one.found)} for one in found)
 
 
 def read(path: Path) -> list[HeardMinute]:
