@@ -108,6 +108,20 @@ def test_a_barge_in_is_timed_until_the_agent_is_silent():
     assert found.talk_overs == 0
 
 
+def test_the_agents_last_word_lasts_until_it_is_faint():
+    """An agent that fades for 0.16 s when it is interrupted is silent after that, not before."""
+    ear = Ear(0.0)
+    waiting = list(answers((0.9, 9.0)))
+    for place in range(500):
+        at = place * FRAME
+        while waiting and waiting[0][0] <= at:
+            waiting.pop(0)[1](ear)
+        ear.caller(at + FRAME, said([(4.6, 6.5)], at, place) or 8.0, FRAME)
+        fades = 240.0 + place % 3 if within([(5, 5.16)], at) else 0.0
+        ear.agent(at, said([(1, 2.5), (2.9, 5)], at, place) or fades, FRAME)
+    assert ear.freeze(10).reactions.exact == near(0.56)
+
+
 def test_an_agent_that_had_come_to_its_end_reacted_to_nothing():
     """Where all that was given had been played, its end is no reaction; else it is."""
     for given, reactions in ((5.6, 0), (9.0, 1)):
