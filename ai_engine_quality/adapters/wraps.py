@@ -103,7 +103,17 @@ class _Wrap:
 
     def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the original with this watching it."""
+        if inspect.iscoroutinefunction(original):
+            return self._around_coroutine(original)
+        return self._around_plain(original) if self._before else self._followed(original)
+
+    def _around_coroutine(self, original: Callable[..., Any]) -> Callable[..., Any]:
         before, after = self.before, self.after
+
+        @functools.wraps(original)
+        async def preceded(*args: Any, **kwargs: Any) -> Any:
+            before(args, kwargs)
+            return await original(*args, **kwargs)
 
         @functools.wraps(original)
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
@@ -112,6 +122,11 @@ class _Wrap:
             after(note, result, args, kwargs)
             return result
 
+        return asynchronous if self._after else preceded
+
+    def _around_plain(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        before, after = self.before, self.after
+
         @functools.wraps(original)
         def synchronous(*args: Any, **kwargs: Any) -> Any:
             note = before(args, kwargs)
@@ -119,7 +134,25 @@ class _Wrap:
             after(note, result, args, kwargs)
             return result
 
-        return asynchronous if inspect.iscoroutinefunction(original) else synchronous
+        return synchronous
+
+    def _followed(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a plain original that is only watched afterwards: written out, for each frame."""
+        count = self._count
+
+        @functools.wraps(original)
+        def followed(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            observe = self._after
+            if observe is not None:
+                try:
+                    leading = args if len(args) == count else self._leading(args, kwargs)
+                    observe(None, result, *leading)
+                except Exception as error:
+                    self._on_error(error)
+            return result
+
+        return followed
 
 
 class _StateWithoutWraps:

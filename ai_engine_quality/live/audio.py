@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine_quality.core.agent_sound import DEAD_RMS, SoundAccumulator
+from ai_engine_quality.core.answer_audio import SILENT_RMS
 from ai_engine_quality.core.call import FrameFormat, StageAccumulator
 from ai_engine_quality.core.ear import AGENT, CALLER, pack
 from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
@@ -141,6 +142,42 @@ def frame_rms(samples: Samples) -> Values:
     energy: Values = np.vecdot(samples, samples).astype(np.float64)
     levels: Values = np.sqrt(energy / samples.shape[-1])
     return levels
+
+
+def silent_frames(audio: bytes | bytearray | memoryview, encoding: str, length: int) -> int:
+    """Return how many frames of so many bytes, of those that are whole, are silent.
+
+    Most frames of speech have a sample that is too large for a silent one, which is found without
+    numpy: what it takes for one frame would cost as much as all else that a chunk of audio costs.
+
+    Args:
+        audio: Audio of a provider.
+        encoding: Its name in ``ENCODINGS``.
+        length: Bytes of a frame.
+    """
+    known, data = ENCODINGS[encoding], bytes(audio)
+    step = 2 if known == "slin16" else 1
+    small = _small_bytes(known, length // step)
+    possible = [
+        data[first : first + length]
+        for first in range(0, len(data) - length + 1, length)
+        # Of a linear sample the second byte tells its size.
+        if not data[first + step - 1 : first + length : step].translate(None, small)
+    ]
+    if not possible:
+        return 0
+    samples = decode(b"".join(possible), known).reshape(len(possible), -1)
+    return int((frame_rms(samples) < SILENT_RMS).sum())
+
+
+@lru_cache(maxsize=32)  # bounded: a few lengths of each encoding
+def _small_bytes(encoding: str, samples: int) -> bytes:
+    """Return codes, or second bytes, of all samples that a silent frame of so many can hold."""
+    largest = SILENT_RMS * math.sqrt(samples)
+    if encoding == "slin16":
+        high = math.ceil(largest / 256)
+        return bytes(code for code in range(256) if code < high or code >= 256 - high)
+    return bytes(code for code, value in enumerate(_table(encoding)) if abs(value) <= largest)
 
 
 class _Step(NamedTuple):

@@ -35,7 +35,6 @@ class ObservedCall:
         "handle",
         "hang_up",
         "levels",
-        "measured",
         "names",
         "provider",
         "session",
@@ -56,8 +55,6 @@ class ObservedCall:
         self.streams = CallStreams()
         self.turns = CallTurns(now)
         self.levels = CallLevels()
-        self.measured: dict[str, object] = {}
-        """By stage, the engine's record of the frame that it measured last: a new one for each."""
         self.provider = CallProvider()
         self.answers_given = 0
         """Answers of which the provider said that all the audio is there."""

@@ -15,23 +15,23 @@ from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.report import tried
 from ai_engine_quality.adapters.wraps import Wraps
-from ai_engine_quality.core.answer_audio import SILENT_RMS
 from ai_engine_quality.core.observations import (
     FRAME_SECONDS,
     TRANSPORT_IN,
-    TRANSPORT_OUT,
     DropReason,
 )
 from ai_engine_quality.live.audio import (
     ENCODINGS,
     MAX_FRAME_SECONDS,
-    decode,
     frame_bytes,
-    frame_rms,
+    silent_frames,
 )
 
 RTP_RATE = 16_000
 """Hz of what the engine's RTP server hands over, where the server doesn't say."""
+
+SHORTEST_RECORDING = 1_600
+"""Bytes: whatever its format, no audio of as many is longer than a frame can be."""
 
 PACED_RATE = 24_000
 """Hz of what OpenAI and Grok give as linear samples, where the engine's provider doesn't say."""
@@ -53,37 +53,38 @@ class SoundObserver:
     # What crosses the engine's edge.
 
     def measured(
-        self, _note: object, _result: object, session: Any, stage: str, *sound: Any
+        self,
+        _note: object,
+        _result: object,
+        session: Any,
+        stage: str,
+        audio: Any,
+        encoding: Any,
+        rate: Any,
     ) -> None:
-        """Take the level of a frame that the engine has just measured."""
-        if not stage.startswith(TRANSPORT_OUT) and not (
-            stage == TRANSPORT_IN and self.caller_is_measured
-        ):
+        """Take a frame that the engine has just measured: its samples tell what its level can't."""
+        if not stage.startswith("transport"):
+            return
+        if stage == TRANSPORT_IN and not self.caller_is_measured:
             return
         call = self._context.calls.get(session.call_id)
-        if call is None or not _is_heard(call):
+        if call is None or call.transferred_at is not None or call.hang_up is not None:
             return
-        record = session.audio_diagnostics.get(stage)
-        if record is None or record is call.measured.get(stage):
-            # Of audio that it can't measure, as of half a sample, it keeps the level before.
-            self._context.monitor.drop(DropReason.FRAME_ODD_LENGTH)
+        if not audio:
             return
-        call.measured[stage] = record
-        audio, encoding, rate = sound
-        if stage.startswith(TRANSPORT_OUT) and _is_frame(audio, encoding, rate):
-            self._frame_sent(call, stage, audio, encoding=encoding, rate=rate)
+        if len(audio) > SHORTEST_RECORDING and _is_recording(audio, encoding, rate):
+            self._level_of(call, stage, audio, encoding, rate)
             return
-        seconds = len(audio) / (rate * (1 if "law" in str(encoding).lower() else 2))
-        call.handle.audio_level(
-            stage, float(record["rms"]), seconds=seconds, at=self._context.now()
-        )
-
-    def _frame_sent(
-        self, call: ObservedCall, stage: str, audio: bytes, *, encoding: str, rate: int
-    ) -> None:
-        """Take a frame that is sent, as it is: its samples tell what its level can't."""
         now = self._context.now()
         call.handle.audio(stage, audio, encoding=encoding, sample_rate=rate, at=now)
+
+    def _level_of(
+        self, call: ObservedCall, stage: str, audio: bytes, encoding: object, rate: int
+    ) -> None:
+        """Take the level alone of audio that is too long for a frame."""
+        seconds = len(audio) / (rate * (1 if "law" in str(encoding).lower() else 2))
+        rms = float(call.session.audio_diagnostics[stage]["rms"])
+        call.handle.audio_level(stage, rms, seconds=seconds, at=self._context.now())
 
     def received(self, caller_channel_id: str, audio: bytes, sample_rate: int) -> None:
         """Take a frame of the caller's that the engine doesn't measure."""
@@ -155,20 +156,15 @@ class SoundObserver:
             return
         if not audio:
             return
-        whole = len(audio) // length
-        silent = 0.0
-        if whole:
-            data = bytes(audio[: whole * length])
-            samples = decode(data, ENCODINGS[encoding]).reshape(whole, -1)
-            silent = float((frame_rms(samples) < SILENT_RMS).sum()) * FRAME_SECONDS
+        silent = silent_frames(audio, encoding, length) * FRAME_SECONDS
         seconds = len(audio) / length * FRAME_SECONDS
         call.handle.audio_given(seconds, min(silent, seconds))
 
 
-def _is_frame(audio: object, encoding: object, rate: object) -> bool:
-    """Return whether audio that is sent is a frame that can be looked into."""
+def _is_recording(audio: bytes, encoding: object, rate: object) -> bool:
+    """Return whether audio is too long to be looked into as a frame."""
     most = frame_bytes(encoding, rate, MAX_FRAME_SECONDS)
-    return most is not None and isinstance(audio, bytes) and 0 < len(audio) <= most
+    return most is not None and len(audio) > most
 
 
 def _is_heard(call: ObservedCall) -> bool:

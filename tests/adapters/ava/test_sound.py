@@ -494,8 +494,8 @@ def test_audio_without_a_format_is_the_telephones(
 @pytest.mark.parametrize(
     ("sound", "reason"),
     [
-        ((b"\x01\x00" * 160, "slin16", 0), "internal_error"),
-        ((b"\x01\x00" * 160, None, None), "internal_error"),
+        ((b"\x01\x00" * 160, "slin16", 0), "unknown_sample_rate"),
+        ((b"\x01\x00" * 160, None, None), "unknown_encoding"),
         ((b"\x01", "slin16", 8_000), "frame_odd_length"),
     ],
 )
@@ -527,6 +527,26 @@ def test_no_level_is_taken_of_a_frame_that_has_none(
 
     assert asyncio.run(main()).audio["transport_in"].frames == 2
     assert dropped("frame_odd_length") == 1
+
+
+def test_audio_that_is_too_long_for_a_frame_counts_by_its_level(
+    line: Any, dropped: Callable[[str], float]
+) -> None:
+    """Half a second at once is one level, as the engine measured it, and nothing is dropped."""
+    made = line(Engine2026("audiosocket"))
+
+    async def main() -> aeq.CallSummary:
+        session = await made.double.call()
+        for seconds in (0.02, 0.5):
+            audio = noise(2_000, 8_000, seconds)
+            update = made.engine._update_audio_diagnostics
+            update(session, "transport_out:greeting", audio, "slin16", 8_000)
+        return made.double.so_far()
+
+    stage = asyncio.run(main()).audio["transport_out:greeting"]
+    assert (stage.frames, stage.active) == (2, 2)
+    assert stage.rms == pytest.approx(2_000, rel=0.1)
+    assert dropped("frame_oversized") == 0
 
 
 def test_a_poll_that_comes_late_sets_no_wrap(line: Any) -> None:
