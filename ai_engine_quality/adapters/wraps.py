@@ -14,12 +14,24 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ai_engine_quality.adapters.notes import MOST_WAITING, Notes, Take
+
 Before = Callable[..., Any]
 """Called with the named leading arguments; what it returns is handed to the other observer."""
 
 After = Callable[..., object]
 """Called with what ``Before`` returned, the result, and the named leading arguments; not called
 where the original raised or was cancelled."""
+
+
+class Observers(NamedTuple):
+    """Who watches a method. Who only wants to be told a moment later is ``noted``, by itself."""
+
+    before: Before | None = None
+    after: After | None = None
+    noted: tuple[Notes, Take] | None = None
+    """Where each call of it is noted, and who takes the notes."""
+
 
 _NOTHING: Any = object()
 
@@ -39,7 +51,7 @@ class _Wrap:
         owner: Any,
         name: str,
         arguments: Sequence[str] | None,
-        observers: tuple[Before | None, After | None],
+        observers: Observers,
         on_error: Callable[[Exception], None],
     ) -> None:
         self.owner = owner
@@ -48,12 +60,16 @@ class _Wrap:
         self.wrapper: Callable[..., Any] = _NOTHING
         self._arguments = None if arguments is None else tuple(arguments)
         self._count = -1 if self._arguments is None else len(self._arguments)
-        self._before, self._after = observers
+        self._before, self._after = observers.before, observers.after
+        self._notes: Notes | None = None
+        self._take: Take | None = None
+        if observers.noted is not None:
+            self._notes, self._take = observers.noted
         self._on_error = on_error
 
     def mute(self) -> None:
         """Go on passing calls through, and observe no more."""
-        self._before = self._after = None
+        self._before = self._after = self._take = None
 
     def take_back(self) -> bool:
         """Mute it, and put back what stood there; return False where somebody has wrapped it."""
@@ -103,17 +119,10 @@ class _Wrap:
 
     def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the original with this watching it."""
-        if inspect.iscoroutinefunction(original):
-            return self._around_coroutine(original)
-        return self._around_plain(original) if self._before else self._followed(original)
-
-    def _around_coroutine(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        coroutine = inspect.iscoroutinefunction(original)
+        if self._notes is not None:
+            return self._noted(original, self._notes, coroutine=coroutine)
         before, after = self.before, self.after
-
-        @functools.wraps(original)
-        async def preceded(*args: Any, **kwargs: Any) -> Any:
-            before(args, kwargs)
-            return await original(*args, **kwargs)
 
         @functools.wraps(original)
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
@@ -122,11 +131,6 @@ class _Wrap:
             after(note, result, args, kwargs)
             return result
 
-        return asynchronous if self._after else preceded
-
-    def _around_plain(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        before, after = self.before, self.after
-
         @functools.wraps(original)
         def synchronous(*args: Any, **kwargs: Any) -> Any:
             note = before(args, kwargs)
@@ -134,25 +138,35 @@ class _Wrap:
             after(note, result, args, kwargs)
             return result
 
-        return synchronous
+        return asynchronous if coroutine else synchronous
 
-    def _followed(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a plain original that is only watched afterwards: written out, for each frame."""
-        count = self._count
+    def _noted(
+        self, original: Callable[..., Any], notes: Notes, *, coroutine: bool
+    ) -> Callable[..., Any]:
+        """Return the original with each call of it noted: as little as can be, for each frame."""
+        waiting, take = notes.waiting, self._take_note
 
         @functools.wraps(original)
-        def followed(*args: Any, **kwargs: Any) -> Any:
-            result = original(*args, **kwargs)
-            observe = self._after
-            if observe is not None:
-                try:
-                    leading = args if len(args) == count else self._leading(args, kwargs)
-                    observe(None, result, *leading)
-                except Exception as error:
-                    self._on_error(error)
-            return result
+        async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+            waiting.append((take, notes.now(), args, kwargs))
+            if len(waiting) >= MOST_WAITING:
+                notes.flush()
+            return await original(*args, **kwargs)
 
-        return followed
+        @functools.wraps(original)
+        def synchronous(*args: Any, **kwargs: Any) -> Any:
+            waiting.append((take, notes.now(), args, kwargs))
+            if len(waiting) >= MOST_WAITING:
+                notes.flush()
+            return original(*args, **kwargs)
+
+        return asynchronous if coroutine else synchronous
+
+    def _take_note(self, at: float, *args: Any, **kwargs: Any) -> None:
+        """Hand a note over, with the leading arguments."""
+        if self._take is not None:
+            leading = args if len(args) == self._count else self._leading(args, kwargs)
+            self._take(at, *leading)
 
 
 class _StateWithoutWraps:
@@ -230,6 +244,7 @@ class Wraps:
         coroutine: bool,
         before: Before | None = None,
         after: After | None = None,
+        noted: tuple[Notes, Take] | None = None,
     ) -> None:
         """Watch a method of one object.
 
@@ -241,12 +256,14 @@ class Wraps:
             coroutine: Whether it should be an ``async def``.
             before: Called when it is called.
             after: Called when it has returned.
+            noted: Instead of both: where each call of it is noted, and who takes the notes.
 
         Raises:
             CannotWrap: it isn't there, isn't what it should be, or can't be replaced.
         """
         original = _probed(owner, name, arguments, coroutine=coroutine)
-        wrap = _Wrap(owner, name, arguments, (before, after), self._on_error)
+        observers = Observers(before, after, noted)
+        wrap = _Wrap(owner, name, arguments, observers, self._on_error)
         wrap.wrapper = wrap.around(original)
         try:
             setattr(owner, name, wrap.wrapper)

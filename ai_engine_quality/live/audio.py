@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -267,6 +268,8 @@ class FrameBatch:
         """The first frame's."""
         self._several = False
         """Whether any frame had another one."""
+        self._sources: list[weakref.WeakMethod[Callable[[], object]]] = []
+        """Who holds frames back for a moment, and hands them over when called."""
         self._chosen: dict[FrameFormat, list[_Chosen]] = {}
         """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
         self.begin_anew()
@@ -324,10 +327,27 @@ class FrameBatch:
             hint: Takes the moment, once the frames before it were measured.
             at: The moment, in monotonic seconds.
         """
+        self._fetch()
         if self.waiting:
             self._wait(None, hint, at, 0.0)
         else:
             hint(at)
+
+    def fetch_from(self, source: Callable[[], object]) -> None:
+        """Let an adapter hold frames back: it is asked for them before it is too late.
+
+        Args:
+            source: Its method that hands over what it holds; the adapter isn't kept alive by it.
+        """
+        self._sources = [known for known in self._sources if known() is not None]
+        self._sources.append(weakref.WeakMethod(source))
+
+    def _fetch(self) -> None:
+        """Have what adapters hold, before something that must not overtake it."""
+        for source in self._sources:
+            hand_over = source()
+            if hand_over is not None:
+                hand_over()
 
     def _wait(self, stage: StageAccumulator | None, what: Any, at: float, seconds: float) -> None:
         self.waiting.append((stage, what, at, seconds))
@@ -343,6 +363,7 @@ class FrameBatch:
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
+        self._fetch()
         if not self.waiting and not self._chosen:
             return
         with SECTIONS, self._measuring:

@@ -110,9 +110,11 @@ class ObservationsById(CallOwner):
         """Report a raw frame of 10 to 60 ms: ulaw, alaw or slin16, 8000 to 48000 Hz."""
         self._find(call_id).audio(stage, frame, encoding=encoding, sample_rate=sample_rate, at=at)
 
-    def audio_given(self, call_id: str, seconds: float, silent: float = 0.0) -> None:
+    def audio_given(
+        self, call_id: str, seconds: float, silent: float = 0.0, *, at: float | None = None
+    ) -> None:
         """Report agent audio that the provider handed over, before any pacer."""
-        self._find(call_id).audio_given(seconds, silent)
+        self._find(call_id).audio_given(seconds, silent, at=at)
 
     def answer_complete(self, call_id: str) -> None:
         """Report that the provider has handed over all of its answer."""

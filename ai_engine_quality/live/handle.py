@@ -358,22 +358,27 @@ class CallHandle:
         self._stages = call.stages or _NO_STAGES
         self._monitor.frames.take(found, data, moment)
 
-    def audio_given(self, seconds: float, silent: float = 0.0) -> None:
+    def audio_given(self, seconds: float, silent: float = 0.0, *, at: float | None = None) -> None:
         """Report agent audio that the provider handed over: what is missing of it is a hole.
 
         Args:
             seconds: How much, before any pacer and at its true rate.
             silent: How much of it is silence (RMS under 30).
+            at: When, in monotonic seconds; None: now.
         """
-        self._take("audio length", self._audio_given, seconds, silent)
+        moment = self._monitor.frames.clock() if at is None else at
+        self._take("audio length", self._audio_given, seconds, silent, moment)
 
-    def _audio_given(self, call: CallAccumulator, seconds: object, silent: object) -> None:
+    def _audio_given(
+        self, call: CallAccumulator, seconds: object, silent: object, at: object
+    ) -> None:
         given, quiet = observations.seconds(seconds), observations.seconds(silent)
+        moment = observations.instant(at)
         if quiet > given:
             raise Rejected(DropReason.OUT_OF_RANGE)
         if given:
-            frames = self._monitor.frames
-            frames.take_hint(lambda at: call.audio_given(at, given, quiet), frames.clock())
+            hint = partial(call.audio_given, seconds=given, silent=quiet)
+            self._monitor.frames.take_hint(hint, moment)
 
     def answer_complete(self) -> None:
         """Report that the provider has handed over all of its answer."""

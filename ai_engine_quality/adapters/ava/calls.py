@@ -67,6 +67,15 @@ class ObservedCall:
         """Whether turns must be measured between events, since the session keeps none."""
         return not hasattr(self.session, "turn_latencies_ms")
 
+    def has_agent(self, at: float) -> bool:
+        """Return whether the agent is in the call: what comes after it isn't the agent's doing.
+
+        Args:
+            at: When, in monotonic seconds: what was noted before the end is taken after it.
+        """
+        left, hang_up = self.transferred_at, self.hang_up
+        return (left is None or at < left) and (hang_up is None or at < hang_up.now)
+
     def duration(self) -> float | None:
         """Return the seconds that the agent was in the call; None: until now."""
         ends = [self.transferred_at, self.hang_up.now if self.hang_up is not None else None]

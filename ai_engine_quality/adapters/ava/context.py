@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ai_engine_quality.adapters.ava.calls import ObservedCall
+from ai_engine_quality.adapters.notes import Notes
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.monitor import QualityMonitor
 
@@ -21,6 +22,9 @@ class EngineContext:
         """In progress, by call id."""
         self.now = time.monotonic
         self.wall = time.time
+        self.notes = Notes(self.now, self.failed)
+        """What passes on the engine's frame path. The ends of a call flush them first."""
+        monitor.frames.fetch_from(self.notes.flush)
 
     def failed(self, error: Exception) -> None:
         """Count an observer that raised; the engine never notices."""

@@ -12,6 +12,7 @@ from typing import Any
 from ai_engine_quality.adapters.ava import engine_facts, methods
 from ai_engine_quality.adapters.ava.methods import EngineMethod
 from ai_engine_quality.adapters.ava.observer import EngineObserver
+from ai_engine_quality.adapters.notes import Notes, Take
 from ai_engine_quality.adapters.report import CALLS, FactorReport, tried
 from ai_engine_quality.adapters.wraps import After, Before, CannotWrap, Wraps
 from ai_engine_quality.core.policy import FACTORS
@@ -39,8 +40,16 @@ class _Probe:
         """Wrap a method, and report; ``how`` is its name where nothing else is given."""
         return tried(how or str(method), lambda: self.wrap(method, before, after))
 
+    def noted(self, method: EngineMethod, notes: Notes, take: Take) -> FactorReport:
+        """Note each call of a method of the frame path, and report."""
+        return tried(str(method), lambda: self.wrap(method, noted=(notes, take)))
+
     def wrap(
-        self, method: EngineMethod, before: Before | None = None, after: After | None = None
+        self,
+        method: EngineMethod,
+        before: Before | None = None,
+        after: After | None = None,
+        noted: tuple[Notes, Take] | None = None,
     ) -> None:
         """Wrap a method.
 
@@ -57,6 +66,7 @@ class _Probe:
             coroutine=method.coroutine,
             before=before,
             after=after,
+            noted=noted,
         )
 
     def histogram(self, name: str) -> Any:
@@ -104,7 +114,9 @@ class _Factors:
         """Let the ear have each frame that is sent; over AudioSocket what is received, too."""
         if engine_facts.plays_files(self._engine):
             return FactorReport.not_live("answers are played from files (downstream_mode)")
-        sent = self._probe.wrapped(methods.SOUND, after=self._observer.sound.measured)
+        sent = self._probe.noted(
+            methods.SOUND, self._observer.context.notes, self._observer.sound.measured
+        )
         self._observer.sound.hears_agent = sent.live
         self._observer.levels.at_edge = not sent.live
         return sent
@@ -116,12 +128,12 @@ class _Factors:
             return sent
         if transport == "audiosocket":
             return FactorReport(live=True, how=f"each frame of both tracks, by {sent.how}")
-        sound = self._observer.sound
-        received = self._probe.wrapped(methods.TRANSPORT_SOUND, before=sound.received)
+        sound, notes = self._observer.sound, self._observer.context.notes
+        received = self._probe.noted(methods.TRANSPORT_SOUND, notes, sound.received)
         if not received.live and transport == "rtp":
-            received = self._probe.wrapped(methods.RTP_SOUND, before=sound.received_by_rtp)
+            received = self._probe.noted(methods.RTP_SOUND, notes, sound.received_by_rtp)
         if not received.live and transport == "rtp":
-            received = self._probe.wrapped(methods.RTP_SOUND_2025, before=sound.received_from)
+            received = self._probe.noted(methods.RTP_SOUND_2025, notes, sound.received_from)
         if not received.live:
             return FactorReport.not_live(f"the caller's frames: {received.why_not}")
         sound.caller_is_measured = False

@@ -71,6 +71,7 @@ class LifecycleObserver:
         call = self._call_of(channel_or_call_id)
         if call is None or call.hang_up is not None:
             return None
+        self._context.notes.flush()
         self._context.each(call, self._turns.pick_up, partial(self._loss.look, hung_up=True))
         since = self._turns.unanswered_since(call)
         expected = since > 0 or self._context.speaks_first(call)

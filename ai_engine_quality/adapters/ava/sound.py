@@ -22,7 +22,6 @@ from ai_engine_quality.core.observations import (
 )
 from ai_engine_quality.live.audio import (
     ENCODINGS,
-    MAX_FRAME_SECONDS,
     frame_bytes,
     silent_frames,
 )
@@ -31,7 +30,8 @@ RTP_RATE = 16_000
 """Hz of what the engine's RTP server hands over, where the server doesn't say."""
 
 SHORTEST_RECORDING = 1_600
-"""Bytes: whatever its format, no audio of as many is longer than a frame can be."""
+"""Bytes: whatever its format, audio of no more is no longer than a frame can be; other audio that
+is sent at once is cut into frames."""
 
 PACED_RATE = 24_000
 """Hz of what OpenAI and Grok give as linear samples, where the engine's provider doesn't say."""
@@ -50,60 +50,43 @@ class SoundObserver:
         self.caller_is_measured = True
         """Whether the engine measures what it receives; else those frames come by themselves."""
 
-    # What crosses the engine's edge.
+    # What crosses the engine's edge: each takes a note, and when it was made.
 
-    def measured(
-        self,
-        _note: object,
-        _result: object,
-        session: Any,
-        stage: str,
-        audio: Any,
-        encoding: Any,
-        rate: Any,
-    ) -> None:
-        """Take a frame that the engine has just measured: its samples tell what its level can't."""
+    def measured(self, at: float, session: Any, stage: str, *sound: Any) -> None:
+        """Take a frame that the engine measures, as it is: its samples tell what a level can't."""
         if not stage.startswith("transport"):
             return
         if stage == TRANSPORT_IN and not self.caller_is_measured:
             return
-        call = self._context.calls.get(session.call_id)
-        if call is None or call.transferred_at is not None or call.hang_up is not None:
+        call, (audio, encoding, rate) = self._context.calls.get(session.call_id), sound
+        if call is None or not call.has_agent(at) or not audio:
             return
-        if not audio:
+        if len(audio) <= SHORTEST_RECORDING:
+            call.handle.audio(stage, audio, encoding=encoding, sample_rate=rate, at=at)
             return
-        if len(audio) > SHORTEST_RECORDING and _is_recording(audio, encoding, rate):
-            self._level_of(call, stage, audio, encoding, rate)
-            return
-        now = self._context.now()
-        call.handle.audio(stage, audio, encoding=encoding, sample_rate=rate, at=now)
+        length = frame_bytes(encoding, rate, FRAME_SECONDS) or len(audio)
+        for first in range(0, len(audio), length):
+            frame = audio[first : first + length]
+            call.handle.audio(stage, frame, encoding=encoding, sample_rate=rate, at=at)
 
-    def _level_of(
-        self, call: ObservedCall, stage: str, audio: bytes, encoding: object, rate: int
-    ) -> None:
-        """Take the level alone of audio that is too long for a frame."""
-        seconds = len(audio) / (rate * (1 if "law" in str(encoding).lower() else 2))
-        rms = float(call.session.audio_diagnostics[stage]["rms"])
-        call.handle.audio_level(stage, rms, seconds=seconds, at=self._context.now())
-
-    def received(self, caller_channel_id: str, audio: bytes, sample_rate: int) -> None:
+    def received(self, at: float, caller_channel_id: str, audio: bytes, sample_rate: int) -> None:
         """Take a frame of the caller's that the engine doesn't measure."""
         call = self._context.call(caller_channel_id)
-        if call is None or not _is_heard(call):
-            return
-        now = self._context.now()
-        call.handle.audio(TRANSPORT_IN, audio, encoding="slin16", sample_rate=sample_rate, at=now)
+        if call is not None and call.has_agent(at):
+            call.handle.audio(
+                TRANSPORT_IN, audio, encoding="slin16", sample_rate=sample_rate, at=at
+            )
 
-    def received_by_rtp(self, caller_channel_id: str, _ssrc: int, audio: bytes) -> None:
+    def received_by_rtp(self, at: float, caller_channel_id: str, _ssrc: int, audio: bytes) -> None:
         """Take a frame that came over RTP, at the rate of the engine's RTP server."""
         server = getattr(self._context.engine, "rtp_server", None)
         rate = int(getattr(server, "sample_rate", 0) or RTP_RATE)
-        self.received(caller_channel_id, audio, rate)
+        self.received(at, caller_channel_id, audio, rate)
 
-    def received_from(self, ssrc: int, audio: bytes) -> None:
+    def received_from(self, at: float, ssrc: int, audio: bytes) -> None:
         """Take a frame that came over RTP, where the engine names no call, as in October 2025."""
         calls = getattr(self._context.engine, "ssrc_to_caller", None) or {}
-        self.received_by_rtp(calls.get(ssrc, ""), ssrc, audio)
+        self.received_by_rtp(at, calls.get(ssrc, ""), ssrc, audio)
 
     # What the provider gives.
 
@@ -111,11 +94,12 @@ class SoundObserver:
         """Take a chunk of the agent's audio on its way from the provider to the engine."""
         if call.call_id not in self._paced:
             encoding, rate = event.get("encoding"), event.get("sample_rate")
-            self._report(call, event["data"], encoding or "ulaw", rate or 8_000)
+            audio = event["data"]
+            self._context.notes.add(self._given, call, audio, encoding or "ulaw", rate or 8_000)
 
     def answer_complete(self, call: ObservedCall) -> None:
         """Take the end of the provider's answer."""
-        if self.hears_agent and _is_heard(call):
+        if self.hears_agent and call.has_agent(self._context.now()):
             call.handle.answer_complete()
 
     def find_pacer(self, call: ObservedCall) -> None:
@@ -140,15 +124,21 @@ class SoundObserver:
         def came(audio_b64: str) -> None:
             call = self._context.call(getattr(provider, "_call_id", None))
             if call is not None:
-                self._report(call, base64.b64decode(audio_b64), *_format(provider))
+                self._context.notes.add(self._given_encoded, call, audio_b64, *_format(provider))
 
         self._wraps.set(
             provider, "_handle_output_audio", ("audio_b64",), coroutine=True, before=came
         )
 
-    def _report(self, call: ObservedCall, audio: Any, encoding: Any, rate: Any) -> None:
-        """Report how long some audio is, and how much of it is silent."""
-        if not self.hears_agent or not _is_heard(call):
+    def _given_encoded(
+        self, at: float, call: ObservedCall, audio_b64: str, encoding: str, rate: int
+    ) -> None:
+        """Take a note of given audio, encoded as base64."""
+        self._given(at, call, base64.b64decode(audio_b64), encoding, rate)
+
+    def _given(self, at: float, call: ObservedCall, audio: Any, encoding: Any, rate: Any) -> None:
+        """Take a note of given audio: report how long it is, and how much of it is silent."""
+        if not self.hears_agent or not call.has_agent(at):
             return
         length = frame_bytes(encoding, rate, FRAME_SECONDS)
         if length is None or not isinstance(audio, (bytes, bytearray, memoryview)):
@@ -158,18 +148,7 @@ class SoundObserver:
             return
         silent = silent_frames(audio, encoding, length) * FRAME_SECONDS
         seconds = len(audio) / length * FRAME_SECONDS
-        call.handle.audio_given(seconds, min(silent, seconds))
-
-
-def _is_recording(audio: bytes, encoding: object, rate: object) -> bool:
-    """Return whether audio is too long to be looked into as a frame."""
-    most = frame_bytes(encoding, rate, MAX_FRAME_SECONDS)
-    return most is not None and len(audio) > most
-
-
-def _is_heard(call: ObservedCall) -> bool:
-    """Return whether the agent is in the call: what comes after it isn't the agent's doing."""
-    return call.transferred_at is None and call.hang_up is None
+        call.handle.audio_given(seconds, min(silent, seconds), at=at)
 
 
 def _format(provider: Any) -> tuple[str, int]:

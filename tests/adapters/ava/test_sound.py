@@ -508,6 +508,7 @@ def test_a_frame_that_the_engine_could_not_measure_is_counted(
     async def main() -> None:
         session = await made.double.call()
         made.engine._update_audio_diagnostics(session, "transport_in", *sound)
+        made.double.so_far()
 
     asyncio.run(main())
     assert dropped(reason) == 1
@@ -529,10 +530,10 @@ def test_no_level_is_taken_of_a_frame_that_has_none(
     assert dropped("frame_odd_length") == 1
 
 
-def test_audio_that_is_too_long_for_a_frame_counts_by_its_level(
+def test_audio_that_is_too_long_for_a_frame_is_cut_into_frames(
     line: Any, dropped: Callable[[str], float]
 ) -> None:
-    """Half a second at once is one level, as the engine measured it, and nothing is dropped."""
+    """Half a second at once is 25 frames, and nothing is dropped."""
     made = line(Engine2026("audiosocket"))
 
     async def main() -> aeq.CallSummary:
@@ -544,7 +545,7 @@ def test_audio_that_is_too_long_for_a_frame_counts_by_its_level(
         return made.double.so_far()
 
     stage = asyncio.run(main()).audio["transport_out:greeting"]
-    assert (stage.frames, stage.active) == (2, 2)
+    assert (stage.frames, stage.active) == (26, 26)
     assert stage.rms == pytest.approx(2_000, rel=0.1)
     assert dropped("frame_oversized") == 0
 
@@ -596,6 +597,7 @@ def test_a_frame_that_is_none_is_counted(
         await made.double.call()
         await made.engine._on_transport_pcm(CALL, audio, rate, source="websocket")
         await made.engine._on_transport_pcm("nobody", audio, rate, source="websocket")
+        made.double.so_far()
 
     asyncio.run(main())
     assert dropped(reason) == 1

@@ -1,0 +1,60 @@
+"""What passes on an engine's frame path, noted there and looked into a moment later.
+
+An engine spends some tenths of a millisecond on each frame, and what it does meanwhile takes the
+processor's caches from whatever else is run: a line of ours costs several times what it does in a
+loop. So the frame path only notes what passes, and when; some dozens of notes are taken at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from threading import RLock
+from typing import Any
+
+MOST_WAITING = 64
+"""Notes that are taken at once: a call makes some 150 a second."""
+
+Take = Callable[..., object]
+"""Called with when it passed, in monotonic seconds, and the noted arguments."""
+
+_NONE: Mapping[str, Any] = {}
+_Note = tuple[Take, float, tuple[Any, ...], Mapping[str, Any]]
+
+
+class Notes:
+    """Notes in the order in which they were made. Who appends one asks ``flush`` when it is full.
+
+    Whoever needs what was seen until now, as a scrape in its own thread, flushes before it looks.
+    """
+
+    def __init__(self, now: Callable[[], float], on_error: Callable[[Exception], None]) -> None:
+        """Begin without a note.
+
+        Args:
+            now: Monotonic seconds.
+            on_error: Called with what a ``Take`` raised.
+        """
+        self.now = now
+        self.waiting: list[_Note] = []
+        """Always the same list."""
+        self._on_error = on_error
+        self._flushing = RLock()
+
+    def add(self, take: Take, *arguments: Any) -> None:
+        """Note something that passes now."""
+        self.waiting.append((take, self.now(), arguments, _NONE))
+        if len(self.waiting) >= MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Take what was noted. What a note brings about may flush again: it finds nothing."""
+        if not self.waiting:
+            return
+        with self._flushing:  # two threads would take frames in another order
+            batch = self.waiting.copy()
+            del self.waiting[: len(batch)]
+            for take, at, arguments, named in batch:
+                try:
+                    take(at, *arguments, **named)
+                except Exception as error:
+                    self._on_error(error)
