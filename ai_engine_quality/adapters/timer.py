@@ -11,6 +11,10 @@ from typing import Any
 SECONDS_BETWEEN_POLLS = 0.187
 """No multiple of the 20 ms in which audio is cut: else every poll could fall at the same place."""
 
+WHERE_FRAMES_ARE_SEEN = 0.487
+"""Seconds between polls, where each frame of both sides comes by another way: no poll is needed for
+a level at the engine's edge then."""
+
 POLLS_PER_SECOND = 500
 """Beyond this, each call is polled less often, so that our share of a core is bounded."""
 
@@ -48,7 +52,8 @@ class Timer:
         self._poll = poll
         self._calls = calls
         self._on_error = on_error
-        self._between = seconds_between_polls
+        self.between = seconds_between_polls
+        """Seconds between polls of a call; from the next poll on."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -79,7 +84,7 @@ class Timer:
         clock = asyncio.get_running_loop().time
         before = clock()
         while calls := list(self._calls()):
-            between = seconds_between_polls(len(calls), self._between)
+            between = seconds_between_polls(len(calls), self.between)
             await asyncio.sleep(between)
             now = clock()
             seconds, before = min(now - before, 2 * between), now

@@ -14,6 +14,7 @@ from ai_engine_quality.adapters.ava.methods import EngineMethod
 from ai_engine_quality.adapters.ava.observer import EngineObserver
 from ai_engine_quality.adapters.notes import Notes, Take
 from ai_engine_quality.adapters.report import CALLS, FactorReport, tried
+from ai_engine_quality.adapters.timer import WHERE_FRAMES_ARE_SEEN
 from ai_engine_quality.adapters.wraps import After, Before, CannotWrap, Wraps
 from ai_engine_quality.core.policy import FACTORS
 
@@ -99,6 +100,8 @@ class _Factors:
         )
         sent = _probed(self._sent)
         sound = _probed(lambda: self._both_tracks(sent))
+        if sound.live:
+            self._observer.timer.between = WHERE_FRAMES_ARE_SEEN
         given = self._given(sent, events)
         return {
             CALLS: calls,

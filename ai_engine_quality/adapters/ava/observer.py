@@ -81,7 +81,6 @@ class EngineObserver:
             call: The call.
             seconds: How much audio each level stands for.
         """
-        self.context.notes.flush()
         if self.context.calls.get(call.call_id) is not call:  # it has ended since the timer looked
             return
         if not call.handle.live:  # it has expired: the engine never ended it
