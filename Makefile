@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 .PHONY: help demo test unit lint format docs handbook dashboards pictures validate evidence \
 	real-calls bench \
 	matrix frameworks three-engines fuzz mutants up down build lock clean python-packages speech measures monitoring-tools \
-	pictures-tools dashboard-types
+	browser pictures-tools dashboard-types
 
 help: ## What can be made
 	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/\1	\2/p' $(MAKEFILE_LIST) | sort \
@@ -30,7 +30,7 @@ demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.demo) speech ## Place twenty 
 
 # What runs in real time comes first, and has the machine for itself; the rest is shared out to a
 # process for each core. With ARGS, one process runs what they name.
-test: $(VENV)/.installed speech monitoring-tools dashboard-types lint ## Everything that must hold
+test: $(VENV)/.installed speech monitoring-tools browser dashboard-types lint ## Everything that must hold
 	@$(if $(strip $(ARGS)),$(BIN)/python -m pytest $(ARGS),failed=0; \
 	$(BIN)/python -m pytest -m alone tests || failed=$$?; \
 	$(BIN)/python -m pytest $(SPREAD) -m "not alone" || failed=$$?; exit $$failed)
@@ -178,9 +178,12 @@ monitoring-tools:
 		sh -c 'command -v promtool && command -v amtool && command -v prometheus-alertmanager \
 		&& command -v victoria-metrics'
 
-# Draw, and make the pictures small; npm brings Grafana's components.
-pictures-tools:
+# Pages are laid out by a real browser.
+browser:
 	@sh tools/need-debian chromium -- command -v chromium
+
+# Draw, and make the pictures small; npm brings Grafana's components.
+pictures-tools: browser
 	@sh tools/need-debian pngquant -- command -v pngquant
 	@sh tools/need-debian nodejs npm -- command -v npm
 

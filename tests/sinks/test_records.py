@@ -580,8 +580,13 @@ class TestDisksThatFail:
         for number in range(5):
             short_call(recording, f"call-{number}")
         assert file.flush()
-        # On a busy machine there may be a warning beside it, that an output was slow.
-        (fields,) = [f for event, f in logger.told if event == "quality_record_not_written"]
+
+        def warnings():
+            # On a busy machine there may be one beside them, that an output was slow.
+            return [f for event, f in logger.told if event == "quality_record_not_written"]
+
+        eventually(warnings)  # the writer's thread logs them after what it had to write
+        (fields,) = warnings()
         assert "IsADirectoryError" in fields["traceback"]
 
     @pytest.fixture
