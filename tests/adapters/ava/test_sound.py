@@ -252,6 +252,19 @@ def test_a_transferred_call_is_not_heard_any_further(line: Any) -> None:
     }
 
 
+def test_what_came_before_the_hang_up_counts(line: Any) -> None:
+    """Frames are noted, and taken a moment later: those before a call's end are not lost by it."""
+    made = line(Engine2026("audiosocket"))
+
+    async def main() -> aeq.CallSummary:
+        await made.double.call()
+        await made.run(1.0, ((0.5, 1.0),), ())
+        made.clock.advance(FRAME)
+        return (await made.double.hang_up()).summary
+
+    assert asyncio.run(main()).audio["transport_in"].frames == 50
+
+
 # What a provider with a pacer gives.
 
 
