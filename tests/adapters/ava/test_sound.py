@@ -262,7 +262,7 @@ def test_what_came_before_the_hang_up_counts(line: Any) -> None:
         made.clock.advance(FRAME)
         return (await made.double.hang_up()).summary
 
-    assert asyncio.run(main()).audio["transport_in"].frames == 50
+    assert asyncio.run(main()).audio["transport_in"].active == 25
 
 
 # What a provider with a pacer gives.
