@@ -40,6 +40,12 @@ SPARSE_SECONDS = 0.1
 WARM_UP_SECONDS = 0.3
 """The caller's line is listened to for its noise so long before anything on it is speech."""
 
+AUDIBLE_RMS = 180.0
+"""-45 dBov: from here on a frame of the agent's is heard by itself, be it ever so short."""
+
+PRELUDE_SECONDS = 0.15
+"""What is audible so shortly before an agent's words is their beginning, as a breath is."""
+
 QUIETEST_CALLER_RMS = 36.0
 """-59 dBov: lines idle at 7 and more, and callers may be quiet."""
 
@@ -319,7 +325,8 @@ class AgentTrack(_Track):
     __slots__ = (
         "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
         "_cut_by_gap", "_end", "_fading", "_held_back", "_last_voiced_end", "_loud_before",
-        "_quiet_for", "_rise", "_slip", "_turns", "_voice", "echoes_until", "ever_voiced",
+        "_prelude", "_prelude_end", "_quiet_for", "_rise", "_slip", "_turns", "_voice",
+        "echoes_until", "ever_voiced",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -337,6 +344,7 @@ class AgentTrack(_Track):
         self._comfort_low = self._comfort_high = 0.0
         self._slip = 0.0
         self._rise = _NEVER
+        self._prelude = self._prelude_end = float("-inf")
         self._loud_before = False
         self._cut_by_gap = 0.0
         self._fading = False
@@ -401,7 +409,10 @@ class AgentTrack(_Track):
             self._quiet_for += seconds
             if self._speaking:
                 self._fade(level, start + seconds, seconds)
-            elif self._quiet_for > COMFORT_AFTER_SECONDS and (level or self._comfort):
+                return
+            if level >= AUDIBLE_RMS:
+                self._hear_prelude(start, seconds)
+            if self._quiet_for > COMFORT_AFTER_SECONDS and (level or self._comfort):
                 self._hear_comfort(level)
 
     def _fade(self, level: float, ends: float, seconds: float) -> None:
@@ -420,6 +431,8 @@ class AgentTrack(_Track):
     def _voiced(self, start: float, seconds: float) -> None:
         if not self._onset:
             self._candidate = min(start, self._rise)
+            if self._candidate - self._prelude <= PRELUDE_SECONDS:
+                self._candidate = min(self._candidate, self._prelude)
             self._rise = _NEVER
         if self._cut_by_gap:
             self._turns.put(start, Edge.HOLE, self._cut_by_gap)
@@ -432,6 +445,15 @@ class AgentTrack(_Track):
             self._turns.put(self._candidate - _half(seconds), Edge.AGENT_STARTS)
         if self._speaking:
             self._last_voiced_end = start + seconds
+
+    def _hear_prelude(self, start: float, seconds: float) -> None:
+        """Take an audible frame without speech: words that follow soon begin with it.
+
+        A line that is audible all the time, of noise or music, has no such beginning.
+        """
+        if start - self._prelude_end > PRELUDE_SECONDS:
+            self._prelude = start
+        self._prelude_end = start + seconds
 
     def _hear_comfort(self, level: float) -> None:
         """Follow the level of what is sent as silence."""

@@ -75,6 +75,26 @@ def test_the_wait_runs_from_the_callers_last_word_to_the_agents_first_sound():
     assert found.first_word == pytest.approx(1.0, abs=0.021)
 
 
+@pytest.mark.parametrize(
+    ("sounds", "wait"),
+    [
+        ([(7.90, 7.92)], 0.9),  # a breath of one frame, 0.1 s before the first word
+        ([(7.86, 7.88), (7.94, 7.96)], 0.86),
+        ([(7.50, 7.52)], 1.0),  # too long before it to belong to it
+        ([(0.0, 8.0)], 1.0),  # a line that is never silent
+    ],
+)
+def test_a_first_sound_that_is_no_speech_yet_begins_the_answer(sounds, wait):
+    """A frame that the caller hears, a moment before the words, ends the wait."""
+    ear = Ear(0.0)
+    for place in range(round(14 / FRAME)):
+        at = place * FRAME
+        ear.caller(at + FRAME, said([(5, 7)], at, place) or 8.0, FRAME)
+        before = 205.0 + place % 5 if within(sounds, at) else 0.0
+        ear.agent(at, said([(1, 4), (8, 11)], at, place) or before, FRAME)
+    assert ear.freeze(14).latencies.exact == near(wait)
+
+
 def test_a_pause_of_the_callers_is_no_end_of_a_turn():
     """The wait begins at the last of the words, however often the caller paused before."""
     found = heard(14, caller=[(3, 4), (5, 5.6), (6.5, 7)], agent=[(0.5, 2), (7.8, 10)])
