@@ -1,8 +1,8 @@
 """The two tracks of a call, frame by frame, and how much audio its provider gave: for the ear.
 
-Each frame that is sent is handed over as it is, on every transport: its samples tell what its level
-can't. Of what it receives the engine measures each frame over AudioSocket, so that its levels cost
-nothing here; over RTP it doesn't, and those frames are handed over too.
+Each frame is handed over as it is, on every transport: its samples tell what its level can't. What
+is sent passes the engine's own measurement, and what is received over AudioSocket does; over RTP
+and WebSocket it passes elsewhere.
 """
 
 from __future__ import annotations
@@ -15,16 +15,8 @@ from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.report import tried
 from ai_engine_quality.adapters.wraps import Wraps
-from ai_engine_quality.core.observations import (
-    FRAME_SECONDS,
-    TRANSPORT_IN,
-    DropReason,
-)
-from ai_engine_quality.live.audio import (
-    ENCODINGS,
-    frame_bytes,
-    silent_frames,
-)
+from ai_engine_quality.core.observations import FRAME_SECONDS, TRANSPORT_IN, DropReason
+from ai_engine_quality.live.audio import ENCODINGS, frame_bytes, silent_frames
 
 RTP_RATE = 16_000
 """Hz of what the engine's RTP server hands over, where the server doesn't say."""
@@ -48,7 +40,7 @@ class SoundObserver:
         self.hears_agent = False
         """Whether what is sent is seen frame by frame: else what was given can't be missed."""
         self.caller_is_measured = True
-        """Whether the engine measures what it receives; else those frames come by themselves."""
+        """Whether what is received passes the engine's measurement; else it comes by itself."""
 
     # What crosses the engine's edge: each takes a note, and when it was made.
 
