@@ -38,6 +38,11 @@ class Notes:
         self.waiting: list[_Note] = []
         """Always the same list."""
         self._on_error = on_error
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Hold nothing: in a forked child it is the parent's, and so may be who holds the lock."""
+        self.waiting.clear()
         self._flushing = RLock()
 
     def add(self, take: Take, *arguments: Any) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -231,6 +231,16 @@ engine's edge, and for how many seconds of audio its level counts. A hint has no
 to count."""
 
 
+class Source(Protocol):
+    """Holds an adapter's frames back for a moment."""
+
+    def flush(self) -> None:
+        """Hand over what it holds."""
+
+    def begin_anew(self) -> None:
+        """Hold nothing: this is a forked child, and what was held is the parent's."""
+
+
 class FrameBatch:
     """Samples the frames of all calls and measures them together; each result goes to its stage.
 
@@ -268,8 +278,7 @@ class FrameBatch:
         """The first frame's."""
         self._several = False
         """Whether any frame had another one."""
-        self._sources: list[weakref.WeakMethod[Callable[[], object]]] = []
-        """Who holds frames back for a moment, and hands them over when called."""
+        self._sources: list[weakref.ref[Source]] = []
         self._chosen: dict[FrameFormat, list[_Chosen]] = {}
         """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
         self.begin_anew()
@@ -277,6 +286,9 @@ class FrameBatch:
     def begin_anew(self) -> None:
         """In a forked child: the lock may be held by a thread that isn't there."""
         self._measuring = RLock()  # a scrape may end an overdue call in a thread of its own
+        for source in self._sources:
+            if (found := source()) is not None:
+                found.begin_anew()
 
     def begin(self, stage: StageAccumulator, form: FrameFormat) -> None:
         """Let a stage's frames have a format from now on; those before are measured first."""
@@ -333,21 +345,20 @@ class FrameBatch:
         else:
             hint(at)
 
-    def fetch_from(self, source: Callable[[], object]) -> None:
+    def fetch_from(self, source: Source) -> None:
         """Let an adapter hold frames back: it is asked for them before it is too late.
 
         Args:
-            source: Its method that hands over what it holds; the adapter isn't kept alive by it.
+            source: What holds them; it isn't kept alive by this.
         """
         self._sources = [known for known in self._sources if known() is not None]
-        self._sources.append(weakref.WeakMethod(source))
+        self._sources.append(weakref.ref(source))
 
     def _fetch(self) -> None:
         """Have what adapters hold, before something that must not overtake it."""
         for source in self._sources:
-            hand_over = source()
-            if hand_over is not None:
-                hand_over()
+            if (found := source()) is not None:
+                found.flush()
 
     def _wait(self, stage: StageAccumulator | None, what: Any, at: float, seconds: float) -> None:
         self.waiting.append((stage, what, at, seconds))

@@ -7,7 +7,6 @@ import gc
 import itertools
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -165,11 +164,10 @@ def frames() -> FrameBatch:
     return FrameBatch(clock=lambda: 0.0)
 
 
-def holding(taker: Taker, frames: FrameBatch, order: list[str]) -> Callable[[], None]:
+def holding(taker: Taker, frames: FrameBatch, order: list[str]) -> None:
     """Let an adapter hold a frame back, and say so when it hands it over."""
     taker.notes.add(lambda _at: order.append("frame"))
-    frames.fetch_from(taker.notes.flush)
-    return taker.notes.flush
+    frames.fetch_from(taker.notes)
 
 
 def test_a_hint_does_not_overtake_the_frames_before_it(taker: Taker, frames: FrameBatch) -> None:
@@ -195,5 +193,18 @@ def test_an_adapter_that_is_gone_is_asked_no_more(frames: FrameBatch) -> None:
     gc.collect()
     frames.measure()
     assert order == []
-    frames.fetch_from(Taker().notes.flush)
+    frames.fetch_from(Taker().notes)
     assert len(frames._sources) == 1
+
+
+def test_a_forked_child_holds_nothing_of_its_parents(taker: Taker, frames: FrameBatch) -> None:
+    """Nor does it wait for a thread that isn't there, and held the notes when it was forked."""
+    order: list[str] = []
+    holding(taker, frames, order)
+    elsewhere = threading.Thread(target=taker.notes._flushing.acquire)
+    elsewhere.start()
+    elsewhere.join()
+    frames.begin_anew()
+    taker.notes.add(lambda _at: order.append("child's"))
+    frames.measure()
+    assert order == ["child's"]

@@ -24,7 +24,7 @@ class EngineContext:
         self.wall = time.time
         self.notes = Notes(self.now, self.failed)
         """What passes on the engine's frame path. The ends of a call flush them first."""
-        monitor.frames.fetch_from(self.notes.flush)
+        monitor.frames.fetch_from(self.notes)
 
     def failed(self, error: Exception) -> None:
         """Count an observer that raised; the engine never notices."""
