@@ -180,10 +180,26 @@ class TestTestsThatNeedPackages:
         with pytest.raises(outcome.Exception, match=f"apt-get install .* {package}$"):
             needs(package)
 
+    def installed_before(self, target):
+        """Return the packages that a target's prerequisites install, and theirs."""
+        packages, waiting, seen = set(), [target], set()
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for needs_, recipe in re.findall(
+                rf"^{re.escape(name)}:([^#\n]*).*\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE
+            ):
+                waiting += needs_.split()
+                for listed in re.findall(r"need-debian (?:--optional )?(.*?) --", recipe):
+                    packages |= set(listed.split())
+        return packages
+
     def test_make_test_installs_each_of_them(self):
-        """Every package that a test names is one that the Makefile installs before the tests."""
-        installed = set(re.findall(r"need-debian (?:--optional )?(.*?) --", MAKEFILE))
-        assert set(BRINGS) <= set(" ".join(installed).split())
+        """What a test needs is installed before the tests run, by what `make test` depends on."""
+        assert set(BRINGS) <= self.installed_before("test")
+        assert "pngquant" in self.installed_before("pictures") - self.installed_before("test")
 
     def test_each_module_that_asks_for_a_program_is_marked(self):
         """A module that runs a program of a package says which: `make unit` leaves it out."""
