@@ -89,7 +89,7 @@ class _Wrap:
         if observe is None:
             return None
         try:
-            # The usual case, written out, here and below: each frame comes this way.
+            # The usual case, written out, here and below.
             leading = args if len(args) == self._count else self._leading(args, kwargs)
             return observe(*leading)
         except Exception as error:
@@ -162,7 +162,7 @@ class _Wrap:
 
         return asynchronous if coroutine else synchronous
 
-    def _take_note(self, at: float, *args: Any, **kwargs: Any) -> None:
+    def _take_note(self, at: float, /, *args: Any, **kwargs: Any) -> None:
         """Hand a note over, with the leading arguments."""
         if self._take is not None:
             leading = args if len(args) == self._count else self._leading(args, kwargs)

@@ -123,7 +123,7 @@ def test_a_noted_method_cannot_tell(path: Path, taker: Taker) -> None:
     assert path.plain(rate=24_000, frame=b"2", source="rtp") == (b"2", 24_000, {"source": "rtp"})
     with pytest.raises(ValueError, match="no frame"):
         path.plain(b"")
-    assert asyncio.run(path.awaited(b"3", ssrc=1)) == (b"3", 8_000, {"ssrc": 1})
+    assert asyncio.run(path.awaited(b"3", at=1)) == (b"3", 8_000, {"at": 1})
     assert taker.taken == []
     taker.notes.flush()
     assert taker.taken == [
