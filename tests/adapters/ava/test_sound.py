@@ -8,17 +8,21 @@ import gc
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+import engine_line
 import engine_sound
 import numpy as np
 import pytest
-from engine_doubles import CALL
-from engine_line import FRAME, Line, noise
+from engine_doubles import CALL, Double
+from engine_line import FRAME, SSRC, Line, noise
 from engine_sound import ENGINES, Engine76, Engine2025, Engine2026
+from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
+from ai_engine_quality.adapters import attach, notes, wraps
 from ai_engine_quality.adapters.ava.sound import SoundObserver
 
 TOLERANCE = 0.06
@@ -263,6 +267,62 @@ def test_what_came_before_the_hang_up_counts(line: Any) -> None:
         return (await made.double.hang_up()).summary
 
     assert asyncio.run(main()).audio["transport_in"].active == 25
+
+
+def spans(random: Random, until: float) -> tuple[tuple[float, float], ...]:
+    """Return some stretches of speech."""
+    edges = sorted(random.uniform(0.5, until) for _ in range(2 * random.randint(1, 4)))
+    return tuple(zip(edges[::2], edges[1::2], strict=True))
+
+
+async def anything(line: Line, random: Random) -> aeq.CallSummary:
+    """Have a call in which everything happens at odd moments."""
+    await line.double.call()
+    line.double.stream()
+
+    async def polled() -> None:
+        line.double.poll()
+
+    async def scraped() -> None:
+        line.double.so_far()
+
+    happens = [
+        *[lambda: line.give(0.5), lambda: line.give(2.0), polled, scraped],
+        lambda: line.double.said("AgentAudioDone"),
+        lambda: line.double.said("ProviderDisconnected"),
+    ]
+    events = {random.uniform(0.2, 8.0): random.choice(happens) for _ in range(12)}
+    await line.run(8.0, spans(random, 8.0), spans(random, 8.0), events)
+    line.clock.advance(FRAME)
+    return (await line.double.hang_up()).summary
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ENGINES, ids=lambda each: f"{each[0].__name__}-{each[1]}")
+def test_a_call_is_the_same_however_many_notes_wait(
+    monkeypatch: pytest.MonkeyPatch, clock: Any, kind: Any, seed: int
+) -> None:
+    """Taken one by one, or hundreds at once: what is seen of a call is the same."""
+    make, transport = kind
+    found, began = [], clock.now
+    for most in (1, 256):
+        monkeypatch.setattr(notes, "MOST_WAITING", most)
+        monkeypatch.setattr(wraps, "MOST_WAITING", most)
+        monkeypatch.setattr(engine_line, "RANDOM", np.random.default_rng(seed))
+        clock.now = began
+        monitor = aeq.QualityMonitor(
+            registry=CollectorRegistry(), clock=clock, wall_clock=clock, log=False
+        )
+        engine = make(transport)
+        if isinstance(engine, Engine2025):  # which learns of whom frames are by the first of them
+            engine.ssrc_to_caller[SSRC] = CALL
+        double = Double(engine, attach(engine, monitor))
+        double.keep_time_by(clock)
+        found.append(asyncio.run(anything(Line(double, clock), Random(seed))))  # noqa: S311
+        double.attachment.detach()
+        monitor.close()
+    assert found[0] == found[1]
+    assert found[0].audio["transport_in"].frames > 300
 
 
 # What a provider with a pacer gives.
