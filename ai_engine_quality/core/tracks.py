@@ -94,8 +94,8 @@ COMFORT_SPREAD = 0.25
 """Frames of that silence lie so close to its mean; a frame of noise deviates by 0.05 to 0.1."""
 
 JITTER_SECONDS = 0.075
-"""Time that frames may come late, in sum, before it is a hole: phones hold back three frames, 0.06 s,
-and what is shorter than a frame beyond that nobody hears."""
+"""Time that frames may come late, in sum, before it is a hole: phones hold back three frames, and
+what is shorter than a frame beyond those 0.06 s nobody hears."""
 
 DRAINED_SECONDS = 0.02
 """The same once it had come to a hole: until the agent falls silent a phone holds back less."""

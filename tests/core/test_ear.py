@@ -223,7 +223,7 @@ def test_a_pause_is_found_though_quiet_sounds_before_it_were_made_louder():
     ("late", "seconds"), [((0.05,), 0.0), ((0.07,), 0.0), ((0.1,), 0.1), ((0.1, 0.03), 0.13)]
 )
 def test_frames_that_come_no_later_than_phones_hold_back_are_no_hole(late, seconds):
-    """What comes up to 0.07 s late is played from the phone's buffer; once that is drained, 0.03 s isn't.
+    """What comes 0.07 s late is played from the phone's buffer; once that is drained, 0.03 s isn't.
 
     ``late`` is how much later all frames come from 3 s on, and how much more from 4 s on.
     """
