@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from ai_engine_quality.core.answer_audio import SILENT_RMS
 from ai_engine_quality.core.observations import FRAME_SECONDS
+from ai_engine_quality.live.audio import is_silent
 from ai_engine_quality.live.handle import CallHandle
 
 MOST_AHEAD_SECONDS = 0.2
@@ -43,12 +43,9 @@ def cut(data: bytes, rate: int) -> Iterator[tuple[float, bytes]]:
 
 def silent_seconds(data: bytes, rate: int) -> float:
     """Return how much of it is silence, frame by frame, as the ear has it: RMS under 30."""
-    silent = 0
-    for _, frame in cut(data, rate):
-        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
-        if float(np.vecdot(samples, samples)) < SILENT_RMS**2 * len(samples):
-            silent += len(samples)
-    return silent / rate
+    return sum(
+        seconds_of(frame, rate) for _, frame in cut(data, rate) if is_silent(frame, "slin16")
+    )
 
 
 def give(handle: CallHandle, data: bytes, rate: int) -> float:

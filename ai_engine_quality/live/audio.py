@@ -145,30 +145,22 @@ def frame_rms(samples: Samples) -> Values:
     return levels
 
 
-def silent_frames(audio: bytes | bytearray | memoryview, encoding: str, length: int) -> int:
-    """Return how many frames of so many bytes, of those that are whole, are silent.
+def is_silent(frame: bytes, encoding: str) -> bool:
+    """Return whether a frame holds no sound.
 
     Most frames of speech have a sample that is too large for a silent one, which is found without
     numpy: what it takes for one frame would cost as much as all else that a chunk of audio costs.
 
     Args:
-        audio: Audio of a provider.
+        frame: Its bytes.
         encoding: Its name in ``ENCODINGS``.
-        length: Bytes of a frame.
     """
-    known, data = ENCODINGS[encoding], bytes(audio)
+    known = ENCODINGS[encoding]
     step = 2 if known == "slin16" else 1
-    small = _small_bytes(known, length // step)
-    possible = [
-        data[first : first + length]
-        for first in range(0, len(data) - length + 1, length)
-        # Of a linear sample the second byte tells its size.
-        if not data[first + step - 1 : first + length : step].translate(None, small)
-    ]
-    if not possible:
-        return 0
-    samples = decode(b"".join(possible), known).reshape(len(possible), -1)
-    return int((frame_rms(samples) < SILENT_RMS).sum())
+    # Of a linear sample the second byte tells its size.
+    if frame[step - 1 :: step].translate(None, _small_bytes(known, len(frame) // step)):
+        return False
+    return bool(frame_rms(decode(frame, known)) < SILENT_RMS)
 
 
 @lru_cache(maxsize=32)  # bounded: a few lengths of each encoding

@@ -16,7 +16,7 @@ from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.report import tried
 from ai_engine_quality.adapters.wraps import Wraps
 from ai_engine_quality.core.observations import FRAME_SECONDS, TRANSPORT_IN, DropReason
-from ai_engine_quality.live.audio import ENCODINGS, frame_bytes, silent_frames
+from ai_engine_quality.live.audio import ENCODINGS, frame_bytes, is_silent
 
 RTP_RATE = 16_000
 """Hz of what the engine's RTP server hands over, where the server doesn't say."""
@@ -138,7 +138,9 @@ class SoundObserver:
             return
         if not audio:
             return
-        silent = silent_frames(audio, encoding, length) * FRAME_SECONDS
+        data = bytes(audio)
+        frames = (data[at : at + length] for at in range(0, len(data) - length + 1, length))
+        silent = sum(is_silent(frame, encoding) for frame in frames) * FRAME_SECONDS
         seconds = len(audio) / length * FRAME_SECONDS
         call.handle.audio_given(seconds, min(silent, seconds), at=at)
 
