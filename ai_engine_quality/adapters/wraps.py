@@ -59,7 +59,6 @@ class _Wrap:
         self.own_before = vars(owner).get(name, _NOTHING)
         self.wrapper: Callable[..., Any] = _NOTHING
         self._arguments = None if arguments is None else tuple(arguments)
-        self._count = -1 if self._arguments is None else len(self._arguments)
         self._before, self._after = observers.before, observers.after
         self._notes: Notes | None = None
         self._take: Take | None = None
@@ -89,9 +88,7 @@ class _Wrap:
         if observe is None:
             return None
         try:
-            # The usual case, written out, here and below.
-            leading = args if len(args) == self._count else self._leading(args, kwargs)
-            return observe(*leading)
+            return observe(*self._leading(args, kwargs))
         except Exception as error:
             self._on_error(error)
             return None
@@ -103,8 +100,7 @@ class _Wrap:
         if self._after is None:
             return
         try:
-            leading = args if len(args) == self._count else self._leading(args, kwargs)
-            self._after(note, result, *leading)
+            self._after(note, result, *self._leading(args, kwargs))
         except Exception as error:
             self._on_error(error)
 
@@ -112,6 +108,8 @@ class _Wrap:
         if self._arguments is None:
             return args, kwargs
         given = len(args)
+        if given == len(self._arguments):  # the usual case
+            return args
         return [
             args[index] if index < given else kwargs.get(name)
             for index, name in enumerate(self._arguments)
@@ -165,8 +163,7 @@ class _Wrap:
     def _take_note(self, at: float, /, *args: Any, **kwargs: Any) -> None:
         """Hand a note over, with the leading arguments."""
         if self._take is not None:
-            leading = args if len(args) == self._count else self._leading(args, kwargs)
-            self._take(at, *leading)
+            self._take(at, *self._leading(args, kwargs))
 
 
 class _StateWithoutWraps:

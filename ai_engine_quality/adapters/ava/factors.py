@@ -27,9 +27,10 @@ def observe(engine: Any, observer: EngineObserver) -> dict[str, FactorReport]:
 class _Probe:
     """Sets wraps on one engine's methods, where each is what it was."""
 
-    def __init__(self, engine: Any, wraps: Wraps) -> None:
+    def __init__(self, engine: Any, wraps: Wraps, notes: Notes) -> None:
         self._engine = engine
         self._wraps = wraps
+        self._notes = notes
 
     def wrapped(
         self,
@@ -41,9 +42,9 @@ class _Probe:
         """Wrap a method, and report; ``how`` is its name where nothing else is given."""
         return tried(how or str(method), lambda: self.wrap(method, before, after))
 
-    def noted(self, method: EngineMethod, notes: Notes, take: Take) -> FactorReport:
+    def noted(self, method: EngineMethod, take: Take) -> FactorReport:
         """Note each call of a method of the frame path, and report."""
-        return tried(str(method), lambda: self.wrap(method, noted=(notes, take)))
+        return tried(str(method), lambda: self.wrap(method, noted=(self._notes, take)))
 
     def wrap(
         self,
@@ -88,7 +89,7 @@ class _Factors:
     def __init__(self, engine: Any, observer: EngineObserver) -> None:
         self._engine = engine
         self._observer = observer
-        self._probe = _Probe(engine, observer.wraps)
+        self._probe = _Probe(engine, observer.wraps, observer.context.notes)
 
     def observe(self) -> dict[str, FactorReport]:
         calls = _probed(self._calls)
@@ -117,9 +118,7 @@ class _Factors:
         """Let the ear have each frame that is sent; over AudioSocket what is received, too."""
         if engine_facts.plays_files(self._engine):
             return FactorReport.not_live("answers are played from files (downstream_mode)")
-        sent = self._probe.noted(
-            methods.SOUND, self._observer.context.notes, self._observer.sound.measured
-        )
+        sent = self._probe.noted(methods.SOUND, self._observer.sound.measured)
         self._observer.sound.hears_agent = sent.live
         self._observer.levels.at_edge = not sent.live
         return sent
@@ -131,12 +130,12 @@ class _Factors:
             return sent
         if transport == "audiosocket":
             return FactorReport(live=True, how=f"each frame of both tracks, by {sent.how}")
-        sound, notes = self._observer.sound, self._observer.context.notes
-        received = self._probe.noted(methods.TRANSPORT_SOUND, notes, sound.received)
+        sound = self._observer.sound
+        received = self._probe.noted(methods.TRANSPORT_SOUND, sound.received)
         if not received.live and transport == "rtp":
-            received = self._probe.noted(methods.RTP_SOUND, notes, sound.received_by_rtp)
+            received = self._probe.noted(methods.RTP_SOUND, sound.received_by_rtp)
         if not received.live and transport == "rtp":
-            received = self._probe.noted(methods.RTP_SOUND_2025, notes, sound.received_from)
+            received = self._probe.noted(methods.RTP_SOUND_2025, sound.received_from)
         if not received.live:
             return FactorReport.not_live(f"the caller's frames: {received.why_not}")
         sound.caller_is_measured = False
