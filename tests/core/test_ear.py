@@ -53,7 +53,7 @@ def frames(ear, until, caller=(), agent=(), *, hints=(), missing=(), zeros=(), i
         if speaks or within(zeros, at):
             ear.agent(at, said(agent, at, place) if speaks else 0.0, FRAME)
         elif idle is not None:
-            ear.agent(at, idle, FRAME)
+            ear.agent(at, idle(at, place) if callable(idle) else idle, FRAME)
 
 
 def heard(until, caller=(), agent=(), **others):
@@ -86,13 +86,12 @@ def test_the_wait_runs_from_the_callers_last_word_to_the_agents_first_sound():
 )
 def test_a_first_sound_that_is_no_speech_yet_begins_the_answer(sounds, wait):
     """A frame that the caller hears, a moment before the words, ends the wait."""
-    ear = Ear(0.0)
-    for place in range(round(14 / FRAME)):
-        at = place * FRAME
-        ear.caller(at + FRAME, said([(5, 7)], at, place) or 8.0, FRAME)
-        before = 205.0 + place % 5 if within(sounds, at) else 0.0
-        ear.agent(at, said([(1, 4), (8, 11)], at, place) or before, FRAME)
-    assert ear.freeze(14).latencies.exact == near(wait)
+
+    def before(at, place):
+        return 205.0 + place % 5 if within(sounds, at) else 0.0
+
+    found = heard(14, caller=[(5, 7)], agent=[(1, 4), (8, 11)], idle=before)
+    assert found.latencies.exact == near(wait)
 
 
 def test_a_pause_of_the_callers_is_no_end_of_a_turn():
@@ -130,16 +129,13 @@ def test_a_barge_in_is_timed_until_the_agent_is_silent():
 
 def test_the_agents_last_word_lasts_until_it_is_faint():
     """An agent that fades for 0.16 s when it is interrupted is silent after that, not before."""
-    ear = Ear(0.0)
-    waiting = list(answers((0.9, 9.0)))
-    for place in range(500):
-        at = place * FRAME
-        while waiting and waiting[0][0] <= at:
-            waiting.pop(0)[1](ear)
-        ear.caller(at + FRAME, said([(4.6, 6.5)], at, place) or 8.0, FRAME)
-        fades = 240.0 + place % 3 if within([(5, 5.16)], at) else 0.0
-        ear.agent(at, said([(1, 2.5), (2.9, 5)], at, place) or fades, FRAME)
-    assert ear.freeze(10).reactions.exact == near(0.56)
+
+    def fades(at, place):
+        return 240.0 + place % 3 if within([(5, 5.16)], at) else 0.0
+
+    speaks, hints = [(1, 2.5), (2.9, 5)], answers((0.9, 9.0))
+    found = heard(10, caller=[(4.6, 6.5)], agent=speaks, hints=hints, idle=fades)
+    assert found.reactions.exact == near(0.56)
 
 
 def test_an_agent_that_had_come_to_its_end_reacted_to_nothing():

@@ -21,12 +21,10 @@ def test_the_committed_minutes_are_as_promised():
     assert not any(one.found for one in found if not one.fault)
 
 
+@pytest.mark.system("asterisk-core-sounds-en-wav")
 def test_the_library_hears_what_is_committed(tmp_path):
     """The first voice's minutes, heard again, are those that are committed, to a hundredth."""
-    try:
-        again = list(minutes(TALKERS[:1]))
-    except FileNotFoundError:
-        pytest.skip("no prompts: install asterisk-core-sounds-en-wav")
+    again = list(minutes(TALKERS[:1]))
     write(tmp_path / "again.csv", again)
     told = [one for one in read(DATA) if one.talker == TALKERS[0].name]
     assert [(one.fault, one.found) for one in read(tmp_path / "again.csv")] == [
