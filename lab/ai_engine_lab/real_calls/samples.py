@@ -60,7 +60,12 @@ def count(lines: Iterable[str]) -> Samples:
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(path: Path) -> None:
     """Print the library's share of the samples in a file, and which of its modules they are in."""
-    samples = count(path.read_text().splitlines())
+    try:
+        samples = count(path.read_text().splitlines())
+    except ValueError:
+        samples = Samples()
+    if not samples.total:
+        raise click.ClickException(f"{path} isn't what py-spy writes: give it --format raw")
     click.echo(
         f"{samples.library} of {samples.total} samples are the library's: it adds"
         f" {100 * samples.share:.1f} % to what the engine uses"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ai_engine_lab.real_calls.samples import count, main
 from click.testing import CliRunner
 
@@ -36,3 +37,13 @@ def test_it_is_printed_in_words(tmp_path) -> None:
     said = CliRunner().invoke(main, [str(path)]).output
     assert "10 of 110 samples are the library's: it adds 10.0 %" in said
     assert "60.0 %  ai_engine_quality/live/audio.py" in said
+
+
+@pytest.mark.parametrize("text", ["", "a picture, and no samples\n"])
+def test_another_file_is_refused_with_the_fix(tmp_path, text) -> None:
+    """py-spy draws a picture unless it is told otherwise."""
+    path = tmp_path / "samples.svg"
+    path.write_text(text)
+    done = CliRunner().invoke(main, [str(path)])
+    assert done.exit_code == 1
+    assert "--format raw" in done.output
