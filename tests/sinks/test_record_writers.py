@@ -103,9 +103,9 @@ class TestTwoProcesses:
         path = tmp_path / "calls.jsonl"
         first, second = aeq.RecordFile(path), aeq.RecordFile(path)
         first(scored("a"))
+        assert first._writer.flush(60)  # each has a thread of its own: else b may come first
         second(scored("b"))
-        first._writer.flush()
-        second._writer.flush()
+        assert second._writer.flush(60)
         first._rotate()
         second(scored("c"))
         first.close()
