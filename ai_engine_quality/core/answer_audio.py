@@ -348,6 +348,10 @@ class AnswerAudio:
             self._begin_run()
         self._missing += seconds
 
+    def held_up(self, at: float, seconds: float) -> None:
+        """Take note that what sounds came to the caller so much later than it was sent."""
+        self._hole(at, seconds)
+
     def sound(self, at: float, seconds: float) -> None:
         """Take a frame with sound, heard from ``at``."""
         if self._silent or self._missing or self._comfort:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from ai_engine_quality.core.answer_audio import (
     ASKED_AFTER_SECONDS,
     MAX_BLIND_HOLE_SECONDS,
+    MIN_FILLED_SECONDS,
     SILENT_RMS,
     AnswerAudio,
 )
@@ -78,6 +79,11 @@ LOST_AFTER_FRAMES = 5
 
 STALL_SECONDS = 0.5
 """A caller's track from which nothing comes for longer stood still."""
+
+HELD_UP_SHARE = 0.9
+"""A line had stood still where so much of what had not come follows at once. It does so in both
+directions: what was sent to the caller meanwhile came as late. Where nothing follows, frames were
+lost, or a phone sends none while its caller is silent."""
 
 _NEVER = float("inf")
 
@@ -146,8 +152,9 @@ class CallerTrack(_Track):
 
     __slots__ = (
         "_agent", "_answers", "_base", "_behind", "_candidate_media", "_candidate_offset",
-        "_clearness", "_course", "_end_media", "_end_offset", "_hang", "_media", "_spurts",
-        "_started", "_turns", "_voice", "first_at", "longest_stall", "loudest", "stalls",
+        "_clearness", "_course", "_end_media", "_end_offset", "_hang", "_media", "_sent_in_stall",
+        "_spurts", "_started", "_to_follow", "_turns", "_voice", "first_at", "longest_stall",
+        "loudest", "stalls",
     )  # fmt: skip
 
     def __init__(
@@ -160,6 +167,9 @@ class CallerTrack(_Track):
         self._answers = answers
         self._base = float("inf")
         self._behind = 0
+        self._sent_in_stall = 0.0
+        self._to_follow = 0.0
+        """Seconds that must still come at once for a stall to be the line's; 0: none is asked."""
         self._started = 0.0
         self._spurts = 0
         self._clearness = 0.0
@@ -201,11 +211,14 @@ class CallerTrack(_Track):
             self._behind = 0
         elif pace < seconds * CLUMPED:
             offset = self._base  # it was held up on the way
+            if self._to_follow:
+                self._follow(at, seconds)
         else:
             self._fall_behind(late)
         if level > self.loudest:  # noqa: PLR1730  # twice as fast as max()
             self.loudest = level
         agent = self._agent
+        agent.sounded = 0.0
         echo = agent.loudest_near(at) if at < agent.echoes_until else 0.0
         quiet = echo < 100.0 and not self._speaking
         if self._voice.hear(level, seconds, echo * ECHO_SHARE, quiet):
@@ -249,6 +262,21 @@ class CallerTrack(_Track):
         self._course.note(Kind.STALL, at - seconds, at)
         self.stalls += 1
         self.longest_stall = max(self.longest_stall, seconds)
+        self._sent_in_stall = self._agent.sounded
+        self._to_follow = seconds * HELD_UP_SHARE
+
+    def _follow(self, at: float, seconds: float) -> None:
+        """Take a frame that comes at once after others that were held up.
+
+        Once there are enough of them, the agent's words that were sent in the stall came late, too.
+        """
+        self._to_follow = max(0.0, self._to_follow - seconds)
+        if self._to_follow or self._sent_in_stall < MIN_FILLED_SECONDS:
+            return
+        if self._answers.hinted:
+            self._answers.held_up(at, self._sent_in_stall)
+        else:
+            self._turns.put(at, Edge.HOLE, self._sent_in_stall)
 
     def _fall_behind(self, late: float) -> None:
         """Take note of a frame that comes later than its place in the audio tells.
@@ -258,6 +286,7 @@ class CallerTrack(_Track):
         self._behind += 1
         if self._behind >= LOST_AFTER_FRAMES:
             self._base += late
+            self._to_follow = 0.0
 
     def _start(self, seconds: float) -> None:
         self._speaking = True
@@ -327,7 +356,7 @@ class AgentTrack(_Track):
         "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
         "_cut_by_gap", "_end", "_fading", "_held_back", "_last_voiced_end", "_loud_before",
         "_prelude", "_prelude_end", "_quiet_for", "_rise", "_slip", "_turns", "_voice",
-        "echoes_until", "ever_voiced",
+        "echoes_until", "ever_voiced", "sounded",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -351,6 +380,8 @@ class AgentTrack(_Track):
         self._fading = False
         self._held_back = JITTER_SECONDS
         self.ever_voiced = False
+        self.sounded = 0.0
+        """Seconds with sound that were sent since the caller's last frame."""
 
     def loudest_near(self, at: float) -> float:
         """Return the highest level that was played in the last 0.3 to 0.6 s, 16-bit RMS."""
@@ -359,7 +390,7 @@ class AgentTrack(_Track):
         now, before = blocks.get(block, 0.0), blocks.get(block - 1, 0.0)
         return now if now > before else before  # noqa: FURB136  # twice as fast as max()
 
-    def hear(  # noqa: C901, PLR0912  # the hot path: calls would cost more than they explain
+    def hear(  # noqa: C901, PLR0912, PLR0915  # the hot path: calls would cost more than they explain
         self, at: float, level: float, seconds: float
     ) -> None:
         """Take a frame that was sent at ``at``: it is heard then, or after those before it."""
@@ -388,6 +419,7 @@ class AgentTrack(_Track):
             self._answers.comfort(seconds)
         else:
             self._answers.sound(start, seconds)
+            self.sounded += seconds
             block = int(start / ECHO_BLOCK_SECONDS)
             loudest = self._blocks.get(block)
             if loudest is None:

@@ -325,6 +325,55 @@ def test_a_stall_of_the_callers_track_is_counted_and_timed():
     assert found.latencies.exact == near(1.0)
 
 
+def still_from_5_to_6_5(agent, *, given=0.0, held_up=75, sent=True):
+    """Hear a line that stands still for 1.5 s, from which so many caller's frames then follow."""
+    ear = Ear(0.0)
+    if given:
+        ear.audio_given(0.4, given)
+    for place in range(500):
+        at = place * FRAME
+        still = 250 <= place < 325
+        if sent or not still:
+            ear.agent(at, said(agent, at, place) or 0.0, FRAME)
+        if still:
+            continue
+        for _ in range(1 + held_up) if place == 325 else (place,):
+            ear.caller(at + FRAME, 8.0, FRAME)
+    return ear.freeze(10)
+
+
+@pytest.mark.parametrize("given", [0.0, 7.5], ids=["blind", "hinted"])
+def test_words_that_are_sent_while_the_line_stands_still_are_a_hole(given):
+    """Nobody hears them then: the line serves both directions, and all comes 1.5 s late."""
+    found = still_from_5_to_6_5([(0.5, 8)], given=given)
+    assert (found.stalls, found.holes) == (1, 1)
+    assert found.hole_seconds == found.longest_hole == pytest.approx(1.5, abs=0.021)
+    assert found.course["hole"] == near(5.0, 6.5)
+
+
+@pytest.mark.parametrize(
+    ("agent", "others"),
+    [
+        ([(0.5, 8)], {"held_up": 0}),
+        ([(0.5, 8)], {"held_up": 40}),
+        ([(0.5, 4)], {}),
+    ],
+    ids=["a phone that sends nothing while its caller is silent", "frames lost", "nothing said"],
+)
+@pytest.mark.parametrize("given", [0.0, 7.5], ids=["blind", "hinted"])
+def test_a_stall_that_nobody_hears_is_no_hole(agent, others, given):
+    """What doesn't follow was lost or never sent, and what says nothing can't come late."""
+    found = still_from_5_to_6_5(agent, given=given and agent[0][1] - 0.5, **others)
+    assert (found.stalls, found.holes, found.hole_seconds) == (1, 0, 0.0)
+
+
+def test_a_stall_of_the_engine_itself_is_one_hole():
+    """It sends nothing while it stands still, which is a hole already."""
+    found = still_from_5_to_6_5([(0.5, 8)], given=6.0, sent=False)
+    assert (found.stalls, found.holes) == (1, 1)
+    assert found.hole_seconds == pytest.approx(1.5, abs=0.021)
+
+
 def test_a_dead_track_of_the_callers_is_said():
     """A caller's track of digital silence is dead; one with a line's noise is not."""
     assert heard(25, agent=[(1, 4)], line=0.0).caller_dead
