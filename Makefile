@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 FRAMEWORKS := .venv-frameworks
 # Per cent of the library's lines and branches that `make unit` must run.
 COVERED := 92
-# One process for each core; a file's tests stay together, as they share what it has set up, and
-# files begin in their order.
-SPREAD := -n auto --dist loadfile --no-loadscope-reorder
+# One process for each core, and one more, as some tests wait; a file's tests stay together, as they
+# share what it has set up, and files begin in their order.
+SPREAD := -n $(shell expr $$(nproc) + 1) --dist loadfile --no-loadscope-reorder
 # Any Python of 3.11 or newer, the oldest one first.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
@@ -37,7 +37,7 @@ test: $(VENV)/.installed speech monitoring-tools browser dashboard-types lint ##
 	wait $$! || failed=$$?; cat $$timed; rm $$timed; exit $$failed)
 
 # The library's own tests, for a first look at a change. Nothing of Debian's is installed, and what
-# needs it is left out. One process for each core; ARGS="-n 0" for one alone, as a debugger needs it.
+# needs it is left out. Several processes; ARGS="-n 0" for one alone, as a debugger needs it.
 unit: $(VENV)/.installed ## The library's tests without system packages, and how much they cover
 	@$(BIN)/python -m pytest -q $(SPREAD) -m "not system and not slow" \
 		--cov --cov-fail-under=$(COVERED) \
