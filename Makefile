@@ -28,13 +28,9 @@ help: ## What can be made
 demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.demo) speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
 
-# What runs in real time mostly waits: it has the machine first, and all other tests take what it
-# leaves, shared out to several processes. With ARGS, one process runs what they name.
+# With ARGS, one process runs what they name.
 test: $(VENV)/.installed speech monitoring-tools browser dashboard-types lint ## Everything that must hold
-	@$(if $(strip $(ARGS)),$(BIN)/python -m pytest $(ARGS),failed=0; timed=$$(mktemp); \
-	$(BIN)/python -m pytest -m alone tests >$$timed 2>&1 & \
-	nice -n 19 $(BIN)/python -m pytest $(SPREAD) -m "not alone" || failed=$$?; \
-	wait $$! || failed=$$?; cat $$timed; rm $$timed; exit $$failed)
+	@$(if $(strip $(ARGS)),$(BIN)/python -m pytest $(ARGS),sh tools/run-tests $(BIN)/python $(SPREAD))
 
 # The library's own tests, for a first look at a change. Nothing of Debian's is installed, and what
 # needs it is left out. Several processes; ARGS="-n 0" for one alone, as a debugger needs it.
