@@ -4,10 +4,6 @@ Frames cross the engine's edge at one time and are heard at another. The caller'
 they arrived, and may have been held up on the way; the agent's are played after those before them,
 so that what is sent early is heard later. Each track turns its frames into the edges of talkspurts
 (ITU-T P.59), at the times at which they were heard, for :mod:`turn_taking` to put together.
-
-Echo: a frame of the caller's is the agent's echo where it is quieter than a share of what the agent
-played a moment ago: D. L. Duttweiler's comparison, which he credits to A. A. Geigel ("A twelve-
-channel digital echo canceler", IEEE Trans. Commun. 26, 1978).
 """
 
 from __future__ import annotations
@@ -20,6 +16,7 @@ from ai_engine_quality.core.answer_audio import (
     AnswerAudio,
 )
 from ai_engine_quality.core.course import Course, Kind
+from ai_engine_quality.core.echo_path import BLOCK_SECONDS, EchoPath
 from ai_engine_quality.core.turn_taking import (
     MIN_WORDS_SECONDS,
     RESUME_SECONDS,
@@ -56,12 +53,6 @@ QUIETEST_AGENT_RMS = 120.0
 MOST_CALLER_NOISE = 0.7
 MOST_AGENT_NOISE = 0.25
 """Share of the talker's level that noise may ask for: an engine sends little noise."""
-
-ECHO_SHARE = 0.2
-"""The caller's voice is louder than this share of the agent's: -14 dB; echo is mostly under -20."""
-
-ECHO_BLOCK_SECONDS = 0.3
-"""Echo comes back within one to two of these."""
 
 FALL_SECONDS = 0.013
 """Speech falls by a dB in so many seconds where words end, measured on telephone prompts (0.012 in
@@ -152,9 +143,9 @@ class CallerTrack(_Track):
 
     __slots__ = (
         "_agent", "_answers", "_base", "_behind", "_candidate_media", "_candidate_offset",
-        "_clearness", "_course", "_end_media", "_end_offset", "_hang", "_media", "_sent_in_stall",
-        "_spurts", "_started", "_to_follow", "_turns", "_voice", "first_at", "longest_stall",
-        "loudest", "stalls",
+        "_clearness", "_course", "_echo_path", "_end_media", "_end_offset", "_hang", "_media",
+        "_sent_in_stall", "_spurts", "_started", "_to_follow", "_turns", "_voice", "first_at",
+        "longest_stall", "loudest", "stalls",
     )  # fmt: skip
 
     def __init__(
@@ -174,8 +165,8 @@ class CallerTrack(_Track):
         self._spurts = 0
         self._clearness = 0.0
         self._voice = VoiceActivity(QUIETEST_CALLER_RMS, WARM_UP_SECONDS, MOST_CALLER_NOISE)
-        self._media = 0.0
-        self._hang = 0.0
+        self._echo_path = EchoPath()
+        self._media = self._hang = 0.0
         self._candidate_media = self._candidate_offset = 0.0
         self._end_media = self._end_offset = 0.0
         self.first_at: float | None = None
@@ -183,7 +174,7 @@ class CallerTrack(_Track):
         self.stalls = 0
         self.longest_stall = 0.0
 
-    def hear(  # noqa: C901, PLR0912  # the hot path: calls would cost more than they explain
+    def hear(  # noqa: C901, PLR0912, PLR0915  # the hot path: calls would cost more than they explain
         self, at: float, level: float, seconds: float
     ) -> None:
         """Take a frame that arrived at ``at``.
@@ -219,9 +210,12 @@ class CallerTrack(_Track):
             self.loudest = level
         agent = self._agent
         agent.sounded = 0.0
-        echo = agent.loudest_near(at) if at < agent.echoes_until else 0.0
-        quiet = echo < 100.0 and not self._speaking
-        if self._voice.hear(level, seconds, echo * ECHO_SHARE, quiet):
+        played = agent.loudest_near(at) if at < agent.echoes_until else 0.0
+        echo = self._echo_path.hear(at, level, played) if played else 0.0
+        if self._echo_path.found and level <= echo:
+            self._was_echo()
+        quiet = played < 100.0 and not self._speaking
+        if self._voice.hear(level, seconds, echo, quiet):
             if not self._onset:
                 self._candidate_media, self._candidate_offset = media, offset
             elif offset < self._candidate_offset:
@@ -236,7 +230,7 @@ class CallerTrack(_Track):
         if self._speaking:
             if not self._hang:
                 self._voice.words_fade()
-            if level > self._voice.tail and level > echo * ECHO_SHARE:
+            if level > self._voice.tail and level > echo:
                 self._end_media, self._end_offset, self._hang = self._media, offset, 0.0
                 return
             self._end_offset = min(self._end_offset, offset)
@@ -295,6 +289,14 @@ class CallerTrack(_Track):
         self._turns.put(self._started, Edge.CALLER_STARTS)
         self._answers.asked(self._started, RESUME_SECONDS)
 
+    def _was_echo(self) -> None:
+        """Take a talkspurt back that was the agent's echo, before that was known for one."""
+        self._echo_path.found = False
+        if self._speaking:
+            self._speaking = False
+            self._onset = 0.0
+            self._turns.put(self._started, Edge.CALLER_ENDS)
+
     def end(self, seconds: float = 0.0) -> None:
         """End the talkspurt, if there is one, where its last frame with speech ended."""
         if self._speaking:
@@ -323,6 +325,7 @@ class CallerTrack(_Track):
         self._turns, self._agent, self._answers = turns, agent, answers
         self._course = course
         self._voice = twin(self._voice)
+        self._echo_path = twin(self._echo_path)
 
     def end_of_track(self, now: float) -> None:
         """Take note that the call ends."""
@@ -385,7 +388,7 @@ class AgentTrack(_Track):
 
     def loudest_near(self, at: float) -> float:
         """Return the highest level that was played in the last 0.3 to 0.6 s, 16-bit RMS."""
-        block = int(at / ECHO_BLOCK_SECONDS)
+        block = int(at / BLOCK_SECONDS)
         blocks = self._blocks
         now, before = blocks.get(block, 0.0), blocks.get(block - 1, 0.0)
         return now if now > before else before  # noqa: FURB136  # twice as fast as max()
@@ -420,7 +423,7 @@ class AgentTrack(_Track):
         else:
             self._answers.sound(start, seconds)
             self.sounded += seconds
-            block = int(start / ECHO_BLOCK_SECONDS)
+            block = int(start / BLOCK_SECONDS)
             loudest = self._blocks.get(block)
             if loudest is None:
                 self._new_block(block, at, level)
@@ -524,11 +527,11 @@ class AgentTrack(_Track):
 
     def _new_block(self, block: int, at: float, level: float) -> None:
         if len(self._blocks) > 8:
-            oldest = int(at / ECHO_BLOCK_SECONDS) - 2
+            oldest = int(at / BLOCK_SECONDS) - 2
             for known in [known for known in self._blocks if known < oldest]:
                 del self._blocks[known]
         self._blocks[block] = level
-        self.echoes_until = max(self.echoes_until, (block + 3) * ECHO_BLOCK_SECONDS)
+        self.echoes_until = max(self.echoes_until, (block + 3) * BLOCK_SECONDS)
 
     def end(self, seconds: float = 0.0) -> None:
         """End the talkspurt, if there is one, where its last frame with speech ended."""
@@ -544,9 +547,9 @@ class AgentTrack(_Track):
         """Take note that the far end throws away what it hasn't played yet."""
         self._answers.flush(at, max(0.0, self._end - at))
         self._end = min(self._end, at)
-        now = int(at / ECHO_BLOCK_SECONDS)
+        now = int(at / BLOCK_SECONDS)
         self._blocks = {block: level for block, level in self._blocks.items() if block <= now}
-        self.echoes_until = min(self.echoes_until, (now + 3) * ECHO_BLOCK_SECONDS)
+        self.echoes_until = min(self.echoes_until, (now + 3) * BLOCK_SECONDS)
         if self._speaking:
             self._last_voiced_end = min(self._last_voiced_end, at)
             self.end()

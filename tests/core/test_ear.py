@@ -434,18 +434,30 @@ def test_an_ear_that_heard_nothing_knows_nothing():
     assert (found.dropped, found.clock_jumps) == (0, 0)
 
 
-def test_echo_of_the_agent_is_not_the_caller():
-    """The agent's voice at -20 dB in the caller's track, 0.1 s later, is nobody's words."""
+def echoing(share, caller, agent):
+    """Hear a call in which the agent's voice comes back 0.1 s later."""
     ear = Ear(0.0)
     for place in range(800):
         at = place * FRAME
-        agent = said([(1, 6), (9, 14)], at, place) or 0.0
-        echo = 0.1 * speech(place - 5) if within([(1.1, 6.1), (9.1, 14.1)], at) else 8.0
-        ear.caller(at + FRAME, said([(7, 8)], at, place) or echo, FRAME)
-        ear.agent(at, agent, FRAME)
-    found = ear.freeze(16)
+        back = said([(start + 0.1, end + 0.1) for start, end in agent], at, place - 5) or 0.0
+        ear.caller(at + FRAME, max(said(caller, at, place) or 8.0, share * back), FRAME)
+        ear.agent(at, said(agent, at, place) or 0.0, FRAME)
+    return ear.freeze(16)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.32, 0.4], ids=["-20 dB", "-10 dB", "-8 dB"])
+def test_echo_of_the_agent_is_not_the_caller(share):
+    """The agent's voice in the caller's track is nobody's words, once it is known for an echo."""
+    found = echoing(share, [(7, 8)], [(1, 6), (9, 14)])
     assert found.latencies.exact == near(1.0)
+    assert (found.talk_overs, found.reactions.n) == (0, 0)
     assert found.caller_voice == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_caller_interrupts_through_a_loud_echo():
+    """Who is louder than the echo is heard, and how long the agent took to stop."""
+    found = echoing(0.32, [(11, 13)], [(1, 6), (9, 11.5)])
+    assert found.reactions.exact == near(0.5)
 
 
 def test_what_is_sent_at_once_is_heard_one_after_the_other():

@@ -72,6 +72,7 @@ TABLE: Final = (
     Condition(name="frames of 60 ms", frame_seconds=0.06),
     Condition(name="sent in bursts", burst=True),
     Condition(name="looks every 0.19 s", look_seconds=0.187, hints=False),
+    Condition(name="echo at -10 dB", echo_db=-10),
 )
 
 MILD: Final = (

@@ -1,0 +1,82 @@
+"""How much of the agent's voice comes back: learned from what comes in whatever the caller does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_engine_quality.core.echo_path import (
+    LEAST_SHARE,
+    MARGIN,
+    MOST_BLOCKS,
+    MOST_SHARE,
+    EchoPath,
+)
+
+FRAME = 0.02
+
+
+def after(shares, played=3000.0):
+    """Let the loudest frames of blocks have some shares of what the agent played."""
+    path = EchoPath()
+    for number, share in enumerate(shares):
+        for frame in range(15):
+            loudest = frame == 7
+            path.hear((number * 15 + frame + 0.5) * FRAME, share * played * loudest, played)
+    path.hear(len(shares) * 15 * FRAME + 0.01, 0.0, played)  # the last block is over
+    return path
+
+
+@pytest.mark.parametrize("share", [0.25, 0.32, 0.45])
+def test_an_echo_is_known_after_five_blocks(share):
+    """1.5 s of the agent's words; what is little louder is an echo from then on."""
+    assert after([share] * 4).share == LEAST_SHARE
+    path = after([share * 0.93, share, share * 0.97, share, share * 0.99])
+    assert path.share == pytest.approx(MARGIN * share)
+    assert path.hear(100.0, 500.0, 2000.0) == pytest.approx(MARGIN * share * 2000.0)
+
+
+def test_an_echo_is_known_though_the_caller_speaks_in_half_of_the_blocks():
+    """The others are still alike."""
+    said = np.random.default_rng(1)
+    shares = [0.3 if number % 2 else said.uniform(0.4, 1.5) for number in range(30)]
+    assert after(shares).share == pytest.approx(MARGIN * 0.3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_words_that_are_spoken_at_once_are_no_echo(seed):
+    """A caller who talks over the agent on and on is as loud as chance has it."""
+    said = np.random.default_rng(seed)
+    assert after([0.7 * 10 ** said.normal(0, 0.25) for _ in range(60)]).share == LEAST_SHARE
+
+
+def test_a_caller_who_is_always_as_loud_as_the_agent_is_no_echo():
+    """No line sends back so much."""
+    assert after([MOST_SHARE * 1.1] * 30).share == LEAST_SHARE
+
+
+def test_an_agent_that_is_hardly_audible_tells_nothing():
+    """What comes in beside it is the line's noise."""
+    assert after([0.4] * 30, played=300.0).share == LEAST_SHARE
+
+
+def test_a_new_echo_is_told_once():
+    """What seemed to be words until then may have been some of it."""
+    assert not after([0.3] * 4).found
+    assert after([0.3] * 5).found
+    assert not after([0.3] * 6).found
+
+
+def test_an_echo_that_is_gone_is_forgotten():
+    """The line was handed over, or the caller took the receiver up."""
+    assert after([0.3] * 20 + [0.02] * MOST_BLOCKS).share == LEAST_SHARE
+
+
+@given(st.lists(st.floats(0, 20), max_size=80))
+def test_the_share_stays_within_its_bounds_and_memory_too(shares):
+    """Whatever comes in."""
+    path = after(shares)
+    assert LEAST_SHARE <= path.share <= MARGIN * MOST_SHARE
+    assert len(path._shares) <= MOST_BLOCKS
