@@ -185,6 +185,7 @@ def _heard(draw: st.DrawFn) -> aeq.HeardCall:
         longest_hole=draw(_SECONDS) if holes else None if holes is None else 0.0,
         stalls=stalls,
         longest_stall=draw(_SECONDS) if stalls else None if stalls is None else 0.0,
+        echo=draw(_optional(st.floats(0.1, 1.0))),
         told_latency=draw(_optional(_SECONDS)),
         told_turns=draw(_optional(st.integers(1, 30))),
         course=draw(_COURSES),

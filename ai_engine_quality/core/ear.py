@@ -98,6 +98,9 @@ class Heard:
     stalls: int | None
     """How often nothing came from the caller for over half a second."""
     longest_stall: float | None
+    echo: float | None
+    """The agent's echo in the caller's track, as a share of the agent's level; None where there is
+    none over 0.17 (-15 dB)."""
     caller_dead: bool | None
     """Whether the caller's track held nothing over digital silence."""
     agent_heard: bool | None
@@ -387,6 +390,7 @@ class Ear:
             thrown_away=totals.thrown_away if hinted else None,
             stalls=caller.stalls if caller.seen else None,
             longest_stall=caller.longest_stall if caller.seen else None,
+            echo=caller.echo(),
             caller_dead=caller.loudest <= DEAD_LINE_RMS if caller.seen else None,
             agent_heard=agent.ever_voiced if heard_agent or hinted else None,
             answered_at=tuple(at - self._shift for at in turns.answered_at) if both else (),

@@ -36,15 +36,22 @@ within this factor, of words spoken at once 20 %."""
 MARGIN = 1.15
 """What is louder by so much than most of the blocks that are alike is no echo."""
 
+CLEAR_OF_NOISE = 3.0
+"""Times the line's noise: what is louder comes from the agent, and steady noise is alike too."""
+
 
 class EchoPath:
     """Learns the share of one call."""
 
-    __slots__ = ("_block", "_loudest", "_shares", "found", "share")
+    __slots__ = (
+        "_block", "_blocks", "_echoing", "_loudest", "_played", "_shares", "found", "share",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._block = -1
         self._loudest = 0.0
+        self._played = 0.0
+        self._blocks = self._echoing = 0
         self._shares = array("d")
         self.share = LEAST_SHARE
         """What is quieter than this share of what the agent played may be its echo."""
@@ -60,6 +67,7 @@ class EchoPath:
             played: The highest level that the agent played a moment ago.
         """
         if played > LOUD_RMS:
+            self._played = played
             self._compare(at, level / played)
         return self.share * played
 
@@ -80,6 +88,19 @@ class EchoPath:
             del shares[0]
         before, self.share = self.share, max(LEAST_SHARE, MARGIN * self._alike())
         self.found = self.share > LEAST_SHARE >= before
+        self._blocks += 1
+        self._echoing += self.share > LEAST_SHARE
+
+    def heard(self, noise: float) -> float | None:
+        """Return how loud the echo is, as a share of the agent's level; None where there is none.
+
+        Args:
+            noise: Level of the caller's line where nobody speaks, 16-bit RMS.
+        """
+        share = self.share / MARGIN
+        if self.share <= LEAST_SHARE or 2 * self._echoing < self._blocks:
+            return None
+        return share if share * self._played > CLEAR_OF_NOISE * noise else None
 
     def _alike(self) -> float:
         """Return the share of the blocks that are alike; 0 where too few are."""

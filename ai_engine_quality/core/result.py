@@ -16,7 +16,7 @@ from ai_engine_quality.core.observations import is_agent_stage
 from ai_engine_quality.core.policy import FACTORS, Band
 from ai_engine_quality.core.reading import SummaryError
 from ai_engine_quality.core.summary import CallSummary, LateClock
-from ai_engine_quality.core.wording import floor_percent, plural, seconds
+from ai_engine_quality.core.wording import echo, floor_percent, plural, seconds
 
 HEARD, TOLD = "heard", "told"
 """A factor's clock: what crossed the engine's edge, or what the engine says."""
@@ -275,6 +275,8 @@ def _lines(call: CallScore) -> Iterator[str]:
         cost = f"-{_points(factor.penalty)} of {factor.weight:g}" if factor.observed else "unknown"
         yield f"    {factor.name:<10} {cost:<12} {factor.evidence}"
     yield from _waits(call.summary)
+    if (heard := call.summary.heard) and heard.echo:
+        yield f"  comes back in the caller's track: {echo(heard.echo)}"
     for ceiling in call.ceilings:
         yield f"  at most {ceiling.ceiling}: {ceiling.reason}"
     if call.score is not None:

@@ -143,6 +143,9 @@ class HeardCall:
     stalls: int | None = None
     """How often nothing came from the caller for over half a second."""
     longest_stall: float | None = None
+    echo: float | None = None
+    """The agent's echo in the caller's track, as a share of the agent's level, where it is over
+    0.17 (-15 dB): an engine may take it for the caller, and interrupt itself."""
     told_latency: float | None = None
     """Median of the latencies that the engine told."""
     told_turns: int | None = None
@@ -597,6 +600,7 @@ _HEARD_READERS: dict[str, reading.Reader] = {
     "course": _course,
     "caller_dead": reading.optional(reading.flag),
     "agent_heard": reading.optional(reading.flag),
+    "echo": reading.optional(reading.share),
     **dict.fromkeys(
         ("answers", "answers_cut", "holes", "talk_overs", "stalls", "told_turns"),
         reading.optional(reading.count),

@@ -335,6 +335,10 @@ class CallerTrack(_Track):
         if self._hang or now - self.last_at > HANGOVER_SECONDS:
             self.end(self.resolution)
 
+    def echo(self) -> float | None:
+        """Return how loud the agent's echo is, as a share of its level; None where none is."""
+        return self._echo_path.heard(self._voice.noise)
+
     def cannot_hear(self) -> str | None:
         """Return why the caller's voice can't be told; None where it can."""
         if self.first_at is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def seconds(value: float) -> str:
     """Return a duration in words: ``0.82 s``, ``3.1 s``, ``6 s``."""
@@ -21,6 +23,11 @@ def percent(value: float) -> str:
 def floor_percent(value: float) -> str:
     """Return a share in whole per cent, rounded down, so that only all of them are ``100 %``."""
     return f"{int(value * 100 + 1e-9)} %"
+
+
+def echo(share: float) -> str:
+    """Return how loud an echo of the agent's is: ``the agent's echo, 10 dB under its voice``."""
+    return f"the agent's echo, {abs(20 * math.log10(share)):.0f} dB under its voice"
 
 
 def plural(n: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from ai_engine_quality.core.course import MAX_SPOKEN, SPOKEN
 from ai_engine_quality.core.observations import FRAME_SECONDS
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary, HeardCall, Stretch
-from ai_engine_quality.core.wording import clock, plural, seconds
+from ai_engine_quality.core.wording import clock, echo, plural, seconds
 
 MOST_TURNS: Final = 120
 """More are not drawn one by one."""
@@ -167,3 +167,5 @@ def _heard(heard: HeardCall) -> Iterator[str]:
     if heard.stalls:
         longest = "" if heard.longest_stall is None else f", longest {seconds(heard.longest_stall)}"
         yield f"{plural(heard.stalls, 'stall')} of the line{longest}"
+    if heard.echo:
+        yield f"{echo(heard.echo)}, in the caller's track"

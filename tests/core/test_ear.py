@@ -452,6 +452,7 @@ def test_echo_of_the_agent_is_not_the_caller(share):
     assert found.latencies.exact == near(1.0)
     assert (found.talk_overs, found.reactions.n) == (0, 0)
     assert found.caller_voice == pytest.approx(1.0, abs=0.05)
+    assert found.echo == (None if share == 0.1 else pytest.approx(share, rel=0.1))
 
 
 def test_a_caller_interrupts_through_a_loud_echo():

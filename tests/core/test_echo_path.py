@@ -69,6 +69,18 @@ def test_a_new_echo_is_told_once():
     assert not after([0.3] * 6).found
 
 
+def test_how_loud_it_is():
+    """As a share of the agent's level; not where most of the call has none."""
+    assert after([0.3] * 8).heard(noise=50.0) == pytest.approx(0.3)
+    assert after([0.3] * 4).heard(noise=50.0) is None
+    assert after([0.02] * 30 + [0.3] * 15).heard(noise=50.0) is None
+
+
+def test_steady_noise_is_no_echo():
+    """It is as loud in each block, too, and as loud while nobody speaks."""
+    assert after([0.3] * 8).heard(noise=700.0) is None
+
+
 def test_an_echo_that_is_gone_is_forgotten():
     """The line was handed over, or the caller took the receiver up."""
     assert after([0.3] * 20 + [0.02] * MOST_BLOCKS).share == LEAST_SHARE

@@ -179,6 +179,13 @@ class TestInFull:
         text = aeq.score(replace(SLOW, turn_latencies=(0.9, 3.1, 1.2, 2.0)), V1).explain(full=True)
         assert re.search(r"turn 2: 3\.10 s.*turn 4: 2\.00 s.*turn 3: 1\.20 s", text)
 
+    def test_it_names_a_loud_echo(self):
+        """It may be what an engine took for the caller."""
+        heard = aeq.HeardCall(echo=0.316)
+        text = aeq.score(replace(SLOW, heard=heard), V1).explain(full=True)
+        assert "comes back in the caller's track: the agent's echo, 10 dB under its voice" in text
+        assert "echo" not in aeq.score(SLOW, V1).explain(full=True)
+
     def test_an_unscored_call_says_why(self):
         """The full explanation of a call without a score gives the reason."""
         text = aeq.score(aeq.CallSummary(call_id="1", duration=5.0), V1).explain(full=True)
