@@ -44,13 +44,14 @@ class EchoPath:
     """Learns the share of one call."""
 
     __slots__ = (
-        "_block", "_blocks", "_echoing", "_loudest", "_played", "_shares", "found", "share",
+        "_block", "_blocks", "_echo", "_echoing", "_loudest", "_played", "_shares", "found",
+        "share",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._block = -1
         self._loudest = 0.0
-        self._played = 0.0
+        self._played = self._echo = 0.0
         self._blocks = self._echoing = 0
         self._shares = array("d")
         self.share = LEAST_SHARE
@@ -86,7 +87,8 @@ class EchoPath:
         shares.append(share)
         if len(shares) > MOST_BLOCKS:
             del shares[0]
-        before, self.share = self.share, max(LEAST_SHARE, MARGIN * self._alike())
+        self._echo = self._alike() or self._kept()
+        before, self.share = self.share, max(LEAST_SHARE, MARGIN * self._echo)
         self.found = self.share > LEAST_SHARE >= before
         self._blocks += 1
         self._echoing += self.share > LEAST_SHARE
@@ -97,10 +99,14 @@ class EchoPath:
         Args:
             noise: Level of the caller's line where nobody speaks, 16-bit RMS.
         """
-        share = self.share / MARGIN
         if self.share <= LEAST_SHARE or 2 * self._echoing < self._blocks:
             return None
-        return share if share * self._played > CLEAR_OF_NOISE * noise else None
+        return self._echo if self._echo * self._played > CLEAR_OF_NOISE * noise else None
+
+    def _kept(self) -> float:
+        """Return the share that was known: a caller who speaks through an echo hides none of it."""
+        as_loud = sum(share * ALIKE >= self._echo for share in self._shares)
+        return self._echo if as_loud >= ALIKE_SHARE * len(self._shares) else 0.0
 
     def _alike(self) -> float:
         """Return the share of the blocks that are alike; 0 where too few are."""
