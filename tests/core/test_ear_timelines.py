@@ -62,6 +62,15 @@ def test_in_steady_noise_of_10_db_waits_are_still_heard(noise):
     assert row["latency p95 error (s)"] <= 0.12
 
 
+def test_a_loud_echo_interrupts_nobody():
+    """The agent's own voice at -10 dB makes few barge-ins and no turns, and hides few of them."""
+    row = judge(BY_NAME["echo at -10 dB"], range(SEED, SEED + 20)).row()
+    assert row["latency recall"] >= 0.95
+    assert row["latency precision"] >= 0.97
+    assert row["reaction recall"] >= 0.85
+    assert row["reaction precision"] >= 0.85
+
+
 @pytest.mark.parametrize("gain", [0.5, 2.0])
 def test_words_end_where_they_do_however_loud_the_caller_is(gain):
     """The same words are as long on a quiet line as on a loud one."""
