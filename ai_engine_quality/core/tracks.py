@@ -76,6 +76,11 @@ HELD_UP_SHARE = 0.9
 directions: what was sent to the caller meanwhile came as late. Where nothing follows, frames were
 lost, or a phone sends none while its caller is silent."""
 
+STEADY_SECONDS = 2.0
+STEADY_TIMES = 1.5
+"""Seconds, and times the stall's length, that the track must have come steadily before: else an
+engine hands it over in large pieces."""
+
 _NEVER = float("inf")
 
 MAX_AHEAD_SECONDS = 60.0
@@ -144,8 +149,8 @@ class CallerTrack(_Track):
     __slots__ = (
         "_agent", "_answers", "_base", "_behind", "_candidate_media", "_candidate_offset",
         "_clearness", "_course", "_echo_path", "_end_media", "_end_offset", "_hang", "_media",
-        "_sent_in_stall", "_spurts", "_started", "_to_follow", "_turns", "_voice", "first_at",
-        "longest_stall", "loudest", "stalls",
+        "_sent_in_stall", "_spurts", "_started", "_steady_from", "_to_follow", "_turns", "_voice",
+        "first_at", "longest_stall", "loudest", "stalls",
     )  # fmt: skip
 
     def __init__(
@@ -158,7 +163,7 @@ class CallerTrack(_Track):
         self._answers = answers
         self._base = float("inf")
         self._behind = 0
-        self._sent_in_stall = 0.0
+        self._sent_in_stall = self._steady_from = 0.0
         self._to_follow = 0.0
         """Seconds that must still come at once for a stall to be the line's; 0: none is asked."""
         self._started = 0.0
@@ -246,7 +251,7 @@ class CallerTrack(_Track):
     def _after_a_stall(self, at: float, pace: float, seconds: float) -> None:
         """Begin with the first frame, or take note of one before which nothing came for long."""
         if self.first_at is None:
-            self.first_at = self._media = at - seconds
+            self.first_at = self._media = self._steady_from = at - seconds
             self._base = 0.0
         elif pace > 3 * seconds:
             self._stall(at, pace)
@@ -256,8 +261,11 @@ class CallerTrack(_Track):
         self._course.note(Kind.STALL, at - seconds, at)
         self.stalls += 1
         self.longest_stall = max(self.longest_stall, seconds)
+        steady = self._media - self._steady_from
+        self._steady_from = self._media
         self._sent_in_stall = self._agent.sounded
-        self._to_follow = seconds * HELD_UP_SHARE
+        if steady >= max(STEADY_SECONDS, STEADY_TIMES * seconds):
+            self._to_follow = seconds * HELD_UP_SHARE
 
     def _follow(self, at: float, seconds: float) -> None:
         """Take a frame that comes at once after others that were held up.

@@ -367,6 +367,19 @@ def test_a_stall_that_nobody_hears_is_no_hole(agent, others, given):
     assert (found.stalls, found.holes, found.hole_seconds) == (1, 0, 0.0)
 
 
+@pytest.mark.parametrize("piece", [30, 50, 150])
+def test_a_track_that_is_handed_over_in_pieces_has_no_holes(piece):
+    """Some engines hand the caller's frames over a second at a time; nothing is late there."""
+    ear = Ear(0.0)
+    for place in range(1500):
+        at = place * FRAME
+        ear.agent(at, said([(0.5, 28)], at, place) or 0.0, FRAME)
+        if place % piece == piece - 1:
+            for _ in range(piece):
+                ear.caller(at + FRAME, 8.0, FRAME)
+    assert ear.freeze(30).holes == 0
+
+
 def test_a_stall_of_the_engine_itself_is_one_hole():
     """It sends nothing while it stands still, which is a hole already."""
     found = still_from_5_to_6_5([(0.5, 8)], given=6.0, sent=False)
