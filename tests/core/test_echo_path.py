@@ -52,6 +52,12 @@ def test_words_that_are_spoken_at_once_are_no_echo(seed):
     assert after([0.7 * 10 ** said.normal(0, 0.25) for _ in range(60)]).share == LEAST_SHARE
 
 
+@pytest.mark.parametrize("silent", [3, 10, 30])
+def test_a_caller_who_begins_to_speak_over_the_agent_is_no_echo(silent):
+    """However even the voice: while the caller was silent, nothing came back."""
+    assert after([0.01] * silent + [0.4] * 8).share == LEAST_SHARE
+
+
 def test_a_caller_who_is_always_as_loud_as_the_agent_is_no_echo():
     """No line sends back so much."""
     assert after([MOST_SHARE * 1.1] * 30).share == LEAST_SHARE
