@@ -31,7 +31,7 @@ ALIKE_SHARE = 0.4
 FEWEST_ALIKE = 5
 """An echo's loudest frame has about the same share of the agent's in half of the blocks, where a
 caller's own words have that of chance: on generated calls with echo at -30 to -7 dB, 52 % lie
-within this factor, of words spoken at once 20 %."""
+within this factor, of telephone prompts played at once 18 %."""
 
 FAINT = 3.0
 MOST_FAINT = 0.25
