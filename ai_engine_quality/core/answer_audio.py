@@ -348,10 +348,6 @@ class AnswerAudio:
             self._begin_run()
         self._missing += seconds
 
-    def held_up(self, at: float, seconds: float) -> None:
-        """Take note that what sounds came to the caller so much later than it was sent."""
-        self._hole(at, seconds)
-
     def sound(self, at: float, seconds: float) -> None:
         """Take a frame with sound, heard from ``at``."""
         if self._silent or self._missing or self._comfort:
@@ -400,7 +396,7 @@ class AnswerAudio:
         if filled < MIN_FILLED_SECONDS - 1e-9:
             filled = 0.0
         if filled or missing:
-            self._hole(at, filled + missing)
+            self.hole(at, filled + missing)
 
     def _move_on(self, at: float, run: float) -> None:
         """Leave answers that are over, when the sound after a silence must be the next one's."""
@@ -411,8 +407,8 @@ class AnswerAudio:
                 return
             self._settle()
 
-    def _hole(self, at: float, seconds: float) -> None:
-        """Count a hole that ends now."""
+    def hole(self, at: float, seconds: float) -> None:
+        """Count a hole that ends at ``at``."""
         self._course.note(Kind.HOLE, at - seconds, at)
         self._holes += 1
         self._hole_seconds += seconds

@@ -276,7 +276,7 @@ class CallerTrack(_Track):
         if self._to_follow or self._sent_in_stall < MIN_FILLED_SECONDS:
             return
         if self._answers.hinted:
-            self._answers.held_up(at, self._sent_in_stall)
+            self._answers.hole(at, self._sent_in_stall)
         else:
             self._turns.put(at, Edge.HOLE, self._sent_in_stall)
 

@@ -149,8 +149,8 @@ def run(script, *arguments, environment=None):
 @pytest.mark.slow
 @pytest.mark.parametrize("script", [COLLECTED, SIGNALLED], ids=["collector", "signal handler"])
 def test_ends_within_ends_are_done_once_each(tmp_path, script):
-    """6,000 calls that end within other ends, starts and scrapes: no hang, and none is lost."""
-    many = 6_000
+    """20,000 calls that end within other ends, starts and scrapes: no hang, and none is lost."""
+    many = 20_000
     found = run(script, str(tmp_path / "calls.jsonl"), str(many))
     assert found == [many, many, 1, many, many, 0, 0, 0]
 
