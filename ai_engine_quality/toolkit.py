@@ -9,10 +9,11 @@ from ai_engine_quality.core.arithmetic import Knees, Steps
 from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.durations import parse_duration, prometheus_seconds
 from ai_engine_quality.core.ear import Ear, Heard
+from ai_engine_quality.core.heard_track import HeardTrack, heard_track
 from ai_engine_quality.core.observations import ACTIVE_RMS, CALLER_STAGES
 from ai_engine_quality.core.observations import name as normalised_name
 from ai_engine_quality.core.policy import FACTORS, versions
-from ai_engine_quality.core.sound_ceilings import SOUND_RULES, HeardTrack, heard_track
+from ai_engine_quality.core.sound_ceilings import SOUND_RULES
 from ai_engine_quality.core.wording import floor_percent, percent, plural, printable, seconds
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
 from ai_engine_quality.live.audio import decode

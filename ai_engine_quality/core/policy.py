@@ -184,17 +184,36 @@ class Sound:
     held_share: float = 0.45
     """Share of frames from which held samples are a fault."""
     usual: float = 16.0
-    """Characters a second of the agent's voice; and the wide zone in which nothing is wrong."""
+    """Characters a second of the agent's voice."""
     slow: float = 12.5
     fast: float = 22.0
+    """Beyond them no voice talks, where it tells nothing of its speed by itself."""
     text_missing: float = 3.0
     """Fewer characters a second than this: not all of the text was told."""
     pace_seconds: float = 3.0
     """Voice from which on there is a pace."""
-    not_slow: float = 0.25
-    """So many octaves over the usual, by spectrum and rhythm, speech can't be too slow; and so many
-    under it, it can't be too quick."""
-    not_fast: float = 0.25
+    pitch: float = 170.0
+    below: float = 5.0
+    fall: float = 10.0
+    """What is usual of voices, as ``AgentSound`` has it: Hz, dB and dB."""
+    fast_fall: float = 0.1
+    fast_rhythm: float = 0.25
+    """A voice seems too fast by the octaves of its pitch over the usual one, so many octaves for
+    each dB that ``fall`` is less, and this share of ``speed``."""
+    slow_below: float = 0.15
+    slow_fall: float = 0.1
+    slow_rhythm: float = 0.5
+    """And too slow by those under it, so many for each dB that ``below`` is more and ``fall``
+    less, and this share of ``speed``."""
+    fast_octaves: float = 0.57
+    fast_weight: float = 0.4
+    """A pace is too fast by so many octaves over the usual, with this share of what it seems."""
+    not_fast: float = 0.2
+    """And never where the voice seems so many octaves less than fast; nor is one too slow that does
+    not seem so by ``slow_least``."""
+    slow_octaves: float = 0.58
+    slow_weight: float = 0.3
+    slow_least: float = 0.3
     usual_octaves: float = 0.0
     """So many octaves beside the provider's usual pace, with a share of those by spectrum and
     rhythm, are a wrong speed; 0: what is usual doesn't count."""
@@ -206,14 +225,18 @@ class Sound:
     """And where spectrum and rhythm say nothing."""
     usual_seconds: float = 4.0
     """Voice from which on a pace is compared with the provider's."""
-    seems_slow: float = 0.95
-    """So many octaves under the usual, or over it, speech seems wrong without any text."""
-    seems_fast: float = 1.35
-    clear_noise: float = 0.0126
-    """More noise, a larger offset, or more clicks or less silence, deceive spectrum and rhythm."""
-    clear_offset: float = 500.0
+    seems_slow: float = 1.2
+    """From so many octaves on a voice seems too slow, or too fast, without any text."""
+    seems_fast: float = 1.1
+    clear_noise: float = 0.02
+    """More noise, a larger offset, or more clicks or less silence, deceive who judges a voice."""
+    clear_offset: float = 700.0
     clear_clicks: float = 0.1
     clear_activity: float = 0.95
+    clear_thin: float = 16.0
+    """dB that power at 125 to 375 Hz is under the whole: a high-pass filter has taken it, where the
+    pitch is up to ``low_pitch`` Hz, and such a voice seems too fast."""
+    low_pitch: float = 250.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -571,8 +571,8 @@ _SOUND_READERS: dict[str, reading.Reader] = {
     ),
     "noisy_seconds": reading.not_negative,
     "noisy_from": reading.optional(reading.not_negative),
-    "speed": reading.optional(reading.real),
-    **dict.fromkeys(("wavers", "lively", "fresh"), reading.optional(reading.not_negative)),
+    **dict.fromkeys(("speed", "below", "fall"), reading.optional(reading.real)),
+    **dict.fromkeys(("wavers", "lively", "fresh", "pitch"), reading.optional(reading.not_negative)),
 }
 
 _LEVEL_READERS: dict[str, reading.Reader] = {

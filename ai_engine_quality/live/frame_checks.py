@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine_quality.core.agent_sound import FrameCheck
+from ai_engine_quality.live.voice import voices
 
 Samples = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.floating]
@@ -155,6 +156,7 @@ def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
         ((1 - held) * sample_rate).tolist(),
         ((wraps & (flat < HISS)) | _clicks(corners)).tolist(),
         *(power @ how.parts).T.tolist(),
+        *voices(power, samples.shape[-1], sample_rate),
     )
     return [FrameCheck(*row) for row in zip(*columns, strict=True)]
 

@@ -13,8 +13,8 @@ from threading import RLock
 
 from ai_engine_quality.core.policy import Policy
 from ai_engine_quality.core.result import CallScore
-from ai_engine_quality.core.sound_ceilings import comparable_pace, is_unusual, seeming_speed
 from ai_engine_quality.core.summary import CallSummary
+from ai_engine_quality.core.wrong_speed import comparable_pace, is_unusual, seeming_speed
 from ai_engine_quality.live.baseline import MAX_PROVIDERS, MIN_CALLS
 from ai_engine_quality.live.recent import Recent
 from ai_engine_quality.live.sections import SECTIONS

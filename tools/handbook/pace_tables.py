@@ -6,6 +6,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -231,21 +232,22 @@ def _line(samples: Sequence[PaceSample], policy: Policy) -> str:
 
 
 def _alone(samples: Sequence[PaceSample], policy: Policy) -> str:
-    """Return in a sentence what both witnesses find together where nothing usual is known."""
+    """Return what the voice alone tells, where no text is known."""
     low, high = USUAL_SPEEDS
-    known = [s for s in samples if s.speed is not None and s.voice >= policy.sound.usual_seconds]
-    healthy = [s for s in known if s.healthy and low <= s.own_speed <= high]
-    quick = [s for s in known if s.factor == 1.5]
-    words = []
-    for weight in WEIGHTS[:3]:
+    rows = []
+    for factor in (*FACTORS, 1.0):
+        cells = ["nothing wrong: false alarms" if factor == 1.0 else f"{factor:g} times the rate"]
+        for fitted in (False, True):
+            hits = [
+                _seems_wrong(replace(s.summary(), agent_characters=None), policy)
+                for s in samples
+                if s.factor == factor and s.fitted is fitted and low <= s.own_speed <= high
+            ]
+            cells.append(f"{sum(hits)} of {len(hits)}")
+        rows.append(tuple(cells))
+    return table(("speech at", "without text, judged voices", "fitted voices"), rows, right=True)
 
-        def both(sample: PaceSample, weight: float = weight) -> float:
-            return math.log2(sample.pace) + weight * (sample.speed or 0.0)
 
-        line = _threshold([both(s) for s in healthy if s.fitted], 0.98)
-        found = [both(s) > line for s in quick if not s.fitted]
-        words.append(f"{sum(found)} of {len(found)} with a weight of {weight:g}")
-    return (
-        "Where no pace is usual yet, a line that 2 % of the fitted healthy samples exceed finds of "
-        f"1.5 times the rate, on judged voices: {', '.join(words)}."
-    )
+def _seems_wrong(call: CallSummary, policy: Policy) -> bool:
+    ceilings = score(call, policy).ceilings
+    return any(ceiling.rule == "seems_wrong_speed" for ceiling in ceilings)

@@ -95,16 +95,19 @@ def _wrong_speeds(policy: Policy) -> list[tuple[str, str, int]]:
         (
             "wrong_speed",
             (
-                f"under {rule.slow:g} or over {rule.fast:g} characters for each second of the "
-                "agent's voice, and spectrum and rhythm don't say the opposite"
+                f"the pace is {rule.fast_octaves:g} octaves over {rule.usual:g} characters for "
+                f"each second of the agent's voice, with {rule.fast_weight:g} of those by which "
+                f"it seems too fast, or {rule.slow_octaves:g} under it, with "
+                f"{rule.slow_weight:g} of those by which it seems too slow; where the voice tells "
+                f"nothing, under {rule.slow:g} or over {rule.fast:g}"
                 f"{_beside_the_usual(rule.usual_octaves, rule.usual_weight, rule.usual_alone)}"
             ),
         ),
         (
             "seems_wrong_speed",
             (
-                f"no text was told, and by spectrum and rhythm the speech is {rule.seems_slow:g} "
-                f"octaves too slow or {rule.seems_fast:g} too quick"
+                f"no text was told, and the voice seems {rule.seems_slow:g} octaves too slow or "
+                f"{rule.seems_fast:g} too fast"
             ),
         ),
     ]

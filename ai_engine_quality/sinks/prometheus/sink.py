@@ -11,8 +11,9 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from ai_engine_quality.core.observations import OTHER, DropReason
 from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import HEARD, TOLD, CallScore
-from ai_engine_quality.core.sound_ceilings import corrupt_seconds, pace
+from ai_engine_quality.core.sound_ceilings import corrupt_seconds
 from ai_engine_quality.core.summary import CallSummary
+from ai_engine_quality.core.wrong_speed import pace
 from ai_engine_quality.live.facts import CallCost, LiveCount, Retention, by_provider
 from ai_engine_quality.live.sections import SECTIONS
 from ai_engine_quality.sinks.prometheus import shared_files

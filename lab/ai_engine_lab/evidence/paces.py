@@ -106,6 +106,9 @@ _COLUMNS: Final = (
     "speed",
     "lively",
     "upper",
+    "pitch",
+    "below",
+    "fall",
 )
 
 
@@ -147,6 +150,9 @@ class PaceSample:
     speed: float | None
     lively: float | None
     upper: float | None
+    pitch: float | None
+    below: float | None
+    fall: float | None
 
     @property
     def healthy(self) -> bool:
@@ -180,6 +186,9 @@ class PaceSample:
             speed=self.speed,
             lively=self.lively,
             upper=self.upper,
+            pitch=self.pitch,
+            below=self.below,
+            fall=self.fall,
         )
         levels = StageLevels(
             frames=max(frames, round(self.voice / 0.02)), active=frames, rms=2_600.0, sound=sound
@@ -285,6 +294,9 @@ def _heard(speech: Speech, own_speed: float, passage: int, factor: float, turn: 
         sound.speed,
         sound.lively,
         sound.upper,
+        sound.pitch,
+        sound.below,
+        sound.fall,
     )
 
 
@@ -317,7 +329,7 @@ def _sample(row: dict[str, str]) -> PaceSample:
         int(row["characters"]),
         float(row["voice"]),
         float(row["active"]),
-        *(float(row[name]) if row[name] else None for name in ("speed", "lively", "upper")),
+        *(float(row[name]) if row[name] else None for name in _COLUMNS[8:]),
     )
 
 
