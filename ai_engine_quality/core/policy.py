@@ -214,6 +214,9 @@ class Sound:
     slow_octaves: float = 0.58
     slow_weight: float = 0.3
     slow_least: float = 0.3
+    fast_from: float = 17.5
+    """With fewer characters a second none is too fast, with more than ``slow_to`` none too slow."""
+    slow_to: float = 15.0
     usual_octaves: float = 0.0
     """So many octaves beside the provider's usual pace, with a share of those by spectrum and
     rhythm, are a wrong speed; 0: what is usual doesn't count."""
@@ -225,9 +228,9 @@ class Sound:
     """And where spectrum and rhythm say nothing."""
     usual_seconds: float = 4.0
     """Voice from which on a pace is compared with the provider's."""
-    seems_slow: float = 1.2
+    seems_slow: float = 1.4
     """From so many octaves on a voice seems too slow, or too fast, without any text."""
-    seems_fast: float = 1.1
+    seems_fast: float = 1.3
     clear_noise: float = 0.02
     """More noise, a larger offset, or more clicks or less silence, deceive who judges a voice."""
     clear_offset: float = 700.0

@@ -135,9 +135,11 @@ def _beyond_all_voices(told: float, voice: _Voice | None, policy: Policy) -> int
     if voice is None:
         return (told > rule.fast) - (told < rule.slow)
     octaves = math.log2(told / rule.usual)
-    fast = octaves + rule.fast_weight * voice.fast >= rule.fast_octaves
-    slow = -octaves + rule.slow_weight * voice.slow >= rule.slow_octaves
-    return (fast and voice.fast >= -rule.not_fast) - (slow and voice.slow >= rule.slow_least)
+    if told >= rule.fast_from and voice.fast >= -rule.not_fast:
+        return int(octaves + rule.fast_weight * voice.fast >= rule.fast_octaves)
+    if told <= rule.slow_to and voice.slow >= rule.slow_least:
+        return -int(-octaves + rule.slow_weight * voice.slow >= rule.slow_octaves)
+    return 0
 
 
 def _text_was_cut(summary: CallSummary) -> bool:
