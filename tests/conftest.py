@@ -180,6 +180,7 @@ def _heard(draw: st.DrawFn) -> aeq.HeardCall:
         caller_voice=draw(_optional(_SECONDS)),
         caller_dead=draw(_optional(st.booleans())),
         answers=draw(_optional(st.integers(0, 9))),
+        ended_in_answer=draw(_optional(st.booleans())),
         holes=holes,
         hole_seconds=draw(_SECONDS) if holes else None if holes is None else 0.0,
         longest_hole=draw(_SECONDS) if holes else None if holes is None else 0.0,

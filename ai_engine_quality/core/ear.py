@@ -24,7 +24,7 @@ from ai_engine_quality.core.tracks import DEAD_LINE_RMS, AgentTrack, CallerTrack
 from ai_engine_quality.core.turn_taking import Edge, TurnTaking
 from ai_engine_quality.core.twins import twin
 
-T = TypeVar("T", int, float)
+T = TypeVar("T", bool, int, float)
 
 ORDER_SECONDS = 0.5
 """Frames may come so much later than others; older ones can't be put in their place any more."""
@@ -85,6 +85,8 @@ class Heard:
     answers: int | None
     answers_cut: int | None
     """Those that ended before they had been said, for a barge-in or without."""
+    ended_in_answer: bool | None
+    """Whether the agent still spoke when the line went dead."""
     first_word: float | None
     """From the start of the call until the agent was first heard."""
     caller_voice: float | None
@@ -357,7 +359,8 @@ class Ear:
     def _heard(self, until: float) -> Heard:
         caller, agent, turns = self._caller, self._agent, self._turns
         # An engine that cleans up, or is busy, tells the end later than the line went dead.
-        totals = self._answers.totals(min(until, caller.last_at) if caller.seen else until)
+        dead = min(until, caller.last_at) if caller.seen else until
+        totals = self._answers.totals(dead)
         hinted = self._answers.hinted
         heard_agent = agent.seen
         reason = caller.cannot_hear()
@@ -382,6 +385,7 @@ class Ear:
             holes_known=heard_agent and hinted,
             answers=_known(heard_agent, turns.answers),
             answers_cut=_known(heard_agent and hinted, totals.cut),
+            ended_in_answer=_known(heard_agent and caller.seen, agent.spoke_at(dead)),
             first_word=None if first is None else max(0.0, first - self._started_at),
             caller_voice=turns.caller_voice if reason is None else None,
             agent_voice=_known(heard_agent, turns.agent_voice),

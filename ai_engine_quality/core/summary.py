@@ -128,6 +128,8 @@ class HeardCall:
     answers: int | None = None
     answers_cut: int | None = None
     """Those of them that ended before all of it had been said."""
+    ended_in_answer: bool | None = None
+    """Whether the agent still spoke at the end: not all of its text was heard then, by no fault."""
     holes: int | None = None
     """Silences in answers that the provider did not give."""
     hole_seconds: float | None = None
@@ -600,6 +602,7 @@ _HEARD_READERS: dict[str, reading.Reader] = {
     "course": _course,
     "caller_dead": reading.optional(reading.flag),
     "agent_heard": reading.optional(reading.flag),
+    "ended_in_answer": reading.optional(reading.flag),
     "echo": reading.optional(reading.share),
     **dict.fromkeys(
         ("answers", "answers_cut", "holes", "talk_overs", "stalls", "told_turns"),

@@ -567,6 +567,12 @@ class AgentTrack(_Track):
             self.end()
         self._turns.flush(at)
 
+    def spoke_at(self, at: float) -> bool:
+        """Return whether the agent's words lasted until then, but for a pause."""
+        return self.ever_voiced and self._last_voiced_end >= at - max(
+            HANGOVER_SECONDS, 1.5 * self.resolution
+        )
+
     def settled(self, now: float) -> float:
         """Return until when no more edges can be found."""
         if self._speaking:

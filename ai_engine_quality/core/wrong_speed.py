@@ -96,15 +96,19 @@ def _by_its_text(
 
     First against what is usual for the provider, then against what nobody's voice does.
     """
-    said, usual = f"{told:.0f} characters a second", summary.usual_pace
+    rule, usual = policy.sound, summary.usual_pace
+    said = f"{told:.0f} characters a second"
     clear = track is not None and _is_clear(track, policy)
     seems = track.sound.speed if track is not None and clear else None
     if usual and _beside_the_usual(summary, told, seems, policy):
         return f"agent at {_how_fast(told, usual)}: {said}, usual here {usual:.0f}"
-    beyond = _beyond_all_voices(told, None if track is None else _voice(track, policy), policy)
-    if not beyond or (beyond > 0 and _text_was_cut(summary)):
+    voice = None if track is None else _voice(track, policy)
+    beyond = _beyond_all_voices(told, voice, policy)
+    if beyond > 0 and _text_was_cut(summary):  # the voice must say it by itself
+        beyond = int(voice is not None and voice.fast >= rule.seems_fast)
+    if not beyond:
         return None
-    return f"agent at {_how_fast(told, policy.sound.usual)}: {said}"
+    return f"agent at {_how_fast(told, rule.usual)}: {said}"
 
 
 def _beside_the_usual(
@@ -143,10 +147,12 @@ def _beyond_all_voices(told: float, voice: _Voice | None, policy: Policy) -> int
 
 
 def _text_was_cut(summary: CallSummary) -> bool:
-    """Return whether not all of the told text was heard: interruptions, and audio that was lost."""
+    """Return whether not all of the told text was heard: for want of time, or of audio."""
     heard = summary.heard
-    cut = heard is not None and bool(heard.answers_cut or heard.lost or heard.thrown_away)
-    return cut or bool(summary.barge_ins)
+    if heard is None:
+        return bool(summary.barge_ins)
+    cut = heard.answers_cut or heard.lost or heard.thrown_away or heard.ended_in_answer
+    return bool(cut or summary.barge_ins)
 
 
 # The voice.

@@ -308,6 +308,15 @@ def test_an_answer_that_the_provider_never_finished_was_cut_off():
     assert found.reactions.n == 0
 
 
+@pytest.mark.parametrize(("hung_up", "amid"), [(9.0, True), (10.06, True), (10.5, False)])
+def test_a_call_that_ends_while_the_agent_speaks_ends_in_an_answer(hung_up, amid):
+    """Not where its last words were over, be it for half a second; however late it is told."""
+    for told_at in (hung_up, hung_up + 3.0):
+        ear = Ear(0.0)
+        frames(ear, hung_up, [(1.0, 2.0)], [(3.0, 10.0)])
+        assert ear.finish(told_at).ended_in_answer is amid
+
+
 def test_a_stall_of_the_callers_track_is_counted_and_timed():
     """1.5 s without a frame from the caller, then all at once: one stall, and the wait is true."""
     ear = Ear(0.0)

@@ -421,6 +421,7 @@ class TestStored:
             cannot_hear="the caller's voice can't be told from the noise",
             caller_dead=False,
             agent_heard=True,
+            ended_in_answer=True,
             echo=0.3,
             **values,
         )

@@ -199,6 +199,15 @@ def test_pace_and_voice_decide_together(pace, voice, held):
     assert wrong(call(pace, **voice)) is held
 
 
+@pytest.mark.parametrize(("pitch", "held"), [(210.0, False), (400.0, True)])
+def test_a_call_that_ends_in_an_answer_has_more_text_than_voice(pitch, held):
+    """24 characters a second are too many; where the caller hung up amid them, voice decides."""
+    voice = {**FAST_VOICE, "pitch": pitch}
+    assert wrong(call(24.0, **voice))
+    heard = aeq.HeardCall(agent_voice=20.0, ended_in_answer=True)
+    assert wrong(call(24.0, **voice, heard=heard)) is held
+
+
 @pytest.mark.parametrize(
     ("voice", "words"),
     [
