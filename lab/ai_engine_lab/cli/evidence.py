@@ -24,7 +24,7 @@ SAMPLES = Path("docs/data/evidence-samples.csv")
 
 EAR = Path("docs/data/ear-by-condition.json")
 
-EAR_CALLS = 20
+EAR_CALLS = 60
 """Generated calls for each condition."""
 
 
