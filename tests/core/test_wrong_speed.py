@@ -199,6 +199,26 @@ def test_pace_and_voice_decide_together(pace, voice, held):
     assert wrong(call(pace, **voice)) is held
 
 
+def test_a_voice_that_seems_slower_needs_less_of_a_pace():
+    """12.8 characters a second are too few for one that is low, and enough for a usual one."""
+    a_little = {"pitch": 140.0, "below": 6.0, "fall": 9.0}
+    assert wrong(call(12.8, **SLOW_VOICE))
+    assert not wrong(call(12.8, **a_little))
+    assert wrong(call(11.0, **a_little))
+
+
+def test_a_slow_pace_is_told_by_a_text_of_which_part_was_not_heard():
+    """More text than sound seems quick; what is slow all the same is slower yet."""
+    assert wrong(call(8.0, **SLOW_VOICE, barge_ins=2))
+    assert wrong(call(8.0, barge_ins=2))
+
+
+def test_a_voice_that_always_seems_quick_has_not_moved():
+    """What spectrum and rhythm say counts beside what they usually say of this voice."""
+    assert wrong(call(21.0, 0.6, usual_pace=14.0, usual_speed=0.3))
+    assert not wrong(call(21.0, 0.6, usual_pace=14.0, usual_speed=0.5))
+
+
 @pytest.mark.parametrize(("pitch", "held"), [(210.0, False), (400.0, True)])
 def test_a_call_that_ends_in_an_answer_has_more_text_than_voice(pitch, held):
     """24 characters a second are too many; where the caller hung up amid them, voice decides."""
