@@ -263,8 +263,11 @@ class TestWhatIsStored:
             {"call_id": "few-turns", "turns": 0, "others": 0},
             {"call_id": "reactions", "turns": 0, "others": 513, "stages": 0},
         ],
-        ids=lambda call: "-".join(str(value)[:5] for value in call.values()),
-    )
+        ids=(
+            "plain", "letters", "accents", "signs", "quotes", "wide", "long", "long with signs",
+            "few turns", "reactions",
+        ),
+    )  # fmt: skip  # plain names: mutmut finds no others
     def test_the_hugest_call_takes_8_kb_at_most(self, recording, path, call):
         """However much a call holds, its record has 8 kB at most and agrees with itself."""
         score = huge_call(recording, **call)
