@@ -199,6 +199,12 @@ def test_pace_and_voice_decide_together(pace, voice, held):
     assert wrong(call(pace, **voice)) is held
 
 
+def test_too_little_voice_has_no_pace():
+    """Of under 3 s of voice the text says nothing."""
+    assert wrong(call(40.0, voice=RULE.pace_seconds + 0.1))
+    assert not wrong(call(40.0, voice=RULE.pace_seconds - 0.1))
+
+
 def test_a_voice_that_seems_slower_needs_less_of_a_pace():
     """12.8 characters a second are too few for one that is low, and enough for a usual one."""
     a_little = {"pitch": 140.0, "below": 6.0, "fall": 9.0}
