@@ -569,9 +569,7 @@ class AgentTrack(_Track):
 
     def spoke_at(self, at: float) -> bool:
         """Return whether the agent's words lasted until then, but for a pause."""
-        return self.ever_voiced and self._last_voiced_end >= at - max(
-            HANGOVER_SECONDS, 1.5 * self.resolution
-        )
+        return self.ever_voiced and self._last_voiced_end >= at - self._hangover()
 
     def settled(self, now: float) -> float:
         """Return until when no more edges can be found."""
@@ -590,10 +588,12 @@ class AgentTrack(_Track):
 
     def idle(self, now: float) -> None:
         """Take note that nothing came until ``now``."""
-        if self._speaking and now - max(self._end, self._last_voiced_end) >= max(
-            HANGOVER_SECONDS, 1.5 * self.resolution
-        ):
+        if self._speaking and now - max(self._end, self._last_voiced_end) >= self._hangover():
             self.end(self.resolution)
+
+    def _hangover(self) -> float:
+        """Return how long a silence must be to be none of its words, as finely as frames tell."""
+        return max(HANGOVER_SECONDS, 1.5 * self.resolution)
 
 
 def _half(seconds: float) -> float:

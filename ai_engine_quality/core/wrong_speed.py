@@ -36,12 +36,11 @@ def wrong_speed(
 ) -> WrongSpeed | None:
     """Return at which wrong speed the agent was heard: by its text, or by its voice alone."""
     rule, rules = policy.sound, policy.ceilings
-    told = pace(summary)
-    known = told is not None and _voice_seconds(summary) >= rule.pace_seconds
-    if told is not None and known and told >= rule.text_missing and rules.wrong_speed is not None:
+    told = _told_pace(summary, policy, rule.pace_seconds)
+    if told is not None and rules.wrong_speed is not None:
         words = _by_its_text(summary, told, track, policy)
         return None if words is None else WrongSpeed("wrong_speed", rules.wrong_speed, words)
-    voice = None if track is None else _voice(track, policy)
+    voice = _voice(track, policy)
     if voice is None or rules.seems_wrong_speed is None:
         return None
     if voice.slow < rule.seems_slow and voice.fast < rule.seems_fast:
@@ -70,15 +69,22 @@ def _voice_seconds(summary: CallSummary) -> float:
     return max(0.0, heard.agent_voice - (heard.hole_seconds or 0.0))
 
 
+def _told_pace(summary: CallSummary, policy: Policy, seconds: float) -> float | None:
+    """Return the pace of a call with so much voice, unless most of its text was not told."""
+    told = pace(summary)
+    if told is None or told < policy.sound.text_missing or _voice_seconds(summary) < seconds:
+        return None
+    return told
+
+
 def comparable_pace(summary: CallSummary, policy: Policy) -> float | None:
     """Return the pace of a call that can be compared with others of its voice; None: it can't.
 
     So much of the voice must have been heard that its words are an average, and all of the text.
     """
-    rule, told = policy.sound, pace(summary)
-    if told is None or told < rule.text_missing or _text_was_cut(summary):
+    if _text_was_cut(summary):
         return None
-    return told if _voice_seconds(summary) >= rule.usual_seconds else None
+    return _told_pace(summary, policy, policy.sound.usual_seconds)
 
 
 def is_unusual(summary: CallSummary, policy: Policy) -> bool:
@@ -98,11 +104,9 @@ def _by_its_text(
     """
     rule, usual = policy.sound, summary.usual_pace
     said = f"{told:.0f} characters a second"
-    clear = track is not None and _is_clear(track, policy)
-    seems = track.sound.speed if track is not None and clear else None
-    if usual and _beside_the_usual(summary, told, seems, policy):
+    if usual and _beside_the_usual(summary, told, _rhythm(track, policy), policy):
         return f"agent at {_how_fast(told, usual)}: {said}, usual here {usual:.0f}"
-    voice = None if track is None else _voice(track, policy)
+    voice = _voice(track, policy)
     beyond = _beyond_all_voices(told, voice, policy)
     if beyond > 0 and _text_was_cut(summary):  # the voice must say it by itself
         beyond = int(voice is not None and voice.fast >= rule.seems_fast)
@@ -160,18 +164,23 @@ def _text_was_cut(summary: CallSummary) -> bool:
 
 def seeming_speed(summary: CallSummary, policy: Policy) -> float | None:
     """Return how quick the agent seems by spectrum and rhythm, in octaves; None: unknown."""
-    track = heard_track(summary)
+    return _rhythm(heard_track(summary), policy)
+
+
+def _rhythm(track: HeardTrack | None, policy: Policy) -> float | None:
+    """Return how quick a voice seems by spectrum and rhythm; None where noise hides it."""
     return None if track is None or not _is_clear(track, policy) else track.sound.speed
 
 
-def _voice(track: HeardTrack, policy: Policy) -> _Voice | None:
+def _voice(track: HeardTrack | None, policy: Policy) -> _Voice | None:
     """Return how fast a voice seems; None where noise hides it, and in earlier records."""
-    rule, sound = policy.sound, track.sound
-    pitch, below, fall, rhythm = sound.pitch, sound.below, sound.fall, sound.speed
-    if not pitch or below is None or fall is None or rhythm is None:
+    rule, rhythm = policy.sound, _rhythm(track, policy)
+    if track is None or rhythm is None:
         return None
-    filtered = pitch <= rule.low_pitch and (track.thinness or 0.0) >= rule.clear_thin
-    if filtered or not _is_clear(track, policy):
+    pitch, below, fall = track.sound.pitch, track.sound.below, track.sound.fall
+    if not pitch or below is None or fall is None:
+        return None
+    if pitch <= rule.low_pitch and (track.thinness or 0.0) >= rule.clear_thin:
         return None
     octaves, less = math.log2(pitch / rule.pitch), rule.fall - fall
     fast = octaves + rule.fast_fall * less + rule.fast_rhythm * rhythm

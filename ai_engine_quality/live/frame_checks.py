@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine_quality.core.agent_sound import FrameCheck
-from ai_engine_quality.live.voice import voices
+from ai_engine_quality.live.voice import bins, voices
 
 Samples = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.floating]
@@ -96,15 +96,16 @@ def _spectrum_of(samples: int, sample_rate: int) -> _Spectrum:
     def within(low: float, high: float) -> npt.NDArray[np.bool_]:
         return np.asarray((hertz >= low) & (hertz <= high))
 
-    speech, whole = np.flatnonzero(within(*SPEECH_BAND_HZ)), within(*WHOLE_HZ)
+    speech, whole = bins(hertz, *SPEECH_BAND_HZ), within(*WHOLE_HZ)
+    size = speech.stop - speech.start
     octaves = whole * np.log2(np.maximum(hertz, 1.0))
     parts = (within(*LOW_HZ), whole, octaves, within(NARROW_HZ, sample_rate), within(*UPPER_HZ))
     return _Spectrum(
         window,
-        slice(int(speech[0]), int(speech[-1]) + 1),
+        speech,
         (scale * np.array(parts)).T.astype(np.float32),
-        int(VALLEY_SHARE * speech.size),
-        scale * speech.size,
+        int(VALLEY_SHARE * size),
+        scale * size,
     )
 
 

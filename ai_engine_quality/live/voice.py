@@ -68,14 +68,14 @@ class _Reading(NamedTuple):
 @lru_cache(maxsize=32)  # bounded: lengths come from outside
 def _reading_of(samples: int, sample_rate: int) -> _Reading:
     hertz = np.fft.rfftfreq(samples, 1 / sample_rate)
-    harmonics = _slice(hertz, *HARMONICS_HZ)
+    harmonics = bins(hertz, *HARMONICS_HZ)
     periods = np.geomspace(1 / PITCH_HZ[1], 1 / PITCH_HZ[0], PERIODS)
     window = np.abs(np.fft.rfft(np.hanning(samples), 2 * samples)) ** 2
     of_window = np.fft.irfft(window)[: samples + 1]
     lags = np.array((periods * sample_rate, samples - periods * sample_rate))
     expected = np.interp(lags, np.arange(samples + 1), of_window / of_window[0]).sum(axis=0)
     waves = np.cos(2 * np.pi * hertz[harmonics, None] * periods) / expected
-    bands = _slice(hertz, BELOW_HZ[0], OVER_HZ[1])
+    bands = bins(hertz, BELOW_HZ[0], OVER_HZ[1])
     below, formant, over = (_mean(hertz[bands], *band) for band in (BELOW_HZ, FORMANT_HZ, OVER_HZ))
     sides = _TO_DB * np.array((below - formant, formant - over)).T
     return _Reading(
@@ -88,7 +88,8 @@ def _reading_of(samples: int, sample_rate: int) -> _Reading:
     )
 
 
-def _slice(hertz: npt.NDArray[np.floating], low: float, high: float) -> slice:
+def bins(hertz: npt.NDArray[np.floating], low: float, high: float) -> slice:
+    """Return which bins lie within a band, its limits included."""
     inside = np.flatnonzero((hertz >= low) & (hertz <= high))
     return slice(int(inside[0]), int(inside[-1]) + 1)
 

@@ -61,9 +61,9 @@ def parts(policy: Policy) -> dict[str, str]:
     }
 
 
-def is_found(call: CallSummary, policy: Policy) -> bool:
+def is_found(call: CallSummary, policy: Policy, rule: str = "wrong_speed") -> bool:
     """Return whether a call is held by a wrong speed."""
-    return any(ceiling.rule == "wrong_speed" for ceiling in score(call, policy).ceilings)
+    return any(ceiling.rule == rule for ceiling in score(call, policy).ceilings)
 
 
 def judge(samples: Iterable[PaceSample], policy: Policy) -> list[Judged]:
@@ -92,6 +92,8 @@ def _row(
     return (title, *(f"{hits} of {n}" for hits, n in shares(found, chosen)))
 
 
+_HEALTHY: Final = "nothing wrong: false alarms"
+
 _HEADER: Final = (
     "by its text, judged voices",
     "fitted voices",
@@ -106,8 +108,7 @@ def _found(found: Sequence[Judged]) -> str:
         for factor in FACTORS
     ]
     low, high = USUAL_SPEEDS
-    title = "nothing wrong: false alarms"
-    rows.append(_row(title, found, lambda s: s.healthy and low <= s.own_speed <= high))
+    rows.append(_row(_HEALTHY, found, lambda s: s.healthy and low <= s.own_speed <= high))
     return table(("speech at", *_HEADER), rows, right=True)
 
 
@@ -236,18 +237,13 @@ def _alone(samples: Sequence[PaceSample], policy: Policy) -> str:
     low, high = USUAL_SPEEDS
     rows = []
     for factor in (*FACTORS, 1.0):
-        cells = ["nothing wrong: false alarms" if factor == 1.0 else f"{factor:g} times the rate"]
+        cells = [_HEALTHY if factor == 1.0 else f"{factor:g} times the rate"]
         for fitted in (False, True):
             hits = [
-                _seems_wrong(replace(s.summary(), agent_characters=None), policy)
+                is_found(replace(s.summary(), agent_characters=None), policy, "seems_wrong_speed")
                 for s in samples
                 if s.factor == factor and s.fitted is fitted and low <= s.own_speed <= high
             ]
             cells.append(f"{sum(hits)} of {len(hits)}")
         rows.append(tuple(cells))
     return table(("speech at", "without text, judged voices", "fitted voices"), rows, right=True)
-
-
-def _seems_wrong(call: CallSummary, policy: Policy) -> bool:
-    ceilings = score(call, policy).ceilings
-    return any(ceiling.rule == "seems_wrong_speed" for ceiling in ceilings)

@@ -94,6 +94,9 @@ SPANS: Final = ((0, 2), (0, 3), (3, 6), (0, 7))
 _FRAME: Final = WIDE_RATE // 50
 _RATES: Final = (8_000, 16_000, 24_000)
 _ENCODINGS: Final = ("slin16", "ulaw", "alaw")
+_HEARD: Final = ("speed", "lively", "upper", "pitch", "below", "fall")
+"""What ``AgentSound`` has of them, under the same names."""
+
 _COLUMNS: Final = (
     "talker",
     "own_speed",
@@ -103,12 +106,7 @@ _COLUMNS: Final = (
     "characters",
     "voice",
     "active",
-    "speed",
-    "lively",
-    "upper",
-    "pitch",
-    "below",
-    "fall",
+    *_HEARD,
 )
 
 
@@ -183,12 +181,7 @@ class PaceSample:
             wavers=9.0,
             clicks=0.0,
             edges=0.0,
-            speed=self.speed,
-            lively=self.lively,
-            upper=self.upper,
-            pitch=self.pitch,
-            below=self.below,
-            fall=self.fall,
+            **{name: getattr(self, name) for name in _HEARD},
         )
         levels = StageLevels(
             frames=max(frames, round(self.voice / 0.02)), active=frames, rms=2_600.0, sound=sound
@@ -291,12 +284,7 @@ def _heard(speech: Speech, own_speed: float, passage: int, factor: float, turn: 
         speech.characters or 0,
         ear.agent_voice,
         round(levels.speech_seconds, 2),
-        sound.speed,
-        sound.lively,
-        sound.upper,
-        sound.pitch,
-        sound.below,
-        sound.fall,
+        *(getattr(sound, name) for name in _HEARD),
     )
 
 
@@ -329,7 +317,7 @@ def _sample(row: dict[str, str]) -> PaceSample:
         int(row["characters"]),
         float(row["voice"]),
         float(row["active"]),
-        *(float(row[name]) if row[name] else None for name in _COLUMNS[8:]),
+        *(float(row[name]) if row[name] else None for name in _HEARD),
     )
 
 
