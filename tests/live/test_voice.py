@@ -6,19 +6,16 @@ import functools
 
 import numpy as np
 import pytest
-from ai_engine_lab.engine.speech import load_speech
+from agent_speech import STAGE, heard, speech
 from ai_engine_lab.evidence.distortions import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 
-import ai_engine_quality as aeq
 from ai_engine_quality.core.agent_sound import PITCHED_SHARE
 from ai_engine_quality.live.frame_checks import power_of
 from ai_engine_quality.live.voice import voices
 
 RATES = (8_000, 11_025, 16_000, 24_000, 48_000)
-STAGE = "transport_out"
 
 
 def told(samples, rate):
@@ -82,34 +79,12 @@ def test_both_sides_of_the_first_formant_are_in_db(rate):
 
 
 @functools.cache
-def prompts():
-    """Return half a minute of a recorded voice, at 8 kHz."""
-    data = b"".join(prompt.linear for prompt in load_speech().agent)
-    return np.frombuffer(data, dtype="<i2")[: 30 * 8_000].astype(np.float64)
-
-
-@functools.cache
-def heard(factor, seconds=0.02):
-    """Return the score of a call in which the voice was played so many times too fast."""
-    samples = prompts()
+def played(factor):
+    """Return the score of a call in which a recorded voice was played so many times too fast."""
+    samples = speech("prompts")
     if factor != 1.0:
         samples = KINDS["rate"].distort(samples, 8_000, factor, np.random.default_rng(0))
-    now = 0.0
-    quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False, clock=lambda: now)
-    quality.call_started("1.1")
-    call = quality.call("1.1")
-    for _ in range(20):
-        call.turn_response(0.4)
-    length = round(8_000 * seconds)
-    for first in range(0, len(samples) - length, length):
-        frame = np.clip(samples[first : first + length], -32_768, 32_767).astype("<i2")
-        call.audio(STAGE, frame.tobytes(), encoding="slin16", sample_rate=8_000)
-        now += seconds
-    call.frames_sent(round(now / 0.02))
-    call.underflow(0)
-    score = call.call_ended(duration=now)
-    quality.close()
-    return score
+    return heard(samples)
 
 
 def sound(score):
@@ -120,13 +95,13 @@ def sound(score):
 @pytest.mark.parametrize("factor", [0.667, 1.25, 1.5])
 def test_a_wrong_rate_moves_a_real_voice_by_its_factor(factor):
     """The median pitch of a recorded woman's voice, within 4 %."""
-    assert sound(heard(factor)).pitch == pytest.approx(factor * sound(heard(1.0)).pitch, rel=0.04)
+    assert sound(played(factor)).pitch == pytest.approx(factor * sound(played(1.0)).pitch, rel=0.04)
 
 
 @pytest.mark.parametrize(("factor", "words"), [(0.5, "slow"), (1.0, None), (2.0, "quick")])
 def test_a_real_voice_at_a_wrong_rate_is_held_without_text(factor, words):
     """At half and at double speed its call is poor, and says why; as it is, it is excellent."""
-    score = heard(factor)
+    score = played(factor)
     if words is None:
         assert score.score >= 98
     else:
@@ -137,6 +112,6 @@ def test_a_real_voice_at_a_wrong_rate_is_held_without_text(factor, words):
 
 def test_a_voice_in_frames_of_10_ms_is_not_judged_by_its_pitch():
     """Nothing is known of it then, and nothing is held against it."""
-    score = heard(1.0, 0.01)
+    score = heard(speech("prompts"), seconds=0.01)
     assert (sound(score).pitch, sound(score).below, sound(score).fall) == (None, None, None)
     assert score.score >= 98
