@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
 MOST_WAITING = 256
 """Notes that are taken at once: a call makes some 150 a second."""
@@ -63,3 +63,15 @@ class Notes:
                     take(at, *arguments, **named)
                 except Exception as error:
                     self._on_error(error)
+
+
+class Noted(NamedTuple):
+    """How the calls of a method on the frame path are noted."""
+
+    notes: Notes
+    take: Take
+    """Called with when it passed, and the named leading arguments."""
+    argument: str = ""
+    """The name of one of those arguments."""
+    but_for: frozenset[str] = frozenset()
+    """Values of that argument: nobody wants a call that has one of them, by its place."""

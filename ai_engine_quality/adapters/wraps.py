@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ai_engine_quality.adapters.notes import MOST_WAITING, Notes, Take
+from ai_engine_quality.adapters.notes import MOST_WAITING, Noted, Take
 
 Before = Callable[..., Any]
 """Called with the named leading arguments; what it returns is handed to the other observer."""
@@ -29,8 +29,7 @@ class Observers(NamedTuple):
 
     before: Before | None = None
     after: After | None = None
-    noted: tuple[Notes, Take] | None = None
-    """Where each call of it is noted, and who takes the notes."""
+    noted: Noted | None = None
 
 
 _NOTHING: Any = object()
@@ -60,10 +59,8 @@ class _Wrap:
         self.wrapper: Callable[..., Any] = _NOTHING
         self._arguments = None if arguments is None else tuple(arguments)
         self._before, self._after = observers.before, observers.after
-        self._notes: Notes | None = None
-        self._take: Take | None = None
-        if observers.noted is not None:
-            self._notes, self._take = observers.noted
+        self._noted = observers.noted
+        self._take: Take | None = None if self._noted is None else self._noted.take
         self._on_error = on_error
 
     def mute(self) -> None:
@@ -118,8 +115,10 @@ class _Wrap:
     def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the original with this watching it."""
         coroutine = inspect.iscoroutinefunction(original)
-        if self._notes is not None:
-            return self._noted(original, self._notes, coroutine=coroutine)
+        if self._noted is not None:
+            return self._noting(original, self._noted, coroutine=coroutine)
+        if self._after is None:
+            return self._told_before(original, coroutine=coroutine)
         before, after = self.before, self.after
 
         @functools.wraps(original)
@@ -138,24 +137,55 @@ class _Wrap:
 
         return asynchronous if coroutine else synchronous
 
-    def _noted(
-        self, original: Callable[..., Any], notes: Notes, *, coroutine: bool
-    ) -> Callable[..., Any]:
-        """Return the original with each call of it noted: as little as can be, for each frame."""
-        waiting, take = notes.waiting, self._take_note
+    def _told_before(self, original: Callable[..., Any], *, coroutine: bool) -> Callable[..., Any]:
+        """Return the original with this told when it is called, and no more."""
+        before = self.before
 
         @functools.wraps(original)
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-            waiting.append((take, notes.now(), args, kwargs))
-            if len(waiting) >= MOST_WAITING:
-                notes.flush()
+            before(args, kwargs)
             return await original(*args, **kwargs)
 
         @functools.wraps(original)
         def synchronous(*args: Any, **kwargs: Any) -> Any:
-            waiting.append((take, notes.now(), args, kwargs))
-            if len(waiting) >= MOST_WAITING:
-                notes.flush()
+            before(args, kwargs)
+            return original(*args, **kwargs)
+
+        return asynchronous if coroutine else synchronous
+
+    def _noting(
+        self, original: Callable[..., Any], how: Noted, *, coroutine: bool
+    ) -> Callable[..., Any]:
+        """Return the original with each call of it noted, by as little as can be for each frame.
+
+        What is done is written out twice: a call of a function would take half as much again.
+        """
+        notes, but_for, names = how.notes, how.but_for, self._arguments or ()
+        waiting, now, take, most = notes.waiting, notes.now, self._take_note, MOST_WAITING
+        place = names.index(how.argument) if but_for else 0
+
+        @functools.wraps(original)
+        async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+            try:
+                wanted = args[place] not in but_for
+            except Exception:  # it is named, or is nothing that a set can hold
+                wanted = True
+            if wanted:
+                waiting.append((take, now(), args, kwargs))
+                if len(waiting) >= most:
+                    notes.flush()
+            return await original(*args, **kwargs)
+
+        @functools.wraps(original)
+        def synchronous(*args: Any, **kwargs: Any) -> Any:
+            try:
+                wanted = args[place] not in but_for
+            except Exception:  # as above
+                wanted = True
+            if wanted:
+                waiting.append((take, now(), args, kwargs))
+                if len(waiting) >= most:
+                    notes.flush()
             return original(*args, **kwargs)
 
         return asynchronous if coroutine else synchronous
@@ -241,7 +271,7 @@ class Wraps:
         coroutine: bool,
         before: Before | None = None,
         after: After | None = None,
-        noted: tuple[Notes, Take] | None = None,
+        noted: Noted | None = None,
     ) -> None:
         """Watch a method of one object.
 
@@ -253,7 +283,7 @@ class Wraps:
             coroutine: Whether it should be an ``async def``.
             before: Called when it is called.
             after: Called when it has returned.
-            noted: Instead of both: where each call of it is noted, and who takes the notes.
+            noted: Instead of both: how each call of it is noted.
 
         Raises:
             CannotWrap: it isn't there, isn't what it should be, or can't be replaced.

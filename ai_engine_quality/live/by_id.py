@@ -116,9 +116,9 @@ class ObservationsById(CallOwner):
         """Report agent audio that the provider handed over, before any pacer."""
         self._find(call_id).audio_given(seconds, silent, at=at)
 
-    def answer_complete(self, call_id: str) -> None:
+    def answer_complete(self, call_id: str, *, at: float | None = None) -> None:
         """Report that the provider has handed over all of its answer."""
-        self._find(call_id).answer_complete()
+        self._find(call_id).answer_complete(at=at)
 
     def answer_dropped(self, call_id: str) -> None:
         """Report that what the caller has not heard yet was thrown away, for they spoke."""

@@ -380,9 +380,13 @@ class CallHandle:
             hint = partial(call.audio_given, seconds=given, silent=quiet)
             self._monitor.frames.take_hint(hint, moment)
 
-    def answer_complete(self) -> None:
-        """Report that the provider has handed over all of its answer."""
-        self._hint(CallAccumulator.answer_complete)
+    def answer_complete(self, *, at: float | None = None) -> None:
+        """Report that the provider has handed over all of its answer.
+
+        Args:
+            at: When, in monotonic seconds; None: now.
+        """
+        self._hint(CallAccumulator.answer_complete, at)
 
     def answer_dropped(self) -> None:
         """Report that what the caller has not heard yet of the answers was thrown away.
@@ -402,10 +406,17 @@ class CallHandle:
         """Report that playing goes on where it was held back: it was no interruption."""
         self._hint(CallAccumulator.answer_resumed)
 
-    def _hint(self, hint: Callable[[CallAccumulator, float], None]) -> None:
+    def _hint(
+        self, hint: Callable[[CallAccumulator, float], None], at: float | None = None
+    ) -> None:
         """Hand over what happens to an answer, in order with the frames."""
         frames = self._monitor.frames
-        self._take("answer", lambda call: frames.take_hint(partial(hint, call), frames.clock()))
+        moment = frames.clock() if at is None else at
+
+        def take(call: CallAccumulator) -> None:
+            frames.take_hint(partial(hint, call), observations.instant(moment))
+
+        self._take("answer", take)
 
     def words_spoken(self, characters: int) -> None:
         """Report how much text the agent's audio holds: a number of characters, never words."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_engine_quality.adapters.notes import MOST_WAITING, Notes
+from ai_engine_quality.adapters.notes import MOST_WAITING, Noted, Notes
 from ai_engine_quality.adapters.wraps import Wraps
 from ai_engine_quality.live.audio import FrameBatch
 
@@ -110,7 +110,7 @@ def path() -> Path:
 def watched(path: Path, taker: Taker) -> Wraps:
     """Note each call of both of its methods."""
     wraps = Wraps(taker.errors.append)
-    noted = (taker.notes, taker)
+    noted = Noted(taker.notes, taker)
     wraps.set(path, "plain", ("frame", "rate"), coroutine=False, noted=noted)
     wraps.set(path, "awaited", ("frame", "rate"), coroutine=True, noted=noted)
     return wraps
@@ -144,6 +144,26 @@ def test_a_wrap_that_is_taken_back_notes_nothing(path: Path, taker: Taker, watch
     taker.notes.flush()
     assert taker.taken == []
     assert vars(path) == {}
+
+
+@pytest.mark.parametrize("name", ["plain", "awaited"])
+def test_what_nobody_wants_is_not_noted(path: Path, taker: Taker, name: str) -> None:
+    """By a value of one argument in its place; one that is named, or can't be hashed, is noted."""
+    wraps, coroutine = Wraps(taker.errors.append), name == "awaited"
+    noted = Noted(taker.notes, taker, argument="rate", but_for=frozenset({"none"}))
+    wraps.set(path, name, ("frame", "rate"), coroutine=coroutine, noted=noted)
+
+    def called(*args: Any, **named: Any) -> Any:
+        result = getattr(path, name)(*args, **named)
+        return asyncio.run(result) if coroutine else result
+
+    assert called(b"1", "none") == (b"1", "none", {})
+    assert called(b"2", rate="none") == (b"2", "none", {})
+    assert called(b"3", []) == (b"3", [], {})
+    assert called(b"4", "some") == (b"4", "some", {})
+    assert called(b"5") == (b"5", 8_000, {})
+    taker.notes.flush()
+    assert [frame for _, frame, _ in taker.taken] == [b"2", b"3", b"4", b"5"]
 
 
 @pytest.mark.usefixtures("watched")

@@ -20,7 +20,7 @@ class EngineContext:
         self.monitor = monitor
         self.calls: dict[str, ObservedCall] = {}
         """In progress, by call id."""
-        self.now = time.monotonic
+        self.now = monitor.frames.clock
         self.wall = time.time
         self.notes = Notes(self.now, self.failed)
         """What passes on the engine's frame path. The ends of a call flush them first."""

@@ -12,11 +12,15 @@ from typing import Any
 from ai_engine_quality.adapters.ava import engine_facts, methods
 from ai_engine_quality.adapters.ava.methods import EngineMethod
 from ai_engine_quality.adapters.ava.observer import EngineObserver
-from ai_engine_quality.adapters.notes import Notes, Take
+from ai_engine_quality.adapters.notes import Noted, Notes, Take
 from ai_engine_quality.adapters.report import CALLS, FactorReport, tried
 from ai_engine_quality.adapters.timer import WHERE_FRAMES_ARE_SEEN
 from ai_engine_quality.adapters.wraps import After, Before, CannotWrap, Wraps
+from ai_engine_quality.core.observations import PROVIDER_IN, PROVIDER_OUT
 from ai_engine_quality.core.policy import FACTORS
+
+WITHIN = frozenset({PROVIDER_IN, PROVIDER_OUT})
+"""Stages of which the ear needs no frame: they are nobody's track."""
 
 
 def observe(engine: Any, observer: EngineObserver) -> dict[str, FactorReport]:
@@ -42,16 +46,17 @@ class _Probe:
         """Wrap a method, and report; ``how`` is its name where nothing else is given."""
         return tried(how or str(method), lambda: self.wrap(method, before, after))
 
-    def noted(self, method: EngineMethod, take: Take) -> FactorReport:
-        """Note each call of a method of the frame path, and report."""
-        return tried(str(method), lambda: self.wrap(method, noted=(self._notes, take)))
+    def noted(self, method: EngineMethod, take: Take, **but: Any) -> FactorReport:
+        """Note the calls of a method of the frame path, ``but`` for those of ``Noted``; report."""
+        noted = Noted(self._notes, take, **but)
+        return tried(str(method), lambda: self.wrap(method, noted=noted))
 
     def wrap(
         self,
         method: EngineMethod,
         before: Before | None = None,
         after: After | None = None,
-        noted: tuple[Notes, Take] | None = None,
+        noted: Noted | None = None,
     ) -> None:
         """Wrap a method.
 
@@ -118,7 +123,9 @@ class _Factors:
         """Let the ear have each frame that is sent; over AudioSocket what is received, too."""
         if engine_facts.plays_files(self._engine):
             return FactorReport.not_live("answers are played from files (downstream_mode)")
-        sent = self._probe.noted(methods.SOUND, self._observer.sound.measured)
+        sent = self._probe.noted(
+            methods.SOUND, self._observer.sound.measured, argument="stage", but_for=WITHIN
+        )
         self._observer.sound.hears_agent = sent.live
         self._observer.levels.at_edge = not sent.live
         return sent

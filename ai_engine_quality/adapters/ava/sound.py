@@ -44,14 +44,14 @@ class SoundObserver:
 
     # What crosses the engine's edge: each takes a note, and when it was made.
 
-    def measured(self, at: float, session: Any, stage: str, *sound: Any) -> None:
+    def measured(  # noqa: PLR0917  # the arguments of the engine's own method
+        self, at: float, session: Any, stage: str, audio: bytes, encoding: str, rate: int
+    ) -> None:
         """Take a frame that the engine measures, as it is: its samples tell what a level can't."""
-        if not stage.startswith("transport"):
-            return
         if stage == TRANSPORT_IN and not self.caller_is_measured:
             return
-        call, (audio, encoding, rate) = self._context.calls.get(session.call_id), sound
-        if call is None or not call.has_agent(at) or not audio:
+        call = self._context.calls.get(session.call_id)
+        if call is None or not audio or not call.has_agent(at):
             return
         if len(audio) <= SHORTEST_RECORDING:
             call.handle.audio(stage, audio, encoding=encoding, sample_rate=rate, at=at)
@@ -91,8 +91,12 @@ class SoundObserver:
 
     def answer_complete(self, call: ObservedCall) -> None:
         """Take the end of the provider's answer."""
-        if self.hears_agent and call.has_agent(self._context.now()):
-            call.handle.answer_complete()
+        self._context.notes.add(self._complete, call)
+
+    def _complete(self, at: float, call: ObservedCall) -> None:
+        """Take a note of an answer's end: after its audio, which was noted too."""
+        if self.hears_agent and call.has_agent(at):
+            call.handle.answer_complete(at=at)
 
     def find_pacer(self, call: ObservedCall) -> None:
         """Listen before the pacer of a provider that has one: what it sends is partly silence."""
