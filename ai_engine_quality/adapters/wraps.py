@@ -117,8 +117,6 @@ class _Wrap:
         coroutine = inspect.iscoroutinefunction(original)
         if self._noted is not None:
             return self._noting(original, self._noted, coroutine=coroutine)
-        if self._after is None:
-            return self._told_before(original, coroutine=coroutine)
         before, after = self.before, self.after
 
         @functools.wraps(original)
@@ -134,22 +132,6 @@ class _Wrap:
             result = original(*args, **kwargs)
             after(note, result, args, kwargs)
             return result
-
-        return asynchronous if coroutine else synchronous
-
-    def _told_before(self, original: Callable[..., Any], *, coroutine: bool) -> Callable[..., Any]:
-        """Return the original with this told when it is called, and no more."""
-        before = self.before
-
-        @functools.wraps(original)
-        async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-            before(args, kwargs)
-            return await original(*args, **kwargs)
-
-        @functools.wraps(original)
-        def synchronous(*args: Any, **kwargs: Any) -> Any:
-            before(args, kwargs)
-            return original(*args, **kwargs)
 
         return asynchronous if coroutine else synchronous
 

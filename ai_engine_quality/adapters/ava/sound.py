@@ -48,6 +48,8 @@ class SoundObserver:
         self, at: float, session: Any, stage: str, audio: bytes, encoding: str, rate: int
     ) -> None:
         """Take a frame that the engine measures, as it is: its samples tell what a level can't."""
+        if not stage.startswith("transport"):  # most such calls aren't noted, but a named stage is
+            return
         if stage == TRANSPORT_IN and not self.caller_is_measured:
             return
         call = self._context.calls.get(session.call_id)

@@ -269,6 +269,27 @@ def test_what_came_before_the_hang_up_counts(line: Any) -> None:
     assert asyncio.run(main()).audio["transport_in"].active == 25
 
 
+@pytest.mark.parametrize("named", [False, True], ids=["by place", "named"])
+def test_a_frame_within_the_engine_is_on_nobodys_track(line: Any, named: bool) -> None:
+    """What the provider gives is no frame that the caller hears, however the stage is handed on."""
+    made = line(Engine2026("audiosocket"))
+
+    async def main() -> aeq.CallSummary:
+        session = await made.double.call()
+        measured = made.double.engine._update_audio_diagnostics
+        sound = noise(2_000, 8_000), "slin16", 8_000
+        for stage in ("provider_in", "provider_out"):
+            if named:
+                names = ("audio_bytes", "encoding", "sample_rate")
+                measured(session, stage=stage, **dict(zip(names, sound, strict=True)))
+            else:
+                measured(session, stage, *sound)
+        made.clock.advance(FRAME)
+        return (await made.double.hang_up()).summary
+
+    assert not asyncio.run(main()).audio
+
+
 def spans(random: Random, until: float) -> tuple[tuple[float, float], ...]:
     """Return some stretches of speech."""
     edges = sorted(random.uniform(0.5, until) for _ in range(2 * random.randint(1, 4)))
