@@ -16,7 +16,7 @@ from ai_engine_quality.core.policy import FACTORS, versions
 from ai_engine_quality.core.sound_ceilings import SOUND_RULES
 from ai_engine_quality.core.wording import floor_percent, percent, plural, printable, seconds
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
-from ai_engine_quality.live.audio import decode
+from ai_engine_quality.live.encodings import decode
 
 __all__ = [
     "ACTIVE_RMS",

@@ -173,6 +173,7 @@ class TestCalls:
                 "1.1", "provider_out", FRAME, encoding="ulaw", sample_rate=8_000
             ),
             lambda quality: quality.audio_given("1.1", 0.4),
+            lambda quality: quality.sound_given("1.1", FRAME, encoding="ulaw", sample_rate=8_000),
             lambda quality: quality.answer_complete("1.1"),
             lambda quality: quality.words_spoken("1.1", 112),
             lambda quality: quality.call_updated("1.1", provider="deepgram"),
@@ -509,6 +510,7 @@ RIGHT = {
         "at": 1_000.0,
     },
     "audio_given": {"seconds": 0.4, "silent": 0.1},
+    "sound_given": {"sound": FRAME, "encoding": "ulaw", "sample_rate": 8_000, "at": 1_000.0},
     "answer_complete": {},
     "words_spoken": {"characters": 112},
     "call_updated": {"provider": "deepgram", "pipeline": "default"},
@@ -518,6 +520,7 @@ MAY_BE_NONE = {
     ("barge_in", "reaction"),
     ("audio_level", "at"),
     ("audio", "at"),
+    ("sound_given", "at"),
 }
 WRONG_OF = {
     **dict.fromkeys(("seconds", "waited", "count", "episodes", "reaction", "rms"), WRONG_NUMBERS),
@@ -526,6 +529,7 @@ WRONG_OF = {
     "at": {kind: value for kind, value in WRONG_NUMBERS.items() if kind != "negative"},
     "aligned": WRONG_FLAGS,
     "frame": {**WRONG_TEXTS, "bytes": b"", "text": "x" * 160, "array": np.zeros(160)},
+    "sound": {**WRONG_TEXTS, "bytes": bytes(8_000 * 301), "array": np.zeros(160)},
     "encoding": {**WRONG_TEXTS, "text": "opus", "none": None, "array": np.array(["ulaw", "x"])},
     "sample_rate": WRONG_NUMBERS,
 }

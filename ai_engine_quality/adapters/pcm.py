@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 
 from ai_engine_quality.core.observations import FRAME_SECONDS
-from ai_engine_quality.live.audio import is_silent
 from ai_engine_quality.live.handle import CallHandle
 
 MOST_AHEAD_SECONDS = 0.2
@@ -41,18 +40,11 @@ def cut(data: bytes, rate: int) -> Iterator[tuple[float, bytes]]:
             yield start / rate, data[start * _BYTES : end * _BYTES]
 
 
-def silent_seconds(data: bytes, rate: int) -> float:
-    """Return how much of it is silence, frame by frame, as the ear has it: RMS under 30."""
-    return sum(
-        seconds_of(frame, rate) for _, frame in cut(data, rate) if is_silent(frame, "slin16")
-    )
-
-
 def give(handle: CallHandle, data: bytes, rate: int) -> float:
     """Tell a call of audio that its agent is to say; return how long it lasts."""
     seconds = seconds_of(data, rate)
     if seconds:
-        handle.audio_given(seconds, min(seconds, silent_seconds(data, rate)))
+        handle.sound_given(data, encoding="slin16", sample_rate=rate)
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""Levels and the noise check of raw telephone frames. numpy only: ``audioop`` left Python in 3.13.
+"""Levels and the noise check of raw telephone frames.
 
 Frames of all calls are measured together, a few hundred at a time (``FrameBatch``): numpy's
 cost per call is then shared, and a frame costs less than ``audioop.rms`` would.
@@ -10,32 +10,22 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
 from itertools import pairwise
 from threading import RLock
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ai_engine_quality.core.agent_sound import DEAD_RMS, SoundAccumulator
-from ai_engine_quality.core.answer_audio import SILENT_RMS
-from ai_engine_quality.core.call import FrameFormat, StageAccumulator
+from ai_engine_quality.core.call import CallAccumulator, FrameFormat, StageAccumulator
 from ai_engine_quality.core.ear import AGENT, CALLER, pack
-from ai_engine_quality.core.observations import ACTIVE_RMS, DropReason, Rejected
+from ai_engine_quality.core.observations import ACTIVE_RMS
 from ai_engine_quality.live import frame_checks
+from ai_engine_quality.live.encodings import Samples, decode, frame_rms, table
 from ai_engine_quality.live.facts import Sampling
 from ai_engine_quality.live.frame_checks import EDGE_SAMPLES, MIN_SPECTRUM_SECONDS
+from ai_engine_quality.live.given_sound import GivenSound, silent_seconds
 from ai_engine_quality.live.sections import SECTIONS
-
-Samples = npt.NDArray[np.float32]
-Values = npt.NDArray[np.float64]
-
-SAMPLE_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-"""Hz: what telephones, providers and browsers use."""
-
-MAX_FRAME_SECONDS = 0.2
-"""Longer than this isn't a frame but a recording."""
 
 BATCH_FRAMES = 256
 """Frames that are measured at once."""
@@ -45,132 +35,6 @@ STILL_FRAMES = 3
 
 CHECK_FRAMES = 128
 """Frames that are looked into at once: numpy's cost for each call is then shared."""
-
-_ALIASES = {
-    "ulaw": ("ulaw", "mulaw", "mu-law", "pcmu", "g711_ulaw", "g711ulaw"),
-    "alaw": ("alaw", "a-law", "pcma", "g711_alaw", "g711alaw"),
-    "slin16": ("slin16", "slin", "linear16", "pcm16"),
-}
-
-ENCODINGS = {alias: encoding for encoding, aliases in _ALIASES.items() for alias in aliases}
-"""Names that engines and providers use, and the encoding that they mean."""
-
-
-def frame_bytes(encoding: object, sample_rate: object, seconds: float) -> int | None:
-    """Return how many bytes so much audio has; None where the encoding or rate is unknown."""
-    known = ENCODINGS.get(encoding) if isinstance(encoding, str) else None
-    if known is None or not isinstance(sample_rate, int) or sample_rate not in SAMPLE_RATES:
-        return None
-    return round(sample_rate * seconds) * (2 if known == "slin16" else 1)
-
-
-@lru_cache(maxsize=256)  # bounded: lengths come from outside
-def frame_format(encoding: str, sample_rate: int, length: int) -> FrameFormat:
-    """Return the format of a frame of so many bytes.
-
-    Raises:
-        Rejected: the encoding or rate is unknown, or no frame of it has such a length.
-    """
-    known = ENCODINGS.get(encoding)
-    if known is None:
-        raise Rejected(DropReason.UNKNOWN_ENCODING)
-    if sample_rate not in SAMPLE_RATES:
-        raise Rejected(DropReason.UNKNOWN_SAMPLE_RATE)
-    if length == 0:
-        raise Rejected(DropReason.FRAME_EMPTY)
-    if known == "slin16" and length % 2:
-        raise Rejected(DropReason.FRAME_ODD_LENGTH)
-    found = FrameFormat(known, sample_rate, length)
-    if found.seconds > MAX_FRAME_SECONDS:
-        raise Rejected(DropReason.FRAME_OVERSIZED)
-    return found
-
-
-def check_frame(frame: object, encoding: object, sample_rate: object) -> tuple[bytes, FrameFormat]:
-    """Return a frame's bytes, which nobody else can change, and its format.
-
-    Raises:
-        Rejected: it isn't a frame of telephone audio; the reason says why.
-    """
-    if not isinstance(frame, (bytes, bytearray, memoryview)):
-        raise Rejected(DropReason.WRONG_TYPE)
-    if not isinstance(encoding, str):
-        raise Rejected(DropReason.UNKNOWN_ENCODING)
-    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int):
-        raise Rejected(DropReason.UNKNOWN_SAMPLE_RATE)
-    if len(frame) > 2 * SAMPLE_RATES[-1]:
-        raise Rejected(DropReason.FRAME_OVERSIZED)
-    data = bytes(frame)
-    if encoding not in ENCODINGS:  # before the cache, which a stranger's names must not fill
-        raise Rejected(DropReason.UNKNOWN_ENCODING)
-    if sample_rate not in SAMPLE_RATES:
-        raise Rejected(DropReason.UNKNOWN_SAMPLE_RATE)
-    return data, frame_format(encoding, sample_rate, len(data))
-
-
-def decode(data: bytes, encoding: str) -> Samples:
-    """Return 16-bit sample values, as float32, of bytes in ``ulaw``, ``alaw`` or ``slin16``."""
-    if encoding == "slin16":
-        return np.frombuffer(data, dtype="<i2").astype(np.float32)
-    return _table(encoding).take(np.frombuffer(data, dtype=np.uint8))
-
-
-@cache
-def _table(encoding: str) -> Samples:
-    """Return the value of each of the 256 codes of ITU-T G.711."""
-    code = np.arange(256, dtype=np.int32)
-    return (_ulaw(code) if encoding == "ulaw" else _alaw(code)).astype(np.float32)
-
-
-def _ulaw(code: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    inverted = ~code & 0xFF
-    magnitude = (((inverted & 0x0F) << 3) + 0x84 << ((inverted & 0x70) >> 4)) - 0x84
-    return np.where(inverted & 0x80, -magnitude, magnitude)
-
-
-def _alaw(code: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    toggled = code ^ 0x55
-    exponent = (toggled & 0x70) >> 4
-    mantissa = (toggled & 0x0F) << 4
-    magnitude = np.where(
-        exponent == 0, mantissa + 8, (mantissa + 0x108) << np.maximum(exponent - 1, 0)
-    )
-    return np.where(toggled & 0x80, magnitude, -magnitude)
-
-
-def frame_rms(samples: Samples) -> Values:
-    """Return the RMS of each row of a (frames, samples) array."""
-    energy: Values = np.vecdot(samples, samples).astype(np.float64)
-    levels: Values = np.sqrt(energy / samples.shape[-1])
-    return levels
-
-
-def is_silent(frame: bytes, encoding: str) -> bool:
-    """Return whether a frame holds no sound.
-
-    Most frames of speech have a sample that is too large for a silent one, which is found without
-    numpy: what it takes for one frame would cost as much as all else that a chunk of audio costs.
-
-    Args:
-        frame: Its bytes.
-        encoding: Its name in ``ENCODINGS``.
-    """
-    known = ENCODINGS[encoding]
-    step = 2 if known == "slin16" else 1
-    # Of a linear sample the second byte tells its size.
-    if frame[step - 1 :: step].translate(None, _small_bytes(known, len(frame) // step)):
-        return False
-    return bool(frame_rms(decode(frame, known)) < SILENT_RMS)
-
-
-@lru_cache(maxsize=32)  # bounded: a few lengths of each encoding
-def _small_bytes(encoding: str, samples: int) -> bytes:
-    """Return codes, or second bytes, of all samples that a silent frame of so many can hold."""
-    largest = SILENT_RMS * math.sqrt(samples)
-    if encoding == "slin16":
-        high = math.ceil(largest / 256)
-        return bytes(code for code in range(256) if code < high or code >= 256 - high)
-    return bytes(code for code, value in enumerate(_table(encoding)) if abs(value) <= largest)
 
 
 class _Step(NamedTuple):
@@ -219,8 +83,14 @@ _Hint = Callable[[float], object]
 
 _Waiting = tuple[StageAccumulator | None, Any, float, float]
 """What waits: its stage, the frame (or a level that was measured elsewhere), when it crossed the
-engine's edge, and for how many seconds of audio its level counts. A hint has no stage, and nothing
-to count."""
+engine's edge, and for how many seconds of audio its level counts. What is no frame has no stage."""
+
+
+class _Given(NamedTuple):
+    """What a provider gave, and whose it is."""
+
+    piece: GivenSound
+    call: CallAccumulator
 
 
 class Source(Protocol):
@@ -337,6 +207,16 @@ class FrameBatch:
         else:
             hint(at)
 
+    def take_given(self, call: CallAccumulator, piece: GivenSound, at: float) -> None:
+        """Take audio that a provider gave: how much of it is silent is measured with the frames.
+
+        Args:
+            call: Whose it is.
+            piece: It.
+            at: When it was given, in monotonic seconds.
+        """
+        self._wait(None, _Given(piece, call), at, piece.seconds)
+
     def fetch_from(self, source: Source) -> None:
         """Let an adapter hold frames back: it is asked for them before it is too late.
 
@@ -360,7 +240,7 @@ class FrameBatch:
     @property
     def waiting_bytes(self) -> int:
         """How many bytes of audio wait to be measured: bounded, however many calls there are."""
-        waiting = sum(len(what) for _, what, _, _ in self.waiting if isinstance(what, bytes))
+        waiting = sum(_bytes_of(what) for _, what, _, _ in self.waiting)
         chosen = sum(len(one.frame) for each in self._chosen.values() for one in each)
         return waiting + chosen
 
@@ -385,11 +265,15 @@ class FrameBatch:
                 self._look()
 
     def _levels_of(self, batch: list[_Waiting], before: list[bytes]) -> list[float]:
-        """Return the RMS of each frame; the levels that were measured elsewhere are among them."""
+        """Return the RMS of each frame; the levels that were measured elsewhere are among them.
+
+        Of what a provider gave: how many seconds of it are silent.
+        """
         levels = [what for _, what, _, _ in batch]
         if not self._several and self._format and set(map(type, levels)) == {bytes}:
             return _measured(self._format, batch, range(len(batch)), before)
         groups: dict[int, tuple[FrameFormat, list[int]]] = {}
+        given: list[int] = []
         for place, (stage, what, _, _) in enumerate(batch):
             if stage is not None and stage.format is not None and type(what) is bytes:
                 form = stage.format
@@ -397,6 +281,11 @@ class FrameBatch:
                 if group is None:
                     group = groups[id(form)] = form, []
                 group[1].append(place)
+            elif type(what) is _Given:
+                given.append(place)
+        silent = silent_seconds([levels[place].piece for place in given])
+        for place, seconds in zip(given, silent, strict=True):
+            levels[place] = seconds
         for form, places in groups.values():
             found = _measured(form, batch, places, before)
             for place, level in zip(places, found, strict=True):
@@ -411,7 +300,7 @@ class FrameBatch:
         """
         for (stage, frame, at, seconds), level, last in zip(batch, levels, before, strict=True):
             if stage is None:
-                frame(at)
+                _tell(frame, at, seconds, level)
                 continue
             if type(frame) is not bytes:
                 stage.add_level(level, seconds, at)
@@ -490,6 +379,20 @@ class _Chosen(NamedTuple):
     for_noise: bool
 
 
+def _tell(what: _Given | _Hint, at: float, seconds: float, silent: float) -> None:
+    """Let somebody know what happened between frames."""
+    if isinstance(what, _Given):
+        what.call.audio_given(at, seconds, silent)
+    else:
+        what(at)
+
+
+def _bytes_of(what: object) -> int:
+    """Return how many bytes of audio something holds that waits."""
+    data = what.piece.data if isinstance(what, _Given) else what
+    return len(data) if isinstance(data, bytes) else 0
+
+
 def _samples(frames: Sequence[bytes], form: FrameFormat) -> Samples:
     """Return one row of samples for each frame of a format."""
     return decode(b"".join(frames), form.encoding).reshape(len(frames), form.samples)
@@ -549,7 +452,7 @@ def _ends(frames: list[bytes], form: FrameFormat) -> Samples:
         values = np.frombuffer(data, dtype="<i2").reshape(-1, form.samples)
         return values[:, -EDGE_SAMPLES:].astype(np.float32)
     codes = np.frombuffer(data, dtype=np.uint8).reshape(-1, form.samples)
-    return _table(form.encoding).take(codes[:, -EDGE_SAMPLES:])
+    return table(form.encoding).take(codes[:, -EDGE_SAMPLES:])
 
 
 def _hear_edges(

@@ -116,6 +116,18 @@ class ObservationsById(CallOwner):
         """Report agent audio that the provider handed over, before any pacer."""
         self._find(call_id).audio_given(seconds, silent, at=at)
 
+    def sound_given(
+        self,
+        call_id: str,
+        sound: bytes,
+        *,
+        encoding: str,
+        sample_rate: int,
+        at: float | None = None,
+    ) -> None:
+        """Report agent audio that the provider handed over, as it is: what is silent is found."""
+        self._find(call_id).sound_given(sound, encoding=encoding, sample_rate=sample_rate, at=at)
+
     def answer_complete(self, call_id: str, *, at: float | None = None) -> None:
         """Report that the provider has handed over all of its answer."""
         self._find(call_id).answer_complete(at=at)

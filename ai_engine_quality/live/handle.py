@@ -27,7 +27,9 @@ from ai_engine_quality.core.observations import (
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.core.units import SUSPECTS, UNITS, dropped_words, suspect_words
-from ai_engine_quality.live.audio import FrameBatch, check_frame
+from ai_engine_quality.live.audio import FrameBatch
+from ai_engine_quality.live.encodings import check_frame
+from ai_engine_quality.live.given_sound import pieces_of
 from ai_engine_quality.live.sections import SECTIONS
 
 _ENDED = array("d", [0.0] * EXACT_LIMIT)
@@ -379,6 +381,32 @@ class CallHandle:
         if given:
             hint = partial(call.audio_given, seconds=given, silent=quiet)
             self._monitor.frames.take_hint(hint, moment)
+
+    def sound_given(
+        self, sound: bytes, *, encoding: str, sample_rate: int, at: float | None = None
+    ) -> None:
+        """Report agent audio that the provider handed over, as it is: ``audio_given``, measured.
+
+        Args:
+            sound: Of any length, up to five minutes, before any pacer.
+            encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
+            sample_rate: 8000 to 48000 Hz: its true one.
+            at: When, in monotonic seconds; None: now.
+        """
+        moment = self._monitor.frames.clock() if at is None else at
+        self._take("given sound", self._sound_given, sound, encoding, sample_rate, moment)
+
+    def _sound_given(
+        self,
+        call: CallAccumulator,
+        sound: object,
+        encoding: object,
+        sample_rate: object,
+        at: object,
+    ) -> None:
+        moment = observations.instant(at)
+        for piece in pieces_of(sound, encoding, sample_rate):
+            self._monitor.frames.take_given(call, piece, moment)
 
     def answer_complete(self, *, at: float | None = None) -> None:
         """Report that the provider has handed over all of its answer.

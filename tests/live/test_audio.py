@@ -21,18 +21,11 @@ from two_sides import frames as frames_of_both
 
 import ai_engine_quality as aeq
 from ai_engine_quality.core.agent_sound import DEAD_RMS, SoundAccumulator
-from ai_engine_quality.core.answer_audio import SILENT_RMS
 from ai_engine_quality.core.call import CallAccumulator, FrameFormat
 from ai_engine_quality.core.ear import AGENT, CALLER
 from ai_engine_quality.core.observations import ACTIVE_RMS
-from ai_engine_quality.live.audio import (
-    SAMPLE_RATES,
-    FrameBatch,
-    decode,
-    frame_bytes,
-    frame_rms,
-    is_silent,
-)
+from ai_engine_quality.live.audio import FrameBatch
+from ai_engine_quality.live.encodings import SAMPLE_RATES, decode, frame_rms
 from ai_engine_quality.live.frame_checks import flatness
 
 if sys.version_info < (3, 13):
@@ -146,30 +139,6 @@ class TestDecoding:
             for frame in white(rms, 50):
                 samples = decode(frame, "slin16")[np.newaxis]
                 assert frame_rms(samples)[0] == pytest.approx(audioop.rms(frame, 2), abs=1)
-
-
-class TestSilentFrames:
-    @given(
-        encoding=st.sampled_from(["ulaw", "alaw", "slin16"]),
-        rate=st.sampled_from([8_000, 16_000, 24_000, 48_000]),
-        sizes=st.lists(st.integers(0, 1_300), min_size=1, max_size=6),
-        seed=st.integers(0, 99),
-    )
-    def test_they_are_those_under_the_level_of_silence(self, encoding, rate, sizes, seed):
-        """Noise, or one loud sample in silence: frames are silent by their RMS, and by no other."""
-        random = np.random.default_rng(seed)
-        length = frame_bytes(encoding, rate, 0.02)
-        data = b""
-        for size in sizes:
-            values = random.normal(0, size / 20, rate // 50)
-            if size % 2:
-                values[:] = 0
-                values[size % len(values)] = size if size % 3 else -size
-            data += nearest(values, encoding)
-        frames = decode(data, encoding).reshape(len(sizes), -1)
-        expected = (frame_rms(frames) < SILENT_RMS).tolist()
-        found = [data[at : at + length] for at in range(0, len(data), length)]
-        assert [is_silent(frame, encoding) for frame in found] == expected
 
 
 class TestLevels:

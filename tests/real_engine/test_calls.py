@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import ai_engine_quality as aeq
-from ai_engine_quality.live.audio import ENCODINGS
+from ai_engine_quality.live.encodings import ENCODINGS
 
 
 def test_report_says_that_every_factor_is_live(

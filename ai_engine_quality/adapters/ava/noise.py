@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from ai_engine_quality.core.call import FrameFormat, StageAccumulator
 from ai_engine_quality.core.observations import FRAME_SECONDS
-from ai_engine_quality.live.audio import check_frame, check_noise, decode, frame_bytes, frame_rms
+from ai_engine_quality.live.audio import check_noise
+from ai_engine_quality.live.encodings import check_frame, decode, frame_bytes, frame_rms
 from ai_engine_quality.live.handle import CallHandle
 
 BATCH_FRAMES = 64

@@ -15,8 +15,8 @@ from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
 from ai_engine_quality.adapters.report import tried
 from ai_engine_quality.adapters.wraps import Wraps
-from ai_engine_quality.core.observations import FRAME_SECONDS, TRANSPORT_IN, DropReason
-from ai_engine_quality.live.audio import ENCODINGS, frame_bytes, is_silent
+from ai_engine_quality.core.observations import FRAME_SECONDS, TRANSPORT_IN
+from ai_engine_quality.live.encodings import ENCODINGS, frame_bytes
 
 RTP_RATE = 16_000
 """Hz of what the engine's RTP server hands over, where the server doesn't say."""
@@ -135,20 +135,9 @@ class SoundObserver:
         self._given(at, call, base64.b64decode(audio_b64), encoding, rate)
 
     def _given(self, at: float, call: ObservedCall, audio: Any, encoding: Any, rate: Any) -> None:
-        """Take a note of given audio: report how long it is, and how much of it is silent."""
-        if not self.hears_agent or not call.has_agent(at):
-            return
-        length = frame_bytes(encoding, rate, FRAME_SECONDS)
-        if length is None or not isinstance(audio, (bytes, bytearray, memoryview)):
-            self._context.monitor.drop(_why_not(audio, encoding))
-            return
-        if not audio:
-            return
-        data = bytes(audio)
-        frames = (data[at : at + length] for at in range(0, len(data) - length + 1, length))
-        silent = sum(is_silent(frame, encoding) for frame in frames) * FRAME_SECONDS
-        seconds = len(audio) / length * FRAME_SECONDS
-        call.handle.audio_given(seconds, min(silent, seconds), at=at)
+        """Take a note of given audio, of which what is missing is heard where it is sent."""
+        if self.hears_agent and call.has_agent(at):
+            call.handle.sound_given(audio, encoding=encoding, sample_rate=rate, at=at)
 
 
 def _format(provider: Any) -> tuple[str, int]:
@@ -162,11 +151,3 @@ def _format(provider: Any) -> tuple[str, int]:
     rate = getattr(provider, "_active_output_sample_rate_hz", None)
     rate = rate or getattr(provider.config, "output_sample_rate_hz", None)
     return encoding, round(rate or PACED_RATE)
-
-
-def _why_not(audio: object, encoding: object) -> DropReason:
-    """Return why given audio wasn't measured."""
-    if not isinstance(audio, (bytes, bytearray, memoryview)):
-        return DropReason.WRONG_TYPE
-    known = isinstance(encoding, str) and encoding in ENCODINGS
-    return DropReason.UNKNOWN_SAMPLE_RATE if known else DropReason.UNKNOWN_ENCODING

@@ -13,7 +13,7 @@ from engine_doubles import AUDIO
 
 import ai_engine_quality as aeq
 from ai_engine_quality.adapters.ava.noise import NoiseChecks, Sound
-from ai_engine_quality.live.audio import frame_bytes
+from ai_engine_quality.live.encodings import frame_bytes
 
 
 def test_the_engines_frames_include_its_fillers_and_ours_do_not(

@@ -13,7 +13,7 @@ from ai_engine_lab.evidence.passages import HELD_BACK, SIDES, TUNING, passages, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_engine_quality.live import audio
+from ai_engine_quality.live import encodings
 
 FRAME = 320
 TONE = (4_000 * np.sin(np.arange(8_000) * 0.3)).astype("<i2").tobytes()
@@ -72,8 +72,8 @@ class TestMisreadings:
     def test_a_law_is_the_nearest_there_is(self, sample):
         """A sample goes through A-law to the nearest of its 256 values."""
         data = imp._alaw(np.array([sample], dtype="<i2").tobytes())
-        values = audio.decode(bytes(range(256)), "alaw")
-        error = abs(audio.decode(data, "alaw")[0] - sample)
+        values = encodings.decode(bytes(range(256)), "alaw")
+        error = abs(encodings.decode(data, "alaw")[0] - sample)
         assert error == np.abs(values - sample).min()
 
 
