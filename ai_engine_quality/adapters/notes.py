@@ -7,7 +7,7 @@ loop. So the frame path only notes what passes, and when; some hundreds of notes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -17,8 +17,17 @@ MOST_WAITING = 256
 Take = Callable[..., object]
 """Called with when it passed, in monotonic seconds, and the noted arguments."""
 
-_NONE: Mapping[str, Any] = {}
-_Note = tuple[Take, float, tuple[Any, ...], Mapping[str, Any]]
+
+class Taker:
+    """Who takes notes of one kind; it can be told to take no more, also of those that wait."""
+
+    __slots__ = ("take",)
+
+    def __init__(self, take: Take) -> None:
+        self.take: Take | None = take
+
+
+_Note = tuple[Taker, float, tuple[Any, ...]]
 
 
 class Notes:
@@ -45,9 +54,9 @@ class Notes:
         self.waiting.clear()
         self._flushing = RLock()
 
-    def add(self, take: Take, *arguments: Any) -> None:
+    def add(self, taker: Taker, arguments: tuple[Any, ...]) -> None:
         """Note something that passes now."""
-        self.waiting.append((take, self.now(), arguments, _NONE))
+        self.waiting.append((taker, self.now(), arguments))
         if len(self.waiting) >= MOST_WAITING:
             self.flush()
 
@@ -58,9 +67,12 @@ class Notes:
         with self._flushing:  # two threads would take frames in another order
             batch = self.waiting.copy()
             del self.waiting[: len(batch)]
-            for take, at, arguments, named in batch:
+            for taker, at, arguments in batch:
+                take = taker.take
+                if take is None:
+                    continue
                 try:
-                    take(at, *arguments, **named)
+                    take(at, *arguments)
                 except Exception as error:
                     self._on_error(error)
 

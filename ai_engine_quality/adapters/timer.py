@@ -89,8 +89,9 @@ class Timer:
             now = clock()
             seconds, before = min(now - before, 2 * between), now
             for first in range(0, len(calls), CALLS_AT_ONCE):
+                if first:
+                    await asyncio.sleep(0)
                 self._poll_all(calls[first : first + CALLS_AT_ONCE], seconds)
-                await asyncio.sleep(0)
 
     def _poll_all(self, calls: Sequence[Any], seconds: float) -> None:
         for call in calls:

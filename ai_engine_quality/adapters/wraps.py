@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ai_engine_quality.adapters.notes import MOST_WAITING, Noted, Take
+from ai_engine_quality.adapters.notes import MOST_WAITING, Noted, Taker
 
 Before = Callable[..., Any]
 """Called with the named leading arguments; what it returns is handed to the other observer."""
@@ -58,14 +58,17 @@ class _Wrap:
         self.own_before = vars(owner).get(name, _NOTHING)
         self.wrapper: Callable[..., Any] = _NOTHING
         self._arguments = None if arguments is None else tuple(arguments)
+        self._count = -1 if arguments is None else len(arguments)
         self._before, self._after = observers.before, observers.after
         self._noted = observers.noted
-        self._take: Take | None = None if self._noted is None else self._noted.take
+        self._taker = None if self._noted is None else Taker(self._noted.take)
         self._on_error = on_error
 
     def mute(self) -> None:
         """Go on passing calls through, and observe no more."""
-        self._before = self._after = self._take = None
+        self._before = self._after = None
+        if self._taker is not None:
+            self._taker.take = None
 
     def take_back(self) -> bool:
         """Mute it, and put back what stood there; return False where somebody has wrapped it."""
@@ -85,6 +88,8 @@ class _Wrap:
         if observe is None:
             return None
         try:
+            if len(args) == self._count:  # the usual case
+                return observe(*args)
             return observe(*self._leading(args, kwargs))
         except Exception as error:
             self._on_error(error)
@@ -101,22 +106,20 @@ class _Wrap:
         except Exception as error:
             self._on_error(error)
 
-    def _leading(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sequence[Any]:
+    def _leading(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
         if self._arguments is None:
             return args, kwargs
         given = len(args)
-        if given == len(self._arguments):  # the usual case
-            return args
-        return [
+        return tuple(
             args[index] if index < given else kwargs.get(name)
             for index, name in enumerate(self._arguments)
-        ]
+        )
 
     def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the original with this watching it."""
         coroutine = inspect.iscoroutinefunction(original)
-        if self._noted is not None:
-            return self._noting(original, self._noted, coroutine=coroutine)
+        if self._noted is not None and self._taker is not None:
+            return self._noting(original, self._noted, self._taker, coroutine=coroutine)
         before, after = self.before, self.after
 
         @functools.wraps(original)
@@ -136,14 +139,15 @@ class _Wrap:
         return asynchronous if coroutine else synchronous
 
     def _noting(
-        self, original: Callable[..., Any], how: Noted, *, coroutine: bool
+        self, original: Callable[..., Any], how: Noted, taker: Taker, *, coroutine: bool
     ) -> Callable[..., Any]:
         """Return the original with each call of it noted, by as little as can be for each frame.
 
         What is done is written out twice: a call of a function would take half as much again.
         """
         notes, but_for, names = how.notes, how.but_for, self._arguments or ()
-        waiting, now, take, most = notes.waiting, notes.now, self._take_note, MOST_WAITING
+        waiting, now, most = notes.waiting, notes.now, MOST_WAITING
+        leading, count = self._leading, self._count
         place = names.index(how.argument) if but_for else 0
 
         @functools.wraps(original)
@@ -153,7 +157,8 @@ class _Wrap:
             except Exception:  # it is named, or is nothing that a set can hold
                 wanted = True
             if wanted:
-                waiting.append((take, now(), args, kwargs))
+                what = args if len(args) == count else leading(args, kwargs)
+                waiting.append((taker, now(), what))
                 if len(waiting) >= most:
                     notes.flush()
             return await original(*args, **kwargs)
@@ -165,17 +170,13 @@ class _Wrap:
             except Exception:  # as above
                 wanted = True
             if wanted:
-                waiting.append((take, now(), args, kwargs))
+                what = args if len(args) == count else leading(args, kwargs)
+                waiting.append((taker, now(), what))
                 if len(waiting) >= most:
                     notes.flush()
             return original(*args, **kwargs)
 
         return asynchronous if coroutine else synchronous
-
-    def _take_note(self, at: float, /, *args: Any, **kwargs: Any) -> None:
-        """Hand a note over, with the leading arguments."""
-        if self._take is not None:
-            self._take(at, *self._leading(args, kwargs))
 
 
 class _StateWithoutWraps:

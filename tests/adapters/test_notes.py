@@ -13,18 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_engine_quality.adapters.notes import MOST_WAITING, Noted, Notes
+from ai_engine_quality.adapters.notes import MOST_WAITING, Noted, Notes, Taker
 from ai_engine_quality.adapters.wraps import Wraps
 from ai_engine_quality.live.audio import FrameBatch
 
 
-class Taker:
+class Reader:
     """Takes notes, and remembers them with the errors of those that it could not take."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[Any, ...]] = []
         self.errors: list[Exception] = []
         self.notes = Notes(itertools.count(1.0).__next__, self.errors.append)
+        self.by_name = Taker(self)
 
     def __call__(self, at: float, *arguments: Any) -> None:
         """Take a note; one of "bad" it can't."""
@@ -34,20 +35,20 @@ class Taker:
 
 
 @pytest.fixture
-def taker() -> Taker:
+def taker() -> Reader:
     """Return what takes notes."""
-    return Taker()
+    return Reader()
 
 
 @given(st.lists(st.integers(0, 3) | st.just("bad") | st.none(), max_size=600))
 def test_every_note_is_taken_once_and_in_order(what: list[object]) -> None:
     """However they come: None is a flush in between, and what can't be taken is reported."""
-    taker = Taker()
+    taker = Reader()
     for each in what:
         if each is None:
             taker.notes.flush()
         else:
-            taker.notes.add(taker, each)
+            taker.notes.add(taker.by_name, (each,))
         assert len(taker.notes.waiting) < MOST_WAITING
     taker.notes.flush()
     noted = [each for each in what if each is not None]
@@ -58,15 +59,15 @@ def test_every_note_is_taken_once_and_in_order(what: list[object]) -> None:
     ]
 
 
-def test_what_a_note_brings_about_may_flush_again(taker: Taker) -> None:
+def test_what_a_note_brings_about_may_flush_again(taker: Reader) -> None:
     """As the end of a call does, that a note leads to: the rest of the notes comes after it."""
-    taker.notes.add(lambda _at: taker.notes.flush())
-    taker.notes.add(taker, "rest")
+    taker.notes.add(Taker(lambda _at: taker.notes.flush()), ())
+    taker.notes.add(taker.by_name, ("rest",))
     taker.notes.flush()
     assert taker.taken == [(2.0, "rest")]
 
 
-def test_two_threads_that_flush_keep_the_order(taker: Taker) -> None:
+def test_two_threads_that_flush_keep_the_order(taker: Reader) -> None:
     """A scrape flushes in a thread of its own, while the engine's goes on noting."""
     done = threading.Event()
 
@@ -78,7 +79,7 @@ def test_two_threads_that_flush_keep_the_order(taker: Taker) -> None:
     thread = threading.Thread(target=scrape)
     thread.start()
     for number in range(20_000):
-        taker.notes.add(taker, number)
+        taker.notes.add(taker.by_name, (number,))
     done.set()
     thread.join()
     taker.notes.flush()
@@ -107,7 +108,7 @@ def path() -> Path:
 
 
 @pytest.fixture
-def watched(path: Path, taker: Taker) -> Wraps:
+def watched(path: Path, taker: Reader) -> Wraps:
     """Note each call of both of its methods."""
     wraps = Wraps(taker.errors.append)
     noted = Noted(taker.notes, taker)
@@ -117,7 +118,7 @@ def watched(path: Path, taker: Taker) -> Wraps:
 
 
 @pytest.mark.usefixtures("watched")
-def test_a_noted_method_cannot_tell(path: Path, taker: Taker) -> None:
+def test_a_noted_method_cannot_tell(path: Path, taker: Reader) -> None:
     """Results and exceptions are its own; the leading arguments are noted, named or not."""
     assert path.plain(b"1", 16_000) == (b"1", 16_000, {})
     assert path.plain(rate=24_000, frame=b"2", source="rtp") == (b"2", 24_000, {"source": "rtp"})
@@ -135,7 +136,7 @@ def test_a_noted_method_cannot_tell(path: Path, taker: Taker) -> None:
     assert taker.errors == []
 
 
-def test_a_wrap_that_is_taken_back_notes_nothing(path: Path, taker: Taker, watched: Wraps) -> None:
+def test_a_wrap_that_is_taken_back_notes_nothing(path: Path, taker: Reader, watched: Wraps) -> None:
     """Nor do notes that are waiting then reach anybody, also where somebody has wrapped it."""
     kept = path.plain
     path.plain(b"1")
@@ -147,7 +148,7 @@ def test_a_wrap_that_is_taken_back_notes_nothing(path: Path, taker: Taker, watch
 
 
 @pytest.mark.parametrize("name", ["plain", "awaited"])
-def test_what_nobody_wants_is_not_noted(path: Path, taker: Taker, name: str) -> None:
+def test_what_nobody_wants_is_not_noted(path: Path, taker: Reader, name: str) -> None:
     """By a value of one argument in its place; one that is named, or can't be hashed, is noted."""
     wraps, coroutine = Wraps(taker.errors.append), name == "awaited"
     noted = Noted(taker.notes, taker, argument="rate", but_for=frozenset({"none"}))
@@ -167,7 +168,7 @@ def test_what_nobody_wants_is_not_noted(path: Path, taker: Taker, name: str) -> 
 
 
 @pytest.mark.usefixtures("watched")
-def test_a_frame_path_that_nobody_reads_is_bounded(path: Path, taker: Taker) -> None:
+def test_a_frame_path_that_nobody_reads_is_bounded(path: Path, taker: Reader) -> None:
     """Where no call is observed, and no timer runs, notes are taken all the same."""
     for _ in range(10 * MOST_WAITING):
         path.plain(b"frame")
@@ -184,13 +185,13 @@ def frames() -> FrameBatch:
     return FrameBatch(clock=lambda: 0.0)
 
 
-def holding(taker: Taker, frames: FrameBatch, order: list[str]) -> None:
+def holding(taker: Reader, frames: FrameBatch, order: list[str]) -> None:
     """Let an adapter hold a frame back, and say so when it hands it over."""
-    taker.notes.add(lambda _at: order.append("frame"))
+    taker.notes.add(Taker(lambda _at: order.append("frame")), ())
     frames.fetch_from(taker.notes)
 
 
-def test_a_hint_does_not_overtake_the_frames_before_it(taker: Taker, frames: FrameBatch) -> None:
+def test_a_hint_does_not_overtake_the_frames_before_it(taker: Reader, frames: FrameBatch) -> None:
     """The end of an answer comes after the answer."""
     order: list[str] = []
     holding(taker, frames, order)
@@ -198,7 +199,7 @@ def test_a_hint_does_not_overtake_the_frames_before_it(taker: Taker, frames: Fra
     assert order == ["frame", "hint"]
 
 
-def test_who_measures_has_the_frames_until_now(taker: Taker, frames: FrameBatch) -> None:
+def test_who_measures_has_the_frames_until_now(taker: Reader, frames: FrameBatch) -> None:
     """The end of a call finds it complete."""
     order: list[str] = []
     holding(taker, frames, order)
@@ -209,15 +210,15 @@ def test_who_measures_has_the_frames_until_now(taker: Taker, frames: FrameBatch)
 def test_an_adapter_that_is_gone_is_asked_no_more(frames: FrameBatch) -> None:
     """The monitor outlives the engine, and doesn't keep it alive."""
     order: list[str] = []
-    holding(Taker(), frames, order)
+    holding(Reader(), frames, order)
     gc.collect()
     frames.measure()
     assert order == []
-    frames.fetch_from(Taker().notes)
+    frames.fetch_from(Reader().notes)
     assert len(frames._sources) == 1
 
 
-def test_a_forked_child_holds_nothing_of_its_parents(taker: Taker, frames: FrameBatch) -> None:
+def test_a_forked_child_holds_nothing_of_its_parents(taker: Reader, frames: FrameBatch) -> None:
     """Nor does it wait for a thread that isn't there, and held the notes when it was forked."""
     order: list[str] = []
     holding(taker, frames, order)
@@ -225,6 +226,6 @@ def test_a_forked_child_holds_nothing_of_its_parents(taker: Taker, frames: Frame
     elsewhere.start()
     elsewhere.join()
     frames.begin_anew()
-    taker.notes.add(lambda _at: order.append("child's"))
+    taker.notes.add(Taker(lambda _at: order.append("child's")), ())
     frames.measure()
     assert order == ["child's"]

@@ -41,7 +41,8 @@ class ProviderEventObserver:
         """Take an event on its way to the engine."""
         kind = event.get("type")
         if kind == "AgentAudio":
-            call = self._context.call(event.get("call_id"))
+            call_id = event.get("call_id")  # looked up here, since such events are most of all
+            call = self._context.calls.get(call_id) if type(call_id) is str else None
             if call is not None and event.get("data"):
                 self._agent_audio(call, event)
         elif kind == "AgentAudioDone":

@@ -13,6 +13,7 @@ from typing import Any
 
 from ai_engine_quality.adapters.ava.calls import ObservedCall
 from ai_engine_quality.adapters.ava.context import EngineContext
+from ai_engine_quality.adapters.notes import Taker
 from ai_engine_quality.adapters.report import tried
 from ai_engine_quality.adapters.wraps import Wraps
 from ai_engine_quality.core.observations import FRAME_SECONDS, TRANSPORT_IN
@@ -35,6 +36,7 @@ class SoundObserver:
     def __init__(self, context: EngineContext, wraps: Wraps) -> None:
         self._context = context
         self._wraps = wraps
+        self._given_taker, self._complete_taker = Taker(self._given), Taker(self._complete)
         self._paced: dict[str, Any] = {}
         """By call id: the provider whose pacer sends silence, so that its events don't count."""
         self.hears_agent = False
@@ -89,11 +91,13 @@ class SoundObserver:
         if call.call_id not in self._paced:
             encoding, rate = event.get("encoding"), event.get("sample_rate")
             audio = event["data"]
-            self._context.notes.add(self._given, call, audio, encoding or "ulaw", rate or 8_000)
+            self._context.notes.add(
+                self._given_taker, (call, audio, encoding or "ulaw", rate or 8_000)
+            )
 
     def answer_complete(self, call: ObservedCall) -> None:
         """Take the end of the provider's answer."""
-        self._context.notes.add(self._complete, call)
+        self._context.notes.add(self._complete_taker, (call,))
 
     def _complete(self, at: float, call: ObservedCall) -> None:
         """Take a note of an answer's end: after its audio, which was noted too."""
@@ -119,10 +123,12 @@ class SoundObserver:
             self._wraps.leave(provider, "_handle_output_audio")
 
     def _listen_before_pacer(self, provider: Any) -> None:
+        taker = Taker(self._given_encoded)
+
         def came(audio_b64: str) -> None:
             call = self._context.call(getattr(provider, "_call_id", None))
             if call is not None:
-                self._context.notes.add(self._given_encoded, call, audio_b64, *_format(provider))
+                self._context.notes.add(taker, (call, audio_b64, *_format(provider)))
 
         self._wraps.set(
             provider, "_handle_output_audio", ("audio_b64",), coroutine=True, before=came
