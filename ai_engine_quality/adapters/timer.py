@@ -11,7 +11,7 @@ from typing import Any
 SECONDS_BETWEEN_POLLS = 0.187
 """No multiple of the 20 ms in which audio is cut: else every poll could fall at the same place."""
 
-WHERE_FRAMES_ARE_SEEN = 0.987
+WHERE_FRAMES_ARE_SEEN = 1.987
 """Seconds between polls, where each frame of both sides comes by another way: no poll is needed for
 a level at the engine's edge then."""
 

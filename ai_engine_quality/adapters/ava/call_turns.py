@@ -8,7 +8,7 @@ SAME_TURN_MS = 100.0
 """Two latencies this close, recorded within ``SAME_TURN_SECONDS``, are one turn recorded twice:
 with some providers both the provider and the engine record it."""
 
-SAME_TURN_SECONDS = 1.1
+SAME_TURN_SECONDS = 2.1
 """No caller can take two turns, and have both answered, in this time; no timer polls more rarely
 while it keeps pace."""
 

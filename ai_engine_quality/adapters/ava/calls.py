@@ -34,6 +34,7 @@ class ObservedCall:
         "call_id",
         "handle",
         "hang_up",
+        "in_answer",
         "levels",
         "names",
         "provider",
@@ -56,6 +57,8 @@ class ObservedCall:
         self.turns = CallTurns(now)
         self.levels = CallLevels()
         self.provider = CallProvider()
+        self.in_answer = False
+        """Whether more of the provider's answer needs but to be noted; until the next poll."""
         self.answers_given = 0
         """Answers of which the provider said that all the audio is there."""
         self.hang_up: HangUp | None = None

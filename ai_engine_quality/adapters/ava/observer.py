@@ -83,6 +83,7 @@ class EngineObserver:
         """
         if self.context.calls.get(call.call_id) is not call:  # it has ended since the timer looked
             return
+        call.in_answer = False
         if not call.handle.live:  # it has expired: the engine never ended it
             self.lifecycle.forget(call)
             return

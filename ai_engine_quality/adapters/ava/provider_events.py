@@ -43,17 +43,21 @@ class ProviderEventObserver:
         if kind == "AgentAudio":
             call_id = event.get("call_id")  # looked up here, since such events are most of all
             call = self._context.calls.get(call_id) if type(call_id) is str else None
-            if call is not None and event.get("data"):
+            if call is not None and call.in_answer:
+                self._sound.note_given(call, event)
+            elif call is not None and event.get("data"):
                 self._agent_audio(call, event)
         elif kind == "AgentAudioDone":
             call = self._context.call(event.get("call_id"))
             if call is not None:
                 call.answers_given += 1
+                call.in_answer = False
                 self._streams.answer_ends(call)
                 self._sound.answer_complete(call)
         elif kind == "ProviderDisconnected":
             call = self._context.call(event.get("call_id"))
             if call is not None:
+                call.in_answer = False
                 self._loss.disconnected(call)
         elif kind in CALLER_SPOKE and _by_caller(event):
             call = self._context.call(event.get("call_id"))
@@ -63,11 +67,14 @@ class ProviderEventObserver:
         if not call.streams.heard and self._streams.answer_goes_on(call):
             self._turns.answer_begins(call)
             self._sound.find_pacer(call)
-        self._sound.given(call, event)
+        paced = self._sound.is_paced(call)
+        if not paced:
+            self._sound.note_given(call, event)
         if call.provider.lost:
             self._loss.back(call)
         if call.levels.wants_provider_audio:
             self._levels.take_provider_audio(call, event)
+        call.in_answer = call.streams.heard and not paced
 
     def _only_call(self) -> ObservedCall | None:
         """Return the call of the provider whose events name none; it has one call at a time."""

@@ -36,7 +36,7 @@ class SoundObserver:
     def __init__(self, context: EngineContext, wraps: Wraps) -> None:
         self._context = context
         self._wraps = wraps
-        self._given_taker, self._complete_taker = Taker(self._given), Taker(self._complete)
+        self._given_taker, self._complete_taker = Taker(self._given_by_event), Taker(self._complete)
         self._paced: dict[str, Any] = {}
         """By call id: the provider whose pacer sends silence, so that its events don't count."""
         self.hears_agent = False
@@ -86,14 +86,13 @@ class SoundObserver:
 
     # What the provider gives.
 
-    def given(self, call: ObservedCall, event: Mapping[str, Any]) -> None:
-        """Take a chunk of the agent's audio on its way from the provider to the engine."""
-        if call.call_id not in self._paced:
-            encoding, rate = event.get("encoding"), event.get("sample_rate")
-            audio = event["data"]
-            self._context.notes.add(
-                self._given_taker, (call, audio, encoding or "ulaw", rate or 8_000)
-            )
+    def is_paced(self, call: ObservedCall) -> bool:
+        """Return whether the provider's audio comes another way, so that its events don't count."""
+        return call.call_id in self._paced
+
+    def note_given(self, call: ObservedCall, event: Mapping[str, Any]) -> None:
+        """Note a chunk of the agent's audio on its way from the provider to the engine."""
+        self._context.notes.add(self._given_taker, (call, event))
 
     def answer_complete(self, call: ObservedCall) -> None:
         """Take the end of the provider's answer."""
@@ -133,6 +132,11 @@ class SoundObserver:
         self._wraps.set(
             provider, "_handle_output_audio", ("audio_b64",), coroutine=True, before=came
         )
+
+    def _given_by_event(self, at: float, call: ObservedCall, event: Mapping[str, Any]) -> None:
+        """Take a note of given audio, as it is in the provider's event."""
+        encoding, rate = event.get("encoding"), event.get("sample_rate")
+        self._given(at, call, event.get("data") or b"", encoding or "ulaw", rate or 8_000)
 
     def _given_encoded(
         self, at: float, call: ObservedCall, audio_b64: str, encoding: str, rate: int

@@ -291,6 +291,8 @@ class EngineProcess:
     with_library: bool = True
     composed: Composed | None = None
     """How it is started; None starts it by ``run``."""
+    run: tuple[str, ...] = ("-m", "ai_engine_quality", "run")
+    """What its Python is given to start it with the library; the engine's own command follows."""
     process: asyncio.subprocess.Process | None = None
     _log: Any = field(default=None, repr=False)
 
@@ -323,7 +325,7 @@ class EngineProcess:
         if self.composed is not None:
             command = [*self.composed.command]
         elif self.with_library:
-            command = [str(self.python), "-m", "ai_engine_quality", "run", "--", *command]
+            command = [str(self.python), *self.run, "--", *command]
         self._log = self.log.open("wb")
         self.process = await asyncio.create_subprocess_exec(
             *command, cwd=tree, env=self._environment(places), stdout=self._log, stderr=self._log

@@ -181,7 +181,7 @@ async def _receives_nothing(*, loud: bool) -> None:
     """Take nothing from the caller."""
 
 
-@pytest.mark.parametrize("name", ["measured", "received", "given", "answer_complete"])
+@pytest.mark.parametrize("name", ["measured", "received", "note_given", "answer_complete"])
 def test_an_observer_that_raises_never_reaches_the_engine(
     engine: Any,
     line: Any,
