@@ -55,8 +55,8 @@ def main(*, ava_root, out, name):
     out.mkdir(parents=True, exist_ok=True)
     python = prepare_environment(ava_root, out.resolve() / "engine-venv", PROJECT)
     measured = out.resolve() / "found.json"
-    run = (str(CLOCKS), str(measured))
-    process = EngineProcess(ava_root.resolve(), python, out.resolve() / "engine", run=run)
+    through = (str(CLOCKS), str(measured))
+    process = EngineProcess(ava_root.resolve(), python, out.resolve() / "engine", through=through)
     rig = Rig(scenario.provider, scenario.transport, scenario.setting, process=process)
     asyncio.run(run_scenarios(rig, [scenario], lambda *_: None))
     found = json.loads(measured.read_text())

@@ -291,8 +291,8 @@ class EngineProcess:
     with_library: bool = True
     composed: Composed | None = None
     """How it is started; None starts it by ``run``."""
-    run: tuple[str, ...] = ("-m", "ai_engine_quality", "run")
-    """What its Python is given to start it with the library; the engine's own command follows."""
+    through: tuple[str, ...] = ()
+    """A program, and its arguments, that is given the engine's own to run: one that measures it."""
     process: asyncio.subprocess.Process | None = None
     _log: Any = field(default=None, repr=False)
 
@@ -321,11 +321,11 @@ class EngineProcess:
         """Copy the tree, write the configuration, and start it."""
         tree = self._copy_tree()
         (tree / "config" / "ai-agent.yaml").write_text(json.dumps(config, indent=1))
-        command = [str(self.python), "main.py"]
+        command = [str(self.python), *self.through, "main.py"]
         if self.composed is not None:
             command = [*self.composed.command]
         elif self.with_library:
-            command = [str(self.python), *self.run, "--", *command]
+            command = [str(self.python), "-m", "ai_engine_quality", "run", "--", *command]
         self._log = self.log.open("wb")
         self.process = await asyncio.create_subprocess_exec(
             *command, cwd=tree, env=self._environment(places), stdout=self._log, stderr=self._log
