@@ -96,7 +96,7 @@ class HeardCalls:
             raise RuntimeError("on purpose")
 
         monkeypatch.setattr(CallHandle, "audio", broken)
-        monkeypatch.setattr(CallHandle, "audio_given", broken)
+        monkeypatch.setattr(CallHandle, "sound_given", broken)
         call = asyncio.run(self.through([Turn()]))
         truth = call.caller.truth()
         assert len(truth.latencies) == 1
