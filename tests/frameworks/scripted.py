@@ -263,7 +263,8 @@ class Caller:
             if turn.barge_in is not None:
                 await asyncio.sleep(turn.barge_in)
                 self.turn = number + 1
-                self._say(words(number + 5), "barge_in")
+                # These begin at once: what begins softly may be the agent's echo for a while.
+                self._say(words(number + 7), "barge_in")
                 barged = True
                 continue
             held = 0.0 if turn.noise is None else HELD_SECONDS
