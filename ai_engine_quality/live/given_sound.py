@@ -45,9 +45,8 @@ def pieces_of(sound: object, encoding: object, sample_rate: object) -> Iterator[
     name, rate = check_format(encoding, sample_rate)
     known = ENCODINGS[name]
     size = 2 if known == "slin16" else 1
-    data = bytes(sound)
-    observations.seconds(len(data) // size / rate)
-    return _cut(data, known, size, rate)
+    observations.seconds(memoryview(sound).nbytes // size / rate)  # before any of it is copied
+    return _cut(bytes(sound), known, size, rate)
 
 
 def _cut(data: bytes, encoding: str, size: int, rate: int) -> Iterator[GivenSound]:

@@ -383,6 +383,38 @@ def test_silence_of_a_pacer_is_not_taken_for_what_the_provider_gave(line: Any, m
 
 
 @pytest.mark.parametrize("make", [Engine2025, Engine2026])
+@pytest.mark.parametrize("found", ["a pacer", "a loss"])
+def test_what_is_found_amid_an_answer_holds_for_the_rest_of_it(
+    line: Any, make: Any, found: str
+) -> None:
+    """More of an answer is but noted, until a poll finds a pacer, or the provider is lost."""
+    made = line(make("audiosocket"))
+    provider = made.engine.paced(CALL)
+    provider._egress_pacer_enabled = False
+
+    async def main() -> aeq.CallScore:
+        await made.double.call()
+        stream = made.double.stream()
+        for _ in range(4):
+            await made.give(0.5)
+            await made.send()
+            stream["frames_sent"] = stream.get("frames_sent", 0) + 25
+            made.clock.advance(0.5)
+        if found == "a pacer":
+            provider._egress_pacer_enabled = True
+            made.double.poll()
+        else:
+            await made.double.said("ProviderDisconnected", code=1011)
+            made.clock.advance(0.1)
+        await made.give(0.5)
+        return await made.double.hang_up()
+
+    score = asyncio.run(main())
+    assert score.summary.heard.given == pytest.approx(2.0 if found == "a pacer" else 2.5)
+    assert not score.summary.provider_lost
+
+
+@pytest.mark.parametrize("make", [Engine2025, Engine2026])
 def test_a_pacer_that_cannot_be_listened_to_leaves_unknown_what_was_given(
     line: Any, make: Any
 ) -> None:
