@@ -57,7 +57,6 @@ class ProviderEventObserver:
         elif kind == "ProviderDisconnected":
             call = self._context.call(event.get("call_id"))
             if call is not None:
-                call.in_answer = False
                 self._loss.disconnected(call)
         elif kind in CALLER_SPOKE and _by_caller(event):
             call = self._context.call(event.get("call_id"))
