@@ -61,7 +61,7 @@ class _Wrap:
         self._count = -1 if arguments is None else len(arguments)
         self._before, self._after = observers.before, observers.after
         self._noted = observers.noted
-        self._taker = None if self._noted is None else Taker(self._noted.take)
+        self._taker: Taker | None = None
         self._on_error = on_error
 
     def mute(self) -> None:
@@ -88,8 +88,6 @@ class _Wrap:
         if observe is None:
             return None
         try:
-            if len(args) == self._count:  # the usual case
-                return observe(*args)
             return observe(*self._leading(args, kwargs))
         except Exception as error:
             self._on_error(error)
@@ -110,6 +108,8 @@ class _Wrap:
         if self._arguments is None:
             return args, kwargs
         given = len(args)
+        if given == self._count:  # the usual case
+            return args
         return tuple(
             args[index] if index < given else kwargs.get(name)
             for index, name in enumerate(self._arguments)
@@ -118,8 +118,8 @@ class _Wrap:
     def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the original with this watching it."""
         coroutine = inspect.iscoroutinefunction(original)
-        if self._noted is not None and self._taker is not None:
-            return self._noting(original, self._noted, self._taker, coroutine=coroutine)
+        if self._noted is not None:
+            return self._noting(original, self._noted, coroutine=coroutine)
         before, after = self.before, self.after
 
         @functools.wraps(original)
@@ -139,12 +139,13 @@ class _Wrap:
         return asynchronous if coroutine else synchronous
 
     def _noting(
-        self, original: Callable[..., Any], how: Noted, taker: Taker, *, coroutine: bool
+        self, original: Callable[..., Any], how: Noted, *, coroutine: bool
     ) -> Callable[..., Any]:
         """Return the original with each call of it noted, by as little as can be for each frame.
 
         What is done is written out twice: a call of a function would take half as much again.
         """
+        taker = self._taker = Taker(how.take)
         notes, but_for, names = how.notes, how.but_for, self._arguments or ()
         waiting, now, most = notes.waiting, notes.now, MOST_WAITING
         leading, count = self._leading, self._count

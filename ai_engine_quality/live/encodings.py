@@ -31,29 +31,30 @@ ENCODINGS = {alias: encoding for encoding, aliases in _ALIASES.items() for alias
 
 def frame_bytes(encoding: object, sample_rate: object, seconds: float) -> int | None:
     """Return how many bytes so much audio has; None where the encoding or rate is unknown."""
-    known = ENCODINGS.get(encoding) if isinstance(encoding, str) else None
-    if known is None or not isinstance(sample_rate, int) or sample_rate not in SAMPLE_RATES:
+    try:
+        known, rate = check_format(encoding, sample_rate)
+    except Rejected:
         return None
-    return round(sample_rate * seconds) * (2 if known == "slin16" else 1)
+    return round(rate * seconds) * sample_bytes(known)
+
+
+def sample_bytes(encoding: str) -> int:
+    """Return how many bytes a sample has, of an encoding by whichever of its names."""
+    return 2 if ENCODINGS[encoding] == "slin16" else 1
 
 
 @lru_cache(maxsize=256)  # bounded: lengths come from outside
-def frame_format(encoding: str, sample_rate: int, length: int) -> FrameFormat:
-    """Return the format of a frame of so many bytes.
+def _frame_format(encoding: str, sample_rate: int, length: int) -> FrameFormat:
+    """Return the format of a frame of so many bytes, of a known encoding and rate.
 
     Raises:
-        Rejected: the encoding or rate is unknown, or no frame of it has such a length.
+        Rejected: no frame of it has such a length.
     """
-    known = ENCODINGS.get(encoding)
-    if known is None:
-        raise Rejected(DropReason.UNKNOWN_ENCODING)
-    if sample_rate not in SAMPLE_RATES:
-        raise Rejected(DropReason.UNKNOWN_SAMPLE_RATE)
     if length == 0:
         raise Rejected(DropReason.FRAME_EMPTY)
-    if known == "slin16" and length % 2:
+    found = FrameFormat(ENCODINGS[encoding], sample_rate, length)
+    if length % found.sample_bytes:
         raise Rejected(DropReason.FRAME_ODD_LENGTH)
-    found = FrameFormat(known, sample_rate, length)
     if found.seconds > MAX_FRAME_SECONDS:
         raise Rejected(DropReason.FRAME_OVERSIZED)
     return found
@@ -71,7 +72,7 @@ def check_frame(frame: object, encoding: object, sample_rate: object) -> tuple[b
     if len(frame) > 2 * SAMPLE_RATES[-1]:
         raise Rejected(DropReason.FRAME_OVERSIZED)
     data = bytes(frame)
-    return data, frame_format(name, rate, len(data))
+    return data, _frame_format(name, rate, len(data))
 
 
 def check_format(encoding: object, sample_rate: object) -> tuple[str, int]:

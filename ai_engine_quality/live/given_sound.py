@@ -19,6 +19,7 @@ from ai_engine_quality.live.encodings import (
     check_format,
     decode,
     frame_rms,
+    sample_bytes,
 )
 
 
@@ -43,10 +44,9 @@ def pieces_of(sound: object, encoding: object, sample_rate: object) -> Iterator[
     if not isinstance(sound, (bytes, bytearray, memoryview)):
         raise Rejected(DropReason.WRONG_TYPE)
     name, rate = check_format(encoding, sample_rate)
-    known = ENCODINGS[name]
-    size = 2 if known == "slin16" else 1
+    size = sample_bytes(name)
     observations.seconds(memoryview(sound).nbytes // size / rate)  # before any of it is copied
-    return _cut(bytes(sound), known, size, rate)
+    return _cut(bytes(sound), ENCODINGS[name], size, rate)
 
 
 def _cut(data: bytes, encoding: str, size: int, rate: int) -> Iterator[GivenSound]:

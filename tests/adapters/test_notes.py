@@ -25,7 +25,7 @@ class Reader:
         self.taken: list[tuple[Any, ...]] = []
         self.errors: list[Exception] = []
         self.notes = Notes(itertools.count(1.0).__next__, self.errors.append)
-        self.by_name = Taker(self)
+        self.taker = Taker(self)
 
     def __call__(self, at: float, *arguments: Any) -> None:
         """Take a note; one of "bad" it can't."""
@@ -35,7 +35,7 @@ class Reader:
 
 
 @pytest.fixture
-def taker() -> Reader:
+def reader() -> Reader:
     """Return what takes notes."""
     return Reader()
 
@@ -43,47 +43,47 @@ def taker() -> Reader:
 @given(st.lists(st.integers(0, 3) | st.just("bad") | st.none(), max_size=600))
 def test_every_note_is_taken_once_and_in_order(what: list[object]) -> None:
     """However they come: None is a flush in between, and what can't be taken is reported."""
-    taker = Reader()
+    reader = Reader()
     for each in what:
         if each is None:
-            taker.notes.flush()
+            reader.notes.flush()
         else:
-            taker.notes.add(taker.by_name, (each,))
-        assert len(taker.notes.waiting) < MOST_WAITING
-    taker.notes.flush()
+            reader.notes.add(reader.taker, (each,))
+        assert len(reader.notes.waiting) < MOST_WAITING
+    reader.notes.flush()
     noted = [each for each in what if each is not None]
     numbered = list(zip(itertools.count(1.0), noted, strict=False))
-    assert taker.taken == [(at, each) for at, each in numbered if each != "bad"]
-    assert [error.args for error in taker.errors] == [
+    assert reader.taken == [(at, each) for at, each in numbered if each != "bad"]
+    assert [error.args for error in reader.errors] == [
         (at,) for at, each in numbered if each == "bad"
     ]
 
 
-def test_what_a_note_brings_about_may_flush_again(taker: Reader) -> None:
+def test_what_a_note_brings_about_may_flush_again(reader: Reader) -> None:
     """As the end of a call does, that a note leads to: the rest of the notes comes after it."""
-    taker.notes.add(Taker(lambda _at: taker.notes.flush()), ())
-    taker.notes.add(taker.by_name, ("rest",))
-    taker.notes.flush()
-    assert taker.taken == [(2.0, "rest")]
+    reader.notes.add(Taker(lambda _at: reader.notes.flush()), ())
+    reader.notes.add(reader.taker, ("rest",))
+    reader.notes.flush()
+    assert reader.taken == [(2.0, "rest")]
 
 
-def test_two_threads_that_flush_keep_the_order(taker: Reader) -> None:
+def test_two_threads_that_flush_keep_the_order(reader: Reader) -> None:
     """A scrape flushes in a thread of its own, while the engine's goes on noting."""
     done = threading.Event()
 
     def scrape() -> None:
         while not done.is_set():
-            taker.notes.flush()
+            reader.notes.flush()
             time.sleep(0)
 
     thread = threading.Thread(target=scrape)
     thread.start()
     for number in range(20_000):
-        taker.notes.add(taker.by_name, (number,))
+        reader.notes.add(reader.taker, (number,))
     done.set()
     thread.join()
-    taker.notes.flush()
-    assert [number for _, number in taker.taken] == list(range(20_000))
+    reader.notes.flush()
+    assert [number for _, number in reader.taken] == list(range(20_000))
 
 
 class Path:
@@ -108,50 +108,52 @@ def path() -> Path:
 
 
 @pytest.fixture
-def watched(path: Path, taker: Reader) -> Wraps:
+def watched(path: Path, reader: Reader) -> Wraps:
     """Note each call of both of its methods."""
-    wraps = Wraps(taker.errors.append)
-    noted = Noted(taker.notes, taker)
+    wraps = Wraps(reader.errors.append)
+    noted = Noted(reader.notes, reader)
     wraps.set(path, "plain", ("frame", "rate"), coroutine=False, noted=noted)
     wraps.set(path, "awaited", ("frame", "rate"), coroutine=True, noted=noted)
     return wraps
 
 
 @pytest.mark.usefixtures("watched")
-def test_a_noted_method_cannot_tell(path: Path, taker: Reader) -> None:
+def test_a_noted_method_cannot_tell(path: Path, reader: Reader) -> None:
     """Results and exceptions are its own; the leading arguments are noted, named or not."""
     assert path.plain(b"1", 16_000) == (b"1", 16_000, {})
     assert path.plain(rate=24_000, frame=b"2", source="rtp") == (b"2", 24_000, {"source": "rtp"})
     with pytest.raises(ValueError, match="no frame"):
         path.plain(b"")
     assert asyncio.run(path.awaited(b"3", at=1)) == (b"3", 8_000, {"at": 1})
-    assert taker.taken == []
-    taker.notes.flush()
-    assert taker.taken == [
+    assert reader.taken == []
+    reader.notes.flush()
+    assert reader.taken == [
         (1.0, b"1", 16_000),
         (2.0, b"2", 24_000),
         (3.0, b"", None),
         (4.0, b"3", None),
     ]
-    assert taker.errors == []
+    assert reader.errors == []
 
 
-def test_a_wrap_that_is_taken_back_notes_nothing(path: Path, taker: Reader, watched: Wraps) -> None:
+def test_a_wrap_that_is_taken_back_notes_nothing(
+    path: Path, reader: Reader, watched: Wraps
+) -> None:
     """Nor do notes that are waiting then reach anybody, also where somebody has wrapped it."""
     kept = path.plain
     path.plain(b"1")
     watched.restore()
     assert kept(b"2") == (b"2", 8_000, {})
-    taker.notes.flush()
-    assert taker.taken == []
+    reader.notes.flush()
+    assert reader.taken == []
     assert vars(path) == {}
 
 
 @pytest.mark.parametrize("name", ["plain", "awaited"])
-def test_what_nobody_wants_is_not_noted(path: Path, taker: Reader, name: str) -> None:
+def test_what_nobody_wants_is_not_noted(path: Path, reader: Reader, name: str) -> None:
     """By a value of one argument in its place; one that is named, or can't be hashed, is noted."""
-    wraps, coroutine = Wraps(taker.errors.append), name == "awaited"
-    noted = Noted(taker.notes, taker, argument="rate", but_for=frozenset({"none"}))
+    wraps, coroutine = Wraps(reader.errors.append), name == "awaited"
+    noted = Noted(reader.notes, reader, argument="rate", but_for=frozenset({"none"}))
     wraps.set(path, name, ("frame", "rate"), coroutine=coroutine, noted=noted)
 
     def called(*args: Any, **named: Any) -> Any:
@@ -163,17 +165,17 @@ def test_what_nobody_wants_is_not_noted(path: Path, taker: Reader, name: str) ->
     assert called(b"3", []) == (b"3", [], {})
     assert called(b"4", "some") == (b"4", "some", {})
     assert called(b"5") == (b"5", 8_000, {})
-    taker.notes.flush()
-    assert [frame for _, frame, _ in taker.taken] == [b"2", b"3", b"4", b"5"]
+    reader.notes.flush()
+    assert [frame for _, frame, _ in reader.taken] == [b"2", b"3", b"4", b"5"]
 
 
 @pytest.mark.usefixtures("watched")
-def test_a_frame_path_that_nobody_reads_is_bounded(path: Path, taker: Reader) -> None:
+def test_a_frame_path_that_nobody_reads_is_bounded(path: Path, reader: Reader) -> None:
     """Where no call is observed, and no timer runs, notes are taken all the same."""
     for _ in range(10 * MOST_WAITING):
         path.plain(b"frame")
-        assert len(taker.notes.waiting) < MOST_WAITING
-    assert len(taker.taken) == 10 * MOST_WAITING
+        assert len(reader.notes.waiting) < MOST_WAITING
+    assert len(reader.taken) == 10 * MOST_WAITING
 
 
 # What is measured with them.
@@ -185,24 +187,24 @@ def frames() -> FrameBatch:
     return FrameBatch(clock=lambda: 0.0)
 
 
-def holding(taker: Reader, frames: FrameBatch, order: list[str]) -> None:
+def holding(reader: Reader, frames: FrameBatch, order: list[str]) -> None:
     """Let an adapter hold a frame back, and say so when it hands it over."""
-    taker.notes.add(Taker(lambda _at: order.append("frame")), ())
-    frames.fetch_from(taker.notes)
+    reader.notes.add(Taker(lambda _at: order.append("frame")), ())
+    frames.fetch_from(reader.notes)
 
 
-def test_a_hint_does_not_overtake_the_frames_before_it(taker: Reader, frames: FrameBatch) -> None:
+def test_a_hint_does_not_overtake_the_frames_before_it(reader: Reader, frames: FrameBatch) -> None:
     """The end of an answer comes after the answer."""
     order: list[str] = []
-    holding(taker, frames, order)
+    holding(reader, frames, order)
     frames.take_hint(lambda _at: order.append("hint"), 0.0)
     assert order == ["frame", "hint"]
 
 
-def test_who_measures_has_the_frames_until_now(taker: Reader, frames: FrameBatch) -> None:
+def test_who_measures_has_the_frames_until_now(reader: Reader, frames: FrameBatch) -> None:
     """The end of a call finds it complete."""
     order: list[str] = []
-    holding(taker, frames, order)
+    holding(reader, frames, order)
     frames.measure()
     assert order == ["frame"]
 
@@ -218,14 +220,14 @@ def test_an_adapter_that_is_gone_is_asked_no_more(frames: FrameBatch) -> None:
     assert len(frames._sources) == 1
 
 
-def test_a_forked_child_holds_nothing_of_its_parents(taker: Reader, frames: FrameBatch) -> None:
+def test_a_forked_child_holds_nothing_of_its_parents(reader: Reader, frames: FrameBatch) -> None:
     """Nor does it wait for a thread that isn't there, and held the notes when it was forked."""
     order: list[str] = []
-    holding(taker, frames, order)
-    elsewhere = threading.Thread(target=taker.notes._flushing.acquire)
+    holding(reader, frames, order)
+    elsewhere = threading.Thread(target=reader.notes._flushing.acquire)
     elsewhere.start()
     elsewhere.join()
     frames.begin_anew()
-    taker.notes.add(Taker(lambda _at: order.append("child's")), ())
+    reader.notes.add(Taker(lambda _at: order.append("child's")), ())
     frames.measure()
     assert order == ["child's"]

@@ -17,6 +17,7 @@ from ai_engine_lab.engine.speech import frames_of, load_speech, synthesise_speec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from telephone_samples import ALL_CODES, nearest, pcm
 from two_sides import frames as frames_of_both
 
 import ai_engine_quality as aeq
@@ -37,7 +38,6 @@ else:
 
 EVERY_FRAME = aeq.Sampling(level_every=1, noise_every=1)
 ONE_IN_FOUR = aeq.Sampling(level_every=4)
-ALL_CODES = bytes(range(256))
 
 
 def heard(frames, *, stage="provider_out", encoding="slin16", rate=8_000, sampling=EVERY_FRAME):
@@ -55,11 +55,6 @@ def heard(frames, *, stage="provider_out", encoding="slin16", rate=8_000, sampli
 def levels(frames, **how):
     """Return what was measured of raw frames."""
     return heard(frames, **how).summary.audio[how.get("stage", "provider_out")]
-
-
-def pcm(samples):
-    """Return samples as little-endian 16-bit bytes."""
-    return np.asarray(samples).round().astype("<i2").tobytes()
 
 
 def sine(amplitude, *, rate=8_000, hertz=1_000, offset=0.0):
@@ -99,14 +94,6 @@ def encode_at(level, samples, encoding):
     if encoding == "slin16":
         return pcm(np.resize([level, -level], samples))
     return nearest(np.resize([level, -level], samples), encoding)
-
-
-def nearest(values, encoding):
-    """Return samples of about these values, in an encoding."""
-    if encoding == "slin16":
-        return pcm(values)
-    codes = np.abs(decode(ALL_CODES, encoding)[:, np.newaxis] - values).argmin(axis=0)
-    return codes.astype(np.uint8).tobytes()
 
 
 class TestDecoding:

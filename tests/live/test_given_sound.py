@@ -7,23 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from telephone_samples import nearest
 
 import ai_engine_quality as aeq
 from ai_engine_quality.core.answer_audio import SILENT_RMS
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.live.encodings import SAMPLE_RATES, decode, frame_bytes, frame_rms
 from ai_engine_quality.live.given_sound import pieces_of, silent_seconds
-
-ALL_CODES = bytes(range(256))
-
-
-def nearest(values, encoding):
-    """Return samples of about these values, in an encoding."""
-    if encoding == "slin16":
-        return values.clip(-32_768, 32_767).astype("<i2").tobytes()
-    codes = np.abs(decode(ALL_CODES, encoding)[:, np.newaxis] - values).argmin(axis=0)
-    return codes.astype(np.uint8).tobytes()
-
 
 chunks = st.lists(
     st.tuples(

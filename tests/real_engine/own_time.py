@@ -17,13 +17,13 @@ import json
 from pathlib import Path
 
 import click
+from ai_engine_lab.real_calls.__main__ import choose
 from ai_engine_lab.real_calls.engine import EngineProcess, prepare_environment
 from ai_engine_lab.real_calls.running import Rig, run_scenarios
-from ai_engine_lab.real_calls.scenarios import all_scenarios
+from clocks import NOTE
 
 PROJECT = Path(__file__).resolve().parents[2]
 CLOCKS = Path(__file__).resolve().with_name("clocks.py")
-NOTE = "a noted frame"
 MOST_ROWS = 16
 
 
@@ -51,7 +51,7 @@ def shares(found):
 @click.option("--call", "name", default="dg-complex-1", show_default=True)
 def main(*, ava_root, out, name):
     """Place a call, and print what the library took of the engine's time."""
-    scenario = next(one for one in all_scenarios() if one.name == name)
+    (scenario,) = choose([name], None, None)
     out.mkdir(parents=True, exist_ok=True)
     python = prepare_environment(ava_root, out.resolve() / "engine-venv", PROJECT)
     measured = out.resolve() / "found.json"

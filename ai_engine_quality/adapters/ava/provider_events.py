@@ -41,8 +41,7 @@ class ProviderEventObserver:
         """Take an event on its way to the engine."""
         kind = event.get("type")
         if kind == "AgentAudio":
-            call_id = event.get("call_id")  # looked up here, since such events are most of all
-            call = self._context.calls.get(call_id) if type(call_id) is str else None
+            call = self._context.call(event.get("call_id"))
             if call is not None and call.in_answer:
                 self._sound.note_given(call, event)
             elif call is not None and event.get("data"):

@@ -37,6 +37,7 @@ class SoundObserver:
         self._context = context
         self._wraps = wraps
         self._given_taker, self._complete_taker = Taker(self._given_by_event), Taker(self._complete)
+        self._encoded_taker = Taker(self._given_encoded)
         self._paced: dict[str, Any] = {}
         """By call id: the provider whose pacer sends silence, so that its events don't count."""
         self.hears_agent = False
@@ -122,12 +123,11 @@ class SoundObserver:
             self._wraps.leave(provider, "_handle_output_audio")
 
     def _listen_before_pacer(self, provider: Any) -> None:
-        taker = Taker(self._given_encoded)
-
         def came(audio_b64: str) -> None:
             call = self._context.call(getattr(provider, "_call_id", None))
             if call is not None:
-                self._context.notes.add(taker, (call, audio_b64, *_format(provider)))
+                what = call, audio_b64, *_format(provider)
+                self._context.notes.add(self._encoded_taker, what)
 
         self._wraps.set(
             provider, "_handle_output_audio", ("audio_b64",), coroutine=True, before=came

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import threading
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import clocks
+import own_time
 import pytest
-
-FOLDER = Path(__file__).parents[2] / "real_engine"
-
-
-def module(name: str) -> ModuleType:
-    """Return a module of the tests on the real engine, which are no package."""
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-
-own_time, clocks = module("own_time"), module("clocks")
 
 
 def spend(seconds: float) -> None:
