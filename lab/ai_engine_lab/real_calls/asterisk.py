@@ -2,8 +2,8 @@
 
 It speaks what the engine asks of ARI (docs.asterisk.org, "Asterisk REST Interface"): channels,
 bridges, variables, external media, playbacks; and sends StasisStart, StasisEnd, ChannelDestroyed,
-ChannelVarset and PlaybackFinished by WebSocket. What it doesn't know is answered with 404 and listed in
-:attr:`Asterisk.unknown`.
+ChannelVarset and PlaybackFinished by WebSocket. What it doesn't know is answered with 404 and
+listed in :attr:`Asterisk.unknown`.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Asterisk:
         return channel
 
     async def hang_up(self, channel: Channel, by: str) -> None:
-        """End a call as Asterisk does: its quality, StasisEnd, ChannelDestroyed; the media's too."""
+        """End a call as Asterisk does: its quality, StasisEnd, ChannelDestroyed; and its media."""
         if channel.gone:
             return
         channel.gone = True

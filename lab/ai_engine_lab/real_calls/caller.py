@@ -77,6 +77,7 @@ class Caller:
     def miss(self, at: float) -> None:
         """Take note of a packet that never reached the phone."""
         self.phone.count(at, lost=True)
+        self.recording.missed.append(at)
 
     def _as_picked_up(self, frame: sound.Sound) -> sound.Sound:
         scenario = self.scenario

@@ -7,7 +7,8 @@ audio that was dropped is told from audio that was never given.
 The conventions: words end when their last audible frame was spoken, an agent begins when its first
 audible frame is played, and a frame is audible from an RMS of 200 (-44 dBov). The phone waits 60 ms
 before it plays, so that jitter isn't heard, and holds 200 ms at most; every time is told without
-those 60 ms.
+those 60 ms. For a packet that was lost it plays the one before again, quieter each time, as phones
+do.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ PHONE_BUFFER: Final = 0.2
 
 PHONE_DELAY: Final = 0.06
 """Seconds that it waits with the first frame of a stretch, three frames: jitter up to that."""
+
+QUIETER: Final = 0.6
+"""What a concealed packet has of the level of the one before."""
 
 NEW_STRETCH: Final = 0.2
 """Seconds without a frame after which it waits anew."""
@@ -83,6 +87,19 @@ class Played:
     def end_of(self, sample: int) -> float:
         """Return when everything before a sample had been played."""
         return self.time_of(sample - 1) + 1 / RATE
+
+
+def concealed(heard: Sequence[TimedSound], missed: Sequence[float]) -> list[TimedSound]:
+    """Return what a phone plays: frames that came, and what it puts in the place of lost ones."""
+    found: list[TimedSound] = []
+    every = sorted([*((one.at, one.sound) for one in heard), *((at, None) for at in missed)],
+                   key=lambda one: one[0])  # fmt: skip
+    for at, frame in every:
+        if frame is not None:
+            found.append(TimedSound(at, frame))
+        elif found:
+            found.append(TimedSound(at, (found[-1].sound * QUIETER).astype(np.int16)))
+    return found
 
 
 def play(heard: Sequence[TimedSound]) -> Played:
@@ -443,7 +460,7 @@ class Truth:
 def measure(recording: CallRecording) -> Truth:
     """Work out what the caller heard."""
     zero = recording.connected_at or recording.placed_at
-    played = play(recording.heard)
+    played = play(concealed(recording.heard, recording.missed))
     answers, stalls = _heard_answers(recording, played)
     caller = _level([piece.sound for piece in recording.sent])
     spoken = recording.utterances if caller.active else []

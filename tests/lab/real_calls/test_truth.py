@@ -14,7 +14,7 @@ from ai_engine_lab.real_calls.sound import (
     to_int16,
     to_ulaw,
 )
-from ai_engine_lab.real_calls.truth import measure, play
+from ai_engine_lab.real_calls.truth import concealed, measure, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -268,8 +268,27 @@ def test_an_answer_ends_before_the_next_one_begins(recorder, make_voice):
     assert truth.hole_seconds == 0.0
 
 
-def test_lost_packets_are_lost_audio_and_hardly_holes(recorder, make_voice):
-    """Of every tenth packet of 20 ms that is lost, the audio is lost; the phone fills the gaps."""
+def test_lost_packets_are_concealed(recorder, make_voice):
+    """What the phone plays in the place of every tenth packet is no hole, and is as it was."""
+    sound = make_voice(4.0, 1)
+    recorder.answer(-1, 101.0, sound)
+    for number, start in enumerate(range(0, len(sound), FRAME)):
+        at = 101.0 + number * 0.02
+        if number % 10 == 5:
+            recorder.recording.missed.append(at)
+        else:
+            recorder.recording.heard.append(TimedSound(at, sound[start : start + FRAME]))
+    truth = measure(recorder.recording)
+    assert truth.hole_seconds == pytest.approx(0.0, abs=CLOSE)
+    assert truth.lost == pytest.approx(0.0, abs=0.1)
+    played = concealed(recorder.recording.heard, recorder.recording.missed)
+    assert [one.at for one in played] == pytest.approx([101.0 + n * 0.02 for n in range(200)])
+    before, instead = played[4].sound, played[5].sound
+    assert np.array_equal(instead, (before * 0.6).astype(np.int16))
+
+
+def test_frames_that_nobody_sent_are_lost_audio_and_hardly_holes(recorder, make_voice):
+    """Of every tenth frame of 20 ms that never came, the audio is lost; the phone waits."""
     sound = make_voice(4.0, 1)
     recorder.answer(-1, 101.0, sound)
     for number, start in enumerate(range(0, len(sound), FRAME)):
