@@ -74,10 +74,10 @@ class Caller:
         if self.scenario.echo_db is not None:
             self._echo.append(piece)
 
-    def miss(self, at: float) -> None:
-        """Take note of a packet that never reached the phone."""
+    def miss(self, at: float, piece: sound.Sound) -> None:
+        """Take note of what was lost on the way to the phone."""
         self.phone.count(at, lost=True)
-        self.recording.missed.append(at)
+        self.recording.missed.append(TimedSound(at, piece))
 
     def _as_picked_up(self, frame: sound.Sound) -> sound.Sound:
         scenario = self.scenario

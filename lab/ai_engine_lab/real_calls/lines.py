@@ -187,10 +187,8 @@ class RtpLine(Line, asyncio.DatagramProtocol):
         """Take a packet of the engine's, unless it is lost on the way to the phone."""
         if self._caller is None or len(data) <= RTP_HEADER.size:
             return
-        if self._is_lost():
-            self._caller.miss(time.monotonic())
-        else:
-            self._caller.hear(time.monotonic(), sound.from_ulaw(data[RTP_HEADER.size :]))
+        take = self._caller.miss if self._is_lost() else self._caller.hear
+        take(time.monotonic(), sound.from_ulaw(data[RTP_HEADER.size :]))
 
     def error_received(self, exc: Exception) -> None:
         """Ignore that the engine has closed its port: calls end so."""

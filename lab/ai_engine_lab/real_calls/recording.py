@@ -82,8 +82,8 @@ class CallRecording:
     """Every frame of the caller's, noise and echo included."""
     heard: list[TimedSound] = field(default_factory=list)
     """Every frame that reached the caller."""
-    missed: list[float] = field(default_factory=list)
-    """When each frame would have come that was lost on the way: the phone knows by its number."""
+    missed: list[TimedSound] = field(default_factory=list)
+    """Every frame that was lost on the way to the phone, and when it would have come."""
     utterances: list[Utterance] = field(default_factory=list)
     answers: list[GivenAnswer] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)

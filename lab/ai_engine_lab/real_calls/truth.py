@@ -7,8 +7,8 @@ audio that was dropped is told from audio that was never given.
 The conventions: words end when their last audible frame was spoken, an agent begins when its first
 audible frame is played, and a frame is audible from an RMS of 200 (-44 dBov). The phone waits 60 ms
 before it plays, so that jitter isn't heard, and holds 200 ms at most; every time is told without
-those 60 ms. For a packet that was lost it plays the one before again, quieter each time, as phones
-do.
+those 60 ms. Up to three packets that are lost in a row it conceals, as G.711's Appendix I does:
+what it plays then is taken for what was lost.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ PHONE_BUFFER: Final = 0.2
 PHONE_DELAY: Final = 0.06
 """Seconds that it waits with the first frame of a stretch, three frames: jitter up to that."""
 
-QUIETER: Final = 0.6
-"""What a concealed packet has of the level of the one before."""
+CONCEALED: Final = 3
+"""Packets in a row that a phone conceals: after 60 ms it falls silent."""
 
 NEW_STRETCH: Final = 0.2
 """Seconds without a frame after which it waits anew."""
@@ -89,17 +89,16 @@ class Played:
         return self.time_of(sample - 1) + 1 / RATE
 
 
-def concealed(heard: Sequence[TimedSound], missed: Sequence[float]) -> list[TimedSound]:
+def concealed(heard: Sequence[TimedSound], missed: Sequence[TimedSound]) -> list[TimedSound]:
     """Return what a phone plays: frames that came, and what it puts in the place of lost ones."""
-    found: list[TimedSound] = []
-    every = sorted([*((one.at, one.sound) for one in heard), *((at, None) for at in missed)],
-                   key=lambda one: one[0])  # fmt: skip
-    for at, frame in every:
-        if frame is not None:
-            found.append(TimedSound(at, frame))
-        elif found:
-            found.append(TimedSound(at, (found[-1].sound * QUIETER).astype(np.int16)))
-    return found
+    came = [(one.at, True, one) for one in heard]
+    lost = [(one.at, False, one) for one in missed]
+    played, in_a_row = [], 0
+    for _, arrived, one in sorted([*came, *lost], key=lambda each: each[0]):
+        in_a_row = 0 if arrived else in_a_row + 1
+        if in_a_row <= CONCEALED:
+            played.append(one)
+    return played
 
 
 def play(heard: Sequence[TimedSound]) -> Played:
