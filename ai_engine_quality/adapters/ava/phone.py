@@ -20,6 +20,10 @@ QUALITY = "RTPAUDIOQOS"
 NEGATIVE = 1 << 23
 """RTCP counts losses in 24 bits with a sign: what came twice can make them less than none."""
 
+UNREPORTED = 125
+"""Packets of 20 ms that a phone's last report doesn't know of yet, on average: it reports every 5 s
+(RFC 3550), and what Asterisk has sent is counted to the end."""
+
 
 class PhoneObserver:
     """Reports what callers' phones have lost, when Asterisk tells it."""
@@ -62,7 +66,7 @@ class PhoneObserver:
 
 
 def packets(quality: str) -> tuple[int, int] | None:
-    """Return how many packets a phone lost, and how many were sent to it.
+    """Return how many packets a phone lost, and of about how many it reported.
 
     Args:
         quality: What Asterisk says: ``ssrc=1;themssrc=2;lp=0;...;txcount=2960;rlp=31;rtt=0.02``.
@@ -75,8 +79,9 @@ def packets(quality: str) -> tuple[int, int] | None:
     if lost is None or sent is None:
         return None
     lost = 0 if lost >= NEGATIVE else lost
-    reported = lost or float(said.get("rtt") or 0.0)
-    return (lost, sent) if reported and lost <= sent else None
+    if lost > sent or not (lost or float(said.get("rtt") or 0.0)):
+        return None
+    return lost, max(lost, sent - UNREPORTED)
 
 
 def _whole(said: Mapping[str, str], name: str) -> int | None:

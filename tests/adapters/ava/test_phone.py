@@ -48,8 +48,11 @@ def told(generation: ModuleType, attached: Any, *events: dict[str, Any]) -> aeq.
 
 
 def test_what_the_phone_lost_is_known_and_said(generation: ModuleType, attached: Any) -> None:
-    """Of either generation: the packets, their share, and the ceiling that it sets."""
-    score = told(generation, attached, event(quality(148, 2960)))
+    """Of either generation: the packets, their share, and the ceiling that it sets.
+
+    What was sent after the phone's last report, 2.5 s on average, is no part of it.
+    """
+    score = told(generation, attached, event(quality(148, 2960 + 125)))
     assert (score.summary.packets_lost, score.summary.packets_sent) == (148, 2960)
     assert "lost on the way to the phone: 5 %, 148 of 2960 packets" in score.explain(full=True)
     assert "packet_loss" in [ceiling.rule for ceiling in score.ceilings]
@@ -93,7 +96,12 @@ def test_what_says_nothing_of_this_call_changes_nothing(
 
 def test_packets_that_came_twice_are_no_loss() -> None:
     """RTCP's count is of 24 bits with a sign: less than none lost is none lost."""
-    assert packets(quality(0xFFFFFE, 500)) == (0, 500)
+    assert packets(quality(0xFFFFFE, 500)) == (0, 375)
+
+
+def test_never_more_are_lost_than_were_reported_on():
+    """A line that lost nearly all is one that lost all."""
+    assert packets(quality(120, 200)) == (120, 120)
 
 
 def test_an_event_that_cannot_be_read_is_counted_and_the_engine_goes_on(
