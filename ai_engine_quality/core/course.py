@@ -92,7 +92,7 @@ class Course:
         at = self._last_caller
         if at < 0 or since - self._stretches[at + 2] > PAUSE_SECONDS:
             return False
-        self._stretches[at + 2] = until
+        self._stretches[at + 2] = max(until, self._stretches[at + 2])
         return True
 
     def freeze(

@@ -9,7 +9,7 @@ import pytest
 from ai_engine_lab.timelines.calls import generate
 from ai_engine_lab.timelines.conditions import CLEAN
 from ai_engine_lab.timelines.judging import listen
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import ai_engine_quality as aeq
@@ -42,6 +42,7 @@ def spoken(level, at):
 
 class TestBounds:
     @given(notes=NOTES)
+    @example(notes=[(Kind.CALLER, 2.0, 3.0), (Kind.CALLER, 0.0, 1.0)])
     def test_whatever_is_noted_it_is_bounded_and_no_stretch_is_backwards(self, notes):
         """At most 120 stretches of speech and waiting and 40 others, each from early to late."""
         course = Course()
