@@ -265,9 +265,9 @@ class CallSummary:
     files_played: int | None = None
     """Files that were played to the caller beside the agent's stream."""
     clock_starts_late: bool = False
+    """Whether the engine is known to start its clock of latencies late."""
     turn_stages: tuple[TurnStage, ...] | None = None
     """Of the slowest turns, where the engine tells it."""
-    """Whether the engine is known to start its clock of latencies late."""
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
