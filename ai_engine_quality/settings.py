@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ai_engine_quality.core import reading
-from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, PolicyError
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, PolicyError, versions
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.live.facts import (
     COST,
@@ -119,8 +119,17 @@ def load_settings(
     place = path if path is not None else environ.get(CONFIG_VARIABLE) or None
     data = _read_toml(Path(place)) if place is not None else {}
     with reading.reported_as(SettingsError, "settings" if place is None else str(place)):
+        _check_sections(data)
         merged = _with_variables(data, environ)
         return Settings(**reading.fields("", merged, _READERS, optional=True, what="the settings"))
+
+
+def _check_sections(data: Mapping[str, Any]) -> None:
+    """Refuse what stands beside ``[policy]`` and belongs into it, as in a policy's own file."""
+    for key in data:
+        if key in _POLICY_PARTS:
+            where = "policy.base" if key == "version" else f"policy.{key}"
+            raise reading.WrongValue(f"{key} is a part of the policy; write it as {where}")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -151,8 +160,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _policy(key: str, value: object) -> Policy:
     """Read ``[policy]``: a base version, and what differs from it."""
+    if isinstance(value, str):
+        raise reading.WrongValue(f"{key} is a table; write {key}.base = {reading.shown(value)}")
     changes = dict(reading.table(key, value))
     base = _base(f"{key}.base", changes.pop("base", DEFAULT_POLICY.version))
+    if changes.get("version") in versions():
+        raise reading.WrongValue(
+            f"{key}.version names a policy of your own, so choose another name; "
+            f"write {key}.base for the {changes['version']} that ships"
+        )
     try:
         return base.with_changes(changes) if changes else base
     except PolicyError as error:
@@ -189,6 +205,8 @@ def _retention(key: str, value: object) -> Retention:
             raise reading.WrongValue(f"{key}.{gone} {_GONE_WHY}; leave it out")
     return Retention(**reading.fields(key, value, RETENTION, optional=True))
 
+
+_POLICY_PARTS = frozenset(part.name for part in fields(Policy))
 
 _GONE = ("min_collections", "min_seconds")
 _GONE_WHY = "is no setting any more: a sample stays for max_seconds, whoever collects it"

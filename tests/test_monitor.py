@@ -1034,6 +1034,23 @@ class TestPrivacy:
         for part in ("janedoe", "examplecom", "1701234567"):
             assert part not in everything
 
+    @pytest.mark.parametrize("report", ["audio", "audio_level"])
+    def test_a_number_is_no_kind_of_a_stage(self, quality, report):
+        """A kind with a telephone's digits is ``other``; a sample rate or a line's number isn't."""
+        quality.call_started("1.1")
+        for kind in ("491701234567", "local-4917012345", "tts_16000", "line-2"):
+            stage = f"transport_out:{kind}"
+            if report == "audio":
+                quality.audio("1.1", stage, b"\x55" * 160, encoding="ulaw", sample_rate=8000)
+            else:
+                quality.audio_level("1.1", stage, 900.0)
+        audio = quality.call_ended("1.1", duration=60.0).summary.audio
+        assert {stage: levels.frames for stage, levels in audio.items()} == {
+            "transport_out:other": 2,
+            "transport_out:tts_16000": 1,
+            "transport_out:line-2": 1,
+        }
+
     @pytest.mark.parametrize("method", ["frames_sent", "turn_response", "call_started"])
     def test_a_wrong_value_is_not_repeated_in_the_log(self, quality, logger, method):
         """A warning says what was wrong, and never what the value was."""

@@ -227,7 +227,11 @@ MISTAKES = {
         "[retention]\nmax_seconds = 1e16", "retention.max_seconds", "at most 1e+15"
     ),
     "no samples": ("[retention]\nmax_calls = 0", "retention.max_calls", "over 0"),
-    "policy as text": ('policy = "v1"', "policy", "table"),
+    "policy as text": ('policy = "v1"', "policy", "write policy.base = 'v1'"),
+    "a policy's own file": ('version = "v4"\npercentile = 90', "version", "policy.base"),
+    "a part of the policy beside it": (
+        "[ceilings]\nlatency = [[1, 89]]", "ceilings", "write it as policy.ceilings"
+    ),
     "knees out of order": (
         "[policy.knees]\nlatency = [[1, 0], [0.5, 30]]", "knees.latency", "sort"
     ),
@@ -252,6 +256,9 @@ MISTAKES = {
     "bands out of order": ("[policy.bands]\ngood = 95", "bands", "fall"),
     "a shipped version, changed": (
         '[policy]\nversion = "v1"\npercentile = 90', "version", "another name"
+    ),
+    "a shipped version, not named as base": (
+        '[policy]\nversion = "v1"', "policy.version", "write policy.base"
     ),
     "an infinite knee": (
         "[policy.knees]\nlatency = [[0.5, 0], [inf, 30]]", "knees.latency", "number"

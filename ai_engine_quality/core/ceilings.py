@@ -188,7 +188,7 @@ def _reached(rule: str, step: float, ceiling: int, percentile: float, factor: st
 _REACHED: Mapping[str, Callable[[float, float], str]] = {
     "latency": lambda at, percentile: f"p{percentile:g} >= {seconds(at)}",
     "underflow": lambda at, _: f"underflow >= {percent(at)}",
-    "fallback": lambda at, _: f"{at:g} fallbacks or more",
+    "fallback": lambda at, _: f"{at:g} fallback{'' if at == 1 else 's'} or more",
     "barge_in": lambda at, percentile: f"barge-in p{percentile:g} >= {seconds(at)}",
     "unanswered": lambda at, _: f"a turn unanswered for {seconds(at)} or more",
     "clipping": lambda at, _: f"{percent(at)} of the samples clipped",

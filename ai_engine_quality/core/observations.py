@@ -231,13 +231,18 @@ _STAGE = re.compile(r"transport_out(:[a-z0-9_-]{1,32})?|provider_out|transport_i
 
 
 def stage(value: object) -> str:
-    """Return a stage of the audio's way: where in the engine a frame was seen."""
+    """Return a stage of the audio's way: where in the engine a frame was seen.
+
+    A kind that may be a telephone's number is ``other``: records and dashboards name stages.
+    """
     if not isinstance(value, str):
         raise Rejected(DropReason.WRONG_TYPE)
     text = plain(value)
-    if not _STAGE.fullmatch(text):
+    found = _STAGE.fullmatch(text)
+    if not found:
         raise Rejected(DropReason.UNKNOWN_STAGE)
-    return text
+    kind = found[1]
+    return f"{TRANSPORT_OUT}:{OTHER}" if kind and _may_be_a_number(kind) else text
 
 
 def is_agent_stage(stage_name: str) -> bool:
@@ -266,8 +271,12 @@ def code_word(value: object) -> str:
     text = plain(value)
     if len(text) > MAX_CODE_WORD_LENGTH or not _CODE_WORD.fullmatch(text) or _ADDRESS.search(text):
         return OTHER
-    digits = sum(char.isdigit() for char in _SAMPLE_RATE.sub("", text))
-    return OTHER if digits > MAX_DIGITS else text
+    return OTHER if _may_be_a_number(text) else text
+
+
+def _may_be_a_number(text: str) -> bool:
+    """Return whether text has more digits, sample rates aside, than a program's own words do."""
+    return sum(char.isdigit() for char in _SAMPLE_RATE.sub("", text)) > MAX_DIGITS
 
 
 OUTCOMES = (

@@ -158,8 +158,11 @@ class CallScore:
 
     @property
     def deciding_ceiling(self) -> Ceiling | None:
-        """The lowest ceiling, where it is lower than the points that are left."""
-        lowest = self.ceilings[0] if self.ceilings else None
+        """The lowest ceiling, where it is lower than the points that are left.
+
+        Of several as low, one of what was found: what was not observed explains a call less.
+        """
+        lowest = min(self.ceilings, key=_how_it_holds, default=None)
         return lowest if lowest and lowest.ceiling < self.raw else None
 
     def without(self, *causes: str) -> int:
@@ -221,6 +224,10 @@ class CallScore:
         if not names or names != [name for name in FACTORS if name in names]:
             raise SummaryError(f"factors must be of {', '.join(FACTORS)}, each once, in this order")
         return stored
+
+
+def _how_it_holds(ceiling: Ceiling) -> tuple[int, bool]:
+    return ceiling.ceiling, ceiling.rule in ("latency_unobserved", "underflow_unobserved")
 
 
 # How a score explains itself: one line for a log, and in full for a person.
@@ -306,19 +313,26 @@ def _not_measured(summary: CallSummary) -> Iterator[str]:
         why = heard.cannot_hear if heard and heard.cannot_hear else "no audio of both sides"
         yield f"what the caller waited ({why})"
     if not summary.is_heard("underflow"):
-        yield "holes that the engine does not report (nobody said what the provider gave)"
+        timed = bool(summary.barge_in_reactions)
+        more = "" if timed else " and how soon the agent gives way"
+        yield f"holes that the engine does not report{more} (nobody said what the provider gave)"
     if summary.packets_sent is None:
         yield "packets lost on the way to the phone (nobody told what it reports)"
     if not any(is_agent_stage(name) and s.flatness is not None for name, s in stages.items()):
         yield "noise (no raw frames of the agent's)"
+    sounds = [s.sound for name, s in stages.items() if is_agent_stage(name) and s.sound]
     if summary.agent_characters is None:
-        yield "speed (no text)"
+        voice = any(sound.pitch is not None for sound in sounds)
+        yield _PACE_BY_VOICE if voice else "speed (no text, and too little of the agent's voice)"
     if all(is_agent_stage(name) for name in stages):
         yield "caller's side (no audio of it)"
-    sounds = [s.sound for name, s in stages.items() if is_agent_stage(name) and s.sound]
     if not any(sound.noise is not None for sound in sounds):
         yield "clicks, held samples, repeated frames (too few of the agent's raw frames)"
     yield "lost beginnings and ends of sentences, low-rate codecs, mild aliasing"
+
+
+_PACE_BY_VOICE = "the pace of the agent's words (no text; its voice alone was listened to)"
+"""A voice alone shows a speed that is far off, and no other."""
 
 
 def _heading(call: CallScore) -> Iterator[str]:

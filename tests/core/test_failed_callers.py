@@ -283,7 +283,11 @@ class TestWords:
     def test_what_was_not_measured_is_named(self):
         """The full explanation ends with what nobody listened for in this call."""
         last = scored(GREETING, audio={}).explain(full=True).splitlines()[-1]
-        for words in ("speed (no text)", "caller's side", "noise (no raw frames"):
+        for words in (
+            "speed (no text, and too little of the agent's voice)",
+            "caller's side",
+            "noise (no raw frames",
+        ):
             assert words in last
         told = {"agent_characters": 400, "packets_sent": 900, "packets_lost": 0}
         last = scored(**told).explain(full=True).splitlines()[-1]
@@ -291,6 +295,36 @@ class TestWords:
             "  not measured: clicks, held samples, repeated frames (too few of the agent's raw "
             "frames), lost beginnings and ends of sentences, low-rate codecs, mild aliasing"
         )
+
+    def test_a_speed_that_the_voice_alone_tells_is_not_called_unmeasured(self):
+        """Without text the pace of the words is what nobody knows: the voice was listened to."""
+        voice = replace(SPEECH, sound=aeq.AgentSound(pitch=180.0))
+        last = scored(audio={"transport_out": voice}).explain(full=True).splitlines()[-1]
+        assert "the pace of the agent's words (no text; its voice alone was listened to)" in last
+        assert "speed" not in last
+
+    def test_barge_ins_that_nobody_could_time_are_named(self):
+        """Without hints the ear can't time a barge-in; where the engine timed one, it is known."""
+        words = "how soon the agent gives way (nobody said what the provider gave)"
+        for heard, reactions, named in (
+            (HeardCall(factors=("latency",)), None, True),
+            (HeardCall(factors=("latency",)), (0.3,), False),
+            (HeardCall(factors=("latency", "underflow", "barge_in")), None, False),
+        ):
+            call = scored(heard=heard, barge_in_reactions=reactions)
+            assert (words in call.explain(full=True)) is named
+
+    def test_one_fallback_is_no_plural(self):
+        """A ceiling that one event sets says so."""
+        held = {top.rule: top.reason for top in scored(fallbacks=1).ceilings}
+        assert held["fallback"] == "1 fallback or more"
+
+    def test_of_two_ceilings_as_low_the_one_of_a_fault_is_named(self):
+        """What was found explains a call, rather than what was not observed."""
+        call = scored(heard=HeardCall(talk_overs=3), frames_sent=None, underflows=None)
+        assert [top.ceiling for top in call.ceilings] == [89, 89]
+        assert call.deciding_ceiling.rule == "talk_over"
+        assert "held to 89 by caller and agent speaking at once 3 times" in call.explain()
 
 
 class TestPacketsLostOnTheWay:

@@ -16,6 +16,7 @@ from pages import ROOT, commands, everywhere, named
 from services import compose_program, program
 
 from ai_engine_quality.cli import cli
+from ai_engine_quality.doctor.expected import LIBRARY
 
 COMMANDS = list(commands())
 SOURCES = (ROOT, ROOT / "lab")
@@ -175,6 +176,15 @@ def metrics():
         for group in yaml.safe_load(path.read_text())["groups"]:
             names |= {rule["record"] for rule in group["rules"]}
     return names
+
+
+def test_the_table_of_metrics_has_every_label():
+    """The call that the table is made from has everything: each metric shows all of its labels."""
+    shown = {
+        metric.name: {name for sample in metric.samples for name in sample.labels} - {"le"}
+        for metric in library_metrics()
+    }
+    assert shown == LIBRARY
 
 
 @pytest.mark.system("prometheus")

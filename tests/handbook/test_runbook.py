@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 import pytest
 from handbook import monitoring_page
 from pages import PAGES, ROOT, named, page
+
+from ai_engine_quality import DEFAULT_POLICY
 
 ALERTS = sorted({rule["alert"] for rule in monitoring_page.alerts()})
 PARTS = ("Meaning", "Impact", "Diagnosis", "Fix", "Verification", "Prevention")
@@ -44,6 +47,22 @@ def test_every_diagnosis_has_a_command_or_a_panel(alert):
     """Nobody is told to look without being told where."""
     diagnosis = named("Runbook.md").section(alert).split("**Diagnosis.**")[1].split("**Fix.**")[0]
     assert "$ " in diagnosis or _ON.search(diagnosis)
+
+
+def test_calls_failing_knows_every_rule_that_loses_a_call():
+    """Each ceiling of 20 or less is in the query of its section, and in what to do about it."""
+    lowest = {
+        part.name: min((step[1] for step in value), default=100)
+        if isinstance(value := getattr(DEFAULT_POLICY.ceilings, part.name), tuple)
+        else value
+        for part in fields(DEFAULT_POLICY.ceilings)
+    }
+    losing = {rule for rule, ceiling in lowest.items() if ceiling <= 20}
+    text = named("Runbook.md").section("CallsFailing")
+    (query,) = re.findall(r'ceilings_total\{rule=~"([^"]+)"', text)
+    assert set(query.split("|")) == losing
+    fix = text.split("**Fix.**")[1].split("**Verification.**")[0]
+    assert losing <= set(re.findall(r"`(\w+)`", fix))
 
 
 def test_there_is_no_section_for_an_alert_that_is_gone():

@@ -780,6 +780,18 @@ class TestCost:
         quality.call_ended("a")
         assert self.cost(registry, provider="deepgram", currency="EUR") == pytest.approx(2.0)
 
+    @pytest.mark.parametrize("duration", [None, 600.0])
+    def test_a_call_that_the_engine_calls_expired_costs_nothing(
+        self, make, registry, clock, duration
+    ):
+        """Its end never came, whoever notices it: nobody knows its minutes."""
+        quality = make(costs={"deepgram": aeq.CallCost(1.0, "EUR")})
+        quality.call_started("a", provider="deepgram")
+        clock.advance(7_200.0)
+        score = quality.call_ended("a", outcome="expired", duration=duration)
+        assert score.unscored_reason == "expired"
+        assert self.cost(registry, provider="deepgram", currency="EUR") == 0
+
     def test_a_rate_holds_for_a_provider_shown_as_other(self, make, registry):
         """Money is counted also where the provider's name is beyond the labels' bound."""
         quality = make(costs={"dear": aeq.CallCost(1.0, "EUR")})

@@ -33,6 +33,7 @@ def library_metrics() -> list[Metric]:
 
     monitor.add_hook(broken)
     monitor.call_started("1.1", provider="deepgram", pipeline="default")
+    monitor.turn_stage("1.1", "llm", 0.4)
     monitor.call_ended("1.1", duration=60.0, failed=True)
     monitor.hook_live("latency", live=True)
     monitor.engine_info(version="6", audio_transport="rtp")

@@ -12,7 +12,6 @@ from ai_engine_quality.core.observations import OTHER, DropReason
 from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import HEARD, TOLD, CallScore
 from ai_engine_quality.core.sound_ceilings import corrupt_seconds
-from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.core.wrong_speed import pace
 from ai_engine_quality.live.facts import CallCost, LiveCount, Retention, by_provider
 from ai_engine_quality.live.sections import SECTIONS
@@ -159,7 +158,7 @@ class PrometheusSink:
         summary = score.summary
         with SECTIONS, self._lock:
             provider = self._series.provider(summary.provider)
-            self._count_end(provider, summary)
+            self._count_end(provider, score)
             group = self._series.group(summary.provider, summary.pipeline)
             provider.coverage.observe(score.coverage)
             if (clipped := summary.agent_clipped) is not None:
@@ -195,8 +194,12 @@ class PrometheusSink:
         for kind, seconds in corrupt_seconds(score.summary, rules).items():
             provider.corrupt[kind].inc(seconds)
 
-    def _count_end(self, provider: Provider, summary: CallSummary) -> None:
+    def _count_end(self, provider: Provider, score: CallScore) -> None:
+        """Count an end; its minutes cost, unless the engine calls it one that never came."""
+        summary = score.summary
         self._series.ended(provider, summary.outcome).inc()
+        if score.unscored_reason == "expired":
+            return
         if provider.cost is not None and summary.duration is not None:
             provider.cost.inc(provider.per_minute * summary.duration / 60)
 

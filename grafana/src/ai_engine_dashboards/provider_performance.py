@@ -164,9 +164,10 @@ def failures() -> panels.Panel:
     """Lost calls by provider."""
     about = About(
         shows="Share of each provider's calls of the last 15 minutes that failed, or whose agent "
-        "was never heard or was noise.",
+        "was never heard, was noise, or was at a wrong speed.",
         good="0.",
-        act="Failures by cause, below, shows which of these.",
+        act="Failures by cause, below, shows which of these; else see Ceilings that applied on "
+        "Call Quality.",
         empty="No call was scored in the last 15 minutes of this range",
     )
     lost = f"job_instance_provider:ai_agent_calls_lost:increase15m{{{PROVIDERS}}}"
@@ -326,6 +327,7 @@ FAILURES: Final = (
     "provider_lost",
     "never_heard",
     "noise",
+    "wrong_speed",
     "unanswered",
     "caller_ignored",
     "caller_unheard",
@@ -340,13 +342,15 @@ def failures_by_cause() -> panels.Panel:
     about = About(
         shows="Calls of this time range to which a ceiling of a failed call applied, by provider "
         "and rule: call_failed (the engine reports it), provider_lost (in mid-call), never_heard, "
-        "noise, unanswered (a turn went without a reply), caller_ignored (the caller spoke and no "
-        "turn was measured), caller_unheard (digital silence on the caller's track), cut_answers "
-        "(most of them), lost_audio (given and never played).",
+        "noise, wrong_speed (its words far too quick or slow), unanswered (a turn went without a "
+        "reply), caller_ignored (the caller spoke and no turn was measured), caller_unheard "
+        "(digital silence on the caller's track), cut_answers (most of them), lost_audio (given "
+        "and never played).",
         good="None.",
         act="provider_lost, unanswered, caller_ignored, never_heard: the provider is dead or its "
-        "key is refused. noise: Codec alignment on Audio Quality. caller_unheard: the line from "
-        "the caller. cut_answers: Barge-in events on Conversation Flow.",
+        "key is refused. noise: Codec alignment on Audio Quality. wrong_speed: Faults in the "
+        "agent's speech there. caller_unheard: the line from the caller. cut_answers: Barge-in "
+        "events on Conversation Flow.",
         empty="No call of this range failed",
     )
     rules = "|".join(FAILURES)

@@ -332,7 +332,8 @@ def calls_lost() -> panels.Panel:
     """Calls that failed."""
     about = About(
         shows="Share of the calls of the last 15 minutes that failed, or whose agent was never "
-        "heard or was noise: scores of 20 and less. CallsFailing fires at 20 %.",
+        "heard, was noise, or was at a wrong speed: scores of 20 and less. CallsFailing fires at "
+        "20 %.",
         good="0.",
         act="Failures by cause on Provider Performance shows which of these.",
         empty="No call was scored in the last 15 minutes of this range",

@@ -114,7 +114,8 @@ def choose(only: Iterable[str], transport: str | None, provider: str | None) -> 
     wanted = list(only) or list(every)
     unknown = [name for name in wanted if name not in every]
     if unknown:
-        raise click.UsageError(f"no call is named {', '.join(unknown)}; --list prints the names")
+        names = "`python -m ai_engine_lab.real_calls --ava-root DIR --list` prints the names"
+        raise click.UsageError(f"no call is named {', '.join(unknown)}; {names}")
     return [
         every[name]
         for name in wanted

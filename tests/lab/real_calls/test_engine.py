@@ -134,7 +134,7 @@ def test_calls_share_an_engine_where_its_configuration_is_the_same():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--only", "no-such-call"], "--list prints the names"),
+        (["--only", "no-such-call"], "real_calls --ava-root DIR --list` prints the names"),
         (["--transport", "websocket"], "no WebSocket media transport"),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 import clocks
 import own_time
 import pytest
+from click.testing import CliRunner
 
 
 def spend(seconds: float) -> None:
@@ -27,6 +28,14 @@ def own() -> Any:
     found = clocks.OwnTime()
     yield found
     clocks.gc.callbacks.remove(found._on_collection)
+
+
+def test_an_unknown_call_is_refused_with_the_command_that_lists_them(tmp_path: Path) -> None:
+    """The names are listed by another command, which is named whole."""
+    arguments = ["--ava-root", str(tmp_path), "--call", "no-such-call"]
+    result = CliRunner().invoke(own_time.main, arguments)
+    assert result.exit_code == 2
+    assert "`python -m ai_engine_lab.real_calls --ava-root DIR --list`" in result.output
 
 
 def test_empty_readings_are_taken_off_and_notes_count_twice() -> None:
