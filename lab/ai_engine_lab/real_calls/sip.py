@@ -51,6 +51,7 @@ class SipPhone(Line):
         self._answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._over = False
         self._reporter: asyncio.Task[None] | None = None
+        self._sockets: list[asyncio.DatagramTransport] = []
         self._ssrc, self._sequence, self._timestamp = random.getrandbits(31), 1, 0
         self._their_ssrc = self._their_sequence = 0
         self._their_report: tuple[int, float] | None = None
@@ -62,23 +63,36 @@ class SipPhone(Line):
         Raises:
             SipError: it doesn't.
         """
-        self._sip = await _socket(self._take_sip)
+        self._sip = await self._socket(self._take_sip)
         await self._open_media()
         self._request("INVITE", 1, _offer(_port_of(self._rtp)))
         try:
-            self._media = await asyncio.wait_for(asyncio.shield(self._answered), ANSWER_SECONDS)
+            self._media = await asyncio.wait_for(self._answered, ANSWER_SECONDS)
         except TimeoutError:
+            self._abandon()
             raise SipError(f"Asterisk at {self._asterisk} did not answer the call") from None
+        except SipError:
+            self._abandon()
+            raise
         self._request("ACK", 1)
         self._reporter = asyncio.create_task(self._report())
 
     async def _open_media(self) -> None:
         for port in random.sample(_PORTS, 100):
             with contextlib.suppress(OSError):
-                self._rtp = await _socket(self._take_rtp, port)
-                self._rtcp = await _socket(self._take_rtcp, port + 1)
+                self._rtp = await self._socket(self._take_rtp, port)
+                self._rtcp = await self._socket(self._take_rtcp, port + 1)
                 return
         raise SipError("no two ports are free for the call's audio")
+
+    async def _socket(
+        self, take: Callable[[bytes], None], port: int = 0
+    ) -> asyncio.DatagramTransport:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Datagrams(take), local_addr=(HOST, port)
+        )
+        self._sockets.append(transport)
+        return transport
 
     async def send(self, frame: sound.Sound) -> None:
         """Send one packet, unless it is lost."""
@@ -96,6 +110,11 @@ class SipPhone(Line):
         if not self._over:
             self._over = True
             self._request("BYE", 2)
+        self._abandon()
+
+    def _abandon(self) -> None:
+        for transport in self._sockets:
+            transport.close()
 
     # --- what comes -----------------------------------------------------------------------------
 
@@ -186,13 +205,6 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def error_received(self, _: Exception) -> None:
         """Ignore that the other side has closed its port: calls end so."""
-
-
-async def _socket(take: Callable[[bytes], None], port: int = 0) -> asyncio.DatagramTransport:
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Datagrams(take), local_addr=(HOST, port)
-    )
-    return transport
 
 
 def _port_of(transport: asyncio.DatagramTransport) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 
 import numpy as np
@@ -30,6 +31,7 @@ class Peer(asyncio.DatagramProtocol):
         self._answers = answers or (lambda _: ())
 
     @classmethod
+    @contextlib.asynccontextmanager
     async def at(cls, port=0, answers=None):
         loop = asyncio.get_running_loop()
         peer = cls(answers)
@@ -37,7 +39,10 @@ class Peer(asyncio.DatagramProtocol):
             lambda: peer, local_addr=(HOST, port)
         )
         peer.port = peer.transport.get_extra_info("sockname")[1]
-        return peer
+        try:
+            yield peer
+        finally:
+            peer.transport.close()
 
     def datagram_received(self, data, address):
         self.came.append(data)
@@ -68,20 +73,26 @@ def caller(**facts):
     return Caller(scenario, CallRecording("", "made", "deepgram", "audiosocket", 0.0), seed=1)
 
 
+@contextlib.asynccontextmanager
 async def connected(who, on_hung_up=lambda: None):
-    """Return a phone in a call, and the peer's sockets for SIP, RTP and RTCP."""
-    rtp = await Peer.at()
-    rtcp = await Peer.at(rtp.port + 1)
+    """Yield a phone in a call, and the peer's sockets for SIP, RTP and RTCP."""
 
     def answers(text):
         if text.startswith("INVITE"):
             yield reply("100 Trying", text)
             yield reply("200 OK", text, f"v=0\r\nm=audio {rtp.port} RTP/AVP 0\r\n")
 
-    peer = await Peer.at(answers=answers)
-    phone = SipPhone(who, peer.port, on_hung_up)
-    await phone.open()
-    return phone, peer, rtp, rtcp
+    async with contextlib.AsyncExitStack() as sockets:
+        rtp = await sockets.enter_async_context(Peer.at())
+        rtcp = await sockets.enter_async_context(Peer.at(rtp.port + 1))
+        peer = await sockets.enter_async_context(Peer.at(answers=answers))
+        phone = SipPhone(who, peer.port, on_hung_up)
+        await phone.open()
+        try:
+            yield phone, peer, rtp, rtcp
+        finally:
+            await phone.close()
+            await asyncio.sleep(0)  # a closed transport lets its socket go in the next step
 
 
 def test_a_call_is_made_heard_and_ended():
@@ -89,14 +100,14 @@ def test_a_call_is_made_heard_and_ended():
 
     async def main():
         who = caller()
-        phone, peer, rtp, _ = await connected(who)
-        phone.bridge(who)
-        await until(lambda: len(rtp.came) >= 3)
-        rtp.transport.sendto(RTP, rtp.sender)
-        await until(lambda: who.recording.heard)
-        await phone.close()
-        await until(lambda: len(peer.came) >= 3)
-        return who, [one.decode() for one in peer.came], rtp.came
+        async with connected(who) as (phone, peer, rtp, _):
+            phone.bridge(who)
+            await until(lambda: len(rtp.came) >= 3)
+            rtp.transport.sendto(RTP, rtp.sender)
+            await until(lambda: who.recording.heard)
+            await phone.close()
+            await until(lambda: len(peer.came) >= 3)
+            return who, [one.decode() for one in peer.came], rtp.came
 
     who, requests, packets = asyncio.run(main())
     assert [one.split()[0] for one in requests] == ["INVITE", "ACK", "BYE"]
@@ -113,17 +124,16 @@ def test_it_reports_what_it_lost(monkeypatch):
 
     async def main():
         who = caller(line=LineFault(loss=1.0))
-        phone, _, rtp, rtcp = await connected(who)
-        phone.bridge(who)
-        address = (HOST, phone._rtp.get_extra_info("sockname")[1])
-        rtcp.transport.sendto(SENDER_REPORT, (HOST, address[1] + 1))
-        for _ in range(3):
-            rtp.transport.sendto(RTP, address)
-        await until(lambda: who.phone.lost == 3)
-        seen = len(rtcp.came)
-        await until(lambda: len(rtcp.came) > seen + 1)
-        await phone.close()
-        return rtcp.came[-1], rtp.came
+        async with connected(who) as (phone, peer, rtp, rtcp):
+            phone.bridge(who)
+            port = int(peer.came[0].decode().partition("m=audio ")[2].split()[0])
+            rtcp.transport.sendto(SENDER_REPORT, (HOST, port + 1))
+            for _ in range(3):
+                rtp.transport.sendto(RTP, (HOST, port))
+            await until(lambda: who.phone.lost == 3)
+            seen = len(rtcp.came)
+            await until(lambda: len(rtcp.came) > seen + 1)
+            return rtcp.came[-1], rtp.came
 
     report, sent = asyncio.run(main())
     assert report[1] == 201
@@ -138,16 +148,14 @@ def test_the_other_side_may_hang_up():
 
     async def main():
         told = []
-        phone, peer, _, _ = await connected(caller(), lambda: told.append(1))
         bye = (
             f"BYE sip:lab@{HOST} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:5060;branch=z9hG4bKx\r\n"
             f"From: <sip:s@{HOST}>;tag=theirs\r\nTo: <sip:lab@{HOST}>;tag=lab\r\n"
             "Call-ID: 1\r\nCSeq: 7 BYE\r\nContent-Length: 0\r\n\r\n"
         )
-        peer.transport.sendto(bye.encode(), peer.sender)
-        await until(lambda: peer.came[-1].startswith(b"SIP/2.0 200"))
-        await phone.close()
-        await asyncio.sleep(0)
+        async with connected(caller(), lambda: told.append(1)) as (_, peer, _, _):
+            peer.transport.sendto(bye.encode(), peer.sender)
+            await until(lambda: peer.came[-1].startswith(b"SIP/2.0 200"))
         return told, peer.came
 
     told, came = asyncio.run(main())
@@ -164,8 +172,8 @@ def test_a_call_that_is_refused_says_why():
             if text.startswith("INVITE"):
                 yield reply("486 Busy Here", text)
 
-        peer = await Peer.at(answers=busy)
-        await SipPhone(caller(), peer.port, lambda: None).open()
+        async with Peer.at(answers=busy) as peer:
+            await SipPhone(caller(), peer.port, lambda: None).open()
 
     with pytest.raises(SipError, match=r"refused the call: SIP.2.0 486 Busy Here"):
         asyncio.run(main())
