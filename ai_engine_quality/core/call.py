@@ -110,6 +110,8 @@ class StageAccumulator:
     """Where they are: those that pass unmeasured before the next one that is."""
     taken: int = 0
     """Where in the sampler's pattern the next frame to be taken is; likewise."""
+    pattern: tuple[Any, ...] = ()
+    """The sampler's: which frames of the format are measured."""
     step: int = 0
     """Where in that pattern the next frame to be measured is: one that was taken."""
     ear: Ear | None = None
@@ -125,6 +127,8 @@ class StageAccumulator:
     """The last raw frame, where each of them is seen: what comes next is compared with it."""
     sound: SoundAccumulator | None = None
     """What the agent sounds like; made with its first raw frame."""
+    piece: FrameFormat | None = None
+    """The format of what is looked into of each frame."""
     check_stands_for: float = FRAME_SECONDS
     """Seconds of audio for which one check of a frame counts."""
     played: float = 0.0
@@ -181,7 +185,13 @@ class StageAccumulator:
         return math.sqrt(self._energy / self.active) if self.active else 0.0
 
     def add_check(
-        self, rms: float, found: FrameCheck, at: float | None = None, *, for_noise: bool = True
+        self,
+        rms: float,
+        found: FrameCheck,
+        at: float | None = None,
+        *,
+        for_noise: bool = True,
+        for_sound: bool = True,
     ) -> None:
         """Take what is wrong with an active frame.
 
@@ -190,10 +200,11 @@ class StageAccumulator:
             found: What was measured.
             at: Its time in seconds from the start of the call; None: unknown.
             for_noise: Whether it is one of those by which a whole track is told from noise.
+            for_sound: Whether what the agent sounds like is told by it.
         """
         if for_noise:
             self._add_noise_check(rms, found)
-        if self.agent:
+        if self.agent and for_sound:
             if self.sound is None:
                 self.sound = SoundAccumulator()
             moment = self.played if at is None else at
