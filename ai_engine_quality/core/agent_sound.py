@@ -139,7 +139,8 @@ class AgentSound:
     clicks: float | None = None
     """Share of loud frames with a click inside."""
     edges: float | None = None
-    """Share of active frames to which there is a jump from the frame before."""
+    """Share of active frames to which there is a jump from the frame before; of longer frames than
+    20 ms it is the share of all 20 ms, since clicks are heard by how many come in a second."""
     repeated: int = 0
     """Frames that were the one before again, byte for byte, and no tone."""
     silent: int = 0
@@ -344,7 +345,7 @@ class SoundAccumulator:
             held=_share(self._held, self._held_of),
             fresh=round(self._fresh / self._held, 1) if self._held >= LEAST_FOUND else None,
             clicks=_share(self._clicks, self._loud),
-            edges=_share(self.jumps, self._changes_of * self._joined, LEAST_JUMPS),
+            edges=_share(self.jumps, self._frames(), LEAST_JUMPS),
             repeated=self.repeated,
             silent=self.silent,
             holes=self.holes,
@@ -385,6 +386,12 @@ class SoundAccumulator:
         if not self._changes_of:
             return None
         return round(self._changes / self._changes_of / 4 / 2 ** self._longer(), 4)
+
+    def _frames(self) -> int:
+        """Return how many active frames there were; longer ones count as several of 20 ms."""
+        if self._joined > 1:
+            return self._changes_of * self._joined
+        return round(self._changes_of * max(1.0, self._level_seconds / FRAME_SECONDS))
 
     def _longer(self) -> float:
         """Return by how many octaves more levels of longer frames differ than those of 20 ms."""

@@ -103,7 +103,8 @@ def _held_words(track: HeardTrack) -> str:
 
 def _edges_words(track: HeardTrack) -> str:
     share = track.sound.edges or 0.0
-    return f"clicks where frames meet, each {FRAME_SECONDS / max(share, 0.02) * 1000:.0f} ms"
+    frame = min(FRAME_SECONDS, track.frame_seconds)
+    return f"clicks where frames meet, each {frame / max(share, 0.02) * 1000:.0f} ms"
 
 
 def _repeated_words(track: HeardTrack) -> str:

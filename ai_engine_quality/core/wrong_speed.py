@@ -114,6 +114,8 @@ def _by_its_text(
         return f"agent at {_how_fast(told, usual)}: {said}, usual here {usual:.0f}"
     voice = _voice(track, policy)
     beyond = _beyond_all_voices(told, voice, policy)
+    if beyond < 0 and _is_offset(track, policy):
+        beyond = 0
     if beyond > 0 and _text_was_cut(summary):  # the voice must say it by itself
         beyond = int(voice is not None and voice.fast >= rule.seems_fast)
     if not beyond:
@@ -211,6 +213,11 @@ def _is_clear(track: HeardTrack, policy: Policy) -> bool:
         and sound.noisy_seconds < rule.least_noisy_seconds
         and track.is_lively(policy)
     )
+
+
+def _is_offset(track: HeardTrack | None, policy: Policy) -> bool:
+    """Return whether an agent's pauses sound as loud as an offset does, and so count as voice."""
+    return track is not None and abs(track.levels.dc or 0.0) > policy.sound.clear_offset
 
 
 def _how_fast(told: float, usual: float) -> str:

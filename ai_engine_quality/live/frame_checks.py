@@ -34,9 +34,10 @@ CLICK = 8.0
 """Corners that are so many times as sharp as the mean one are clicks; glottal pulses reach 6."""
 
 CLICK_RATE = 16_000
-"""Hz: what is sampled twice as finely and more is taken in means, so that it comes to about this.
-Callers hear nothing as fine, and the finer a voice's own pulses are sampled, the sharper they are:
-clicks were seen in 5 % of the frames of a fitted voice at 48 kHz, and in 2 % at 16."""
+"""Hz: what is sampled more finely is taken in means, so that it comes to this at most. Callers hear
+nothing as fine, and the finer a voice's own pulses are sampled, the sharper they are:
+clicks were seen in 5 % of the frames of a fitted voice at 48 kHz and in 8 % of another at 24, and
+in 2 % and none at 16."""
 
 WRAP = 32_768.0
 CLIPPED = 0.03
@@ -197,7 +198,7 @@ def _by_place(length: int) -> Samples:
 
 def _coarse_corners(samples: Samples, corners: Samples, sample_rate: int) -> Samples:
     """Return corners that are no finer than clicks are looked for."""
-    every = sample_rate // CLICK_RATE
+    every = -(-sample_rate // CLICK_RATE)
     if every < 2:
         return corners
     whole = samples[:, : samples.shape[-1] // every * every]

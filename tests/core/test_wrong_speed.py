@@ -307,3 +307,10 @@ def test_without_text_no_voice_with_a_usual_pitch_is_too_slow(pitch, held):
     voice = {"pitch": pitch, "below": 13.0, "fall": 7.0}
     score = aeq.score(call(16.0, -0.5, **voice, agent_characters=None))
     assert ("seems_wrong_speed" in {ceiling.rule for ceiling in score.ceilings}) is held
+
+
+@pytest.mark.parametrize(("dc", "held"), [(0.0, True), (4_000.0, False)])
+def test_where_pauses_sound_as_loud_as_an_offset_they_are_no_slow_speech(dc, held):
+    """It makes voice of an agent's pauses: its words fill less of that."""
+    slow = call(10.0)
+    assert wrong(replace(slow, audio={STAGE: replace(slow.audio[STAGE], dc=dc)})) is held

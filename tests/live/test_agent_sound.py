@@ -382,3 +382,25 @@ def test_what_is_finer_than_callers_hear_is_no_click(shape, clicks):
     frame[480:483] += 6_000 * np.array(shape)
     (found,) = check(frame[None].astype(np.float32), 48_000)
     assert found.click is clicks
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.01, 10), (0.02, 20), (0.06, 60)])
+def test_clicks_at_edges_are_told_by_how_often_they_come(seconds, said):
+    """In frames of 60 ms a third as many come in a second, and so much less is heard of them."""
+    size = round(8_000 * seconds)
+    frames = speech("prompts")[: len(speech("prompts")) // size * size].reshape(-1, size).copy()
+    frames[:, :2] += 6_000
+    score = heard(frames.ravel(), seconds=seconds)
+    edges = score.summary.audio[STAGE].sound.edges
+    assert 0.6 < edges * max(1, seconds / 0.02) <= 1.0
+    (reason,) = (c.reason for c in score.ceilings if c.rule == "edges")
+    each = int(re.search(r"each (\d+) ms", reason)[1])
+    assert said <= each < 1.7 * said
+
+
+def test_voices_of_more_than_16_khz_are_sampled_finely_enough():
+    """At 24 kHz, too, what is finer than callers hear is no click."""
+    frame = 3_000 * np.sin(2 * np.pi * 300 * np.arange(480) / 24_000)
+    frame[240:242] += (6_000, -6_000)
+    (found,) = check(frame[None].astype(np.float32), 24_000)
+    assert not found.click
