@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -382,6 +383,16 @@ def test_what_is_finer_than_callers_hear_is_no_click(shape, clicks):
     frame[480:483] += 6_000 * np.array(shape)
     (found,) = check(frame[None].astype(np.float32), 48_000)
     assert found.click is clicks
+
+
+@pytest.mark.parametrize(("low", "found"), [(0.00002, {"thin"}), (0.06, {"noisy_seconds"})])
+def test_a_thin_voice_has_no_seconds_of_noise(low, found):
+    """Without its low part a voice is as flat as noise, which has a twelfth of its power there."""
+    summary = heard(speech("prompts")).summary
+    levels = summary.audio[STAGE]
+    sound = replace(levels.sound, noisy_seconds=4.0, noisy_from=3.0, low=low)
+    call = replace(summary, audio={STAGE: replace(levels, sound=sound)})
+    assert rules(aeq.score(call)) == found
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.01, 10), (0.02, 20), (0.06, 60)])
