@@ -185,13 +185,7 @@ class StageAccumulator:
         return math.sqrt(self._energy / self.active) if self.active else 0.0
 
     def add_check(
-        self,
-        rms: float,
-        found: FrameCheck,
-        at: float | None = None,
-        *,
-        for_noise: bool = True,
-        for_sound: bool = True,
+        self, rms: float, found: FrameCheck, at: float | None = None, *, for_noise: bool = True
     ) -> None:
         """Take what is wrong with an active frame.
 
@@ -200,24 +194,31 @@ class StageAccumulator:
             found: What was measured.
             at: Its time in seconds from the start of the call; None: unknown.
             for_noise: Whether it is one of those by which a whole track is told from noise.
-            for_sound: Whether what the agent sounds like is told by it.
         """
         if for_noise:
-            self._add_noise_check(rms, found)
-        if self.agent and for_sound:
+            self.add_noise_check(rms, found.flatness, found.clipped, found.dc)
+        if self.agent:
             if self.sound is None:
                 self.sound = SoundAccumulator()
             moment = self.played if at is None else at
             self.sound.check(found, rms, self.level_so_far, moment, self.check_stands_for)
 
-    def _add_noise_check(self, rms: float, found: FrameCheck) -> None:
+    def add_noise_check(self, rms: float, flatness: float, clipped: float, dc: float) -> None:
+        """Take one of the active frames by which a whole track is told from noise.
+
+        Args:
+            rms: Its level.
+            flatness: Its spectral flatness, 0 to 1.
+            clipped: Its share of samples at full scale.
+            dc: Their mean.
+        """
         if self._flatness is None:
             self._flatness = BoundedValues(NOISE_VALUES)
-        self._flatness.add(found.flatness)
+        self._flatness.add(flatness)
         self._noise_n += 1
         self._noise_energy += rms * rms
-        self._clipped += found.clipped
-        self._dc += found.dc
+        self._clipped += clipped
+        self._dc += dc
 
     def freeze(self) -> StageLevels:
         """Return what was measured so far, without digits that say nothing."""

@@ -181,6 +181,8 @@ class FrameBatch:
         self._sources: list[weakref.ref[Source]] = []
         self._chosen: dict[FrameFormat, list[_Chosen]] = {}
         """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
+        self._whole: dict[FrameFormat, list[_Chosen]] = {}
+        """Frames of other lengths than the usual that wait for the noise check alone."""
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -295,13 +297,13 @@ class FrameBatch:
     def waiting_bytes(self) -> int:
         """How many bytes of audio wait to be measured: bounded, however many calls there are."""
         waiting = sum(_bytes_of(what) for _, what, _, _ in self.waiting)
-        chosen = sum(len(one.frame) for each in self._chosen.values() for one in each)
-        return waiting + chosen
+        lists = (*self._chosen.values(), *self._whole.values())
+        return waiting + sum(len(one.frame) for each in lists for one in each)
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
         self._fetch()
-        if not self.waiting and not self._chosen:
+        if not (self.waiting or self._chosen or self._whole):
             return
         with SECTIONS, self._measuring:
             self.measure_levels()
@@ -315,7 +317,8 @@ class FrameBatch:
             if batch:
                 before = _frames_before(batch)
                 self._hand_over(batch, self._levels_of(batch, before), before)
-            if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
+            chosen = sum(map(len, self._chosen.values())) + sum(map(len, self._whole.values()))
+            if chosen >= CHECK_FRAMES:
                 self._look()
 
     def _levels_of(self, batch: list[_Waiting], before: list[bytes]) -> list[float]:
@@ -407,21 +410,22 @@ class FrameBatch:
         if check and form.seconds >= MIN_SPECTRUM_SECONDS:
             # Frames that are handed over faster than they sound are heard one after the other.
             moment = max(at - stage.started, stage.played)
-            self._choose(_Chosen(stage, frame, level, moment, for_noise), form, before)
+            chosen = _Chosen(stage, frame, level, moment, for_noise)
+            if stage.piece == form:
+                self._chosen.setdefault(form, []).append(chosen)
+            else:
+                self._choose_piece(chosen, form, before)
         if frame == before and form.samples > 2 * EDGE_SAMPLES:
             sound.repeats(frame_checks.seam(_samples([frame], form)[0]))
 
-    def _choose(self, chosen: _Chosen, form: FrameFormat, before: bytes) -> None:
-        """Have a frame looked into: as it is, or a piece of it where it has another length.
+    def _choose_piece(self, chosen: _Chosen, form: FrameFormat, before: bytes) -> None:
+        """Have a piece looked into of a frame that is longer or shorter than usual.
 
-        By the noise check a whole frame is judged, of whatever length.
+        By the noise check a frame is judged as a whole, of whatever length.
         """
-        wanted = chosen.stage.piece
-        if wanted is None or wanted == form:
-            self._chosen.setdefault(form, []).append(chosen)
-            return
         if chosen.for_noise:
-            self._chosen.setdefault(form, []).append(chosen._replace(for_sound=False))
+            self._whole.setdefault(form, []).append(chosen)
+        wanted = chosen.stage.piece or form
         piece = _piece(form, wanted, before, chosen.frame)
         if piece:
             part = chosen._replace(frame=piece, level=None, for_noise=False)
@@ -433,12 +437,16 @@ class FrameBatch:
         for form, chosen in formats.items():
             samples = _samples([one.frame for one in chosen], form)
             checks = frame_checks.check(samples, form.sample_rate)
-            for one, found, row in zip(chosen, checks, samples, strict=True):
-                level = float(frame_rms(row)) if one.level is None else one.level
+            for place, (one, found) in enumerate(zip(chosen, checks, strict=True)):
+                level = float(frame_rms(samples[place])) if one.level is None else one.level
                 if level >= ACTIVE_RMS:
-                    one.stage.add_check(
-                        level, found, one.at, for_noise=one.for_noise, for_sound=one.for_sound
-                    )
+                    one.stage.add_check(level, found, one.at, for_noise=one.for_noise)
+        whole, self._whole = self._whole, {}
+        for form, chosen in whole.items():
+            samples = _samples([one.frame for one in chosen], form)
+            noise = frame_checks.noise(samples, form.sample_rate)
+            for one, measured in zip(chosen, noise, strict=True):
+                one.stage.add_noise_check(one.level or 0.0, *measured)
 
 
 class _Chosen(NamedTuple):
@@ -452,8 +460,6 @@ class _Chosen(NamedTuple):
     """Seconds from the start of the call."""
     for_noise: bool
     """Whether it is one of those by which a whole track is told from noise."""
-    for_sound: bool = True
-    """Whether what the agent sounds like is told by it."""
 
 
 def _tell(what: _Given | _Hint, at: float, seconds: float, silent: float) -> None:

@@ -137,6 +137,22 @@ def _flatness(power: Samples) -> npt.NDArray[np.float64]:
     return np.asarray(found, dtype=np.float64)
 
 
+def noise(samples: Samples, sample_rate: int) -> list[tuple[float, float, float]]:
+    """Return the flatness, the share at full scale and the mean of each row, as ``check`` does."""
+    return list(
+        zip(
+            flatness(samples, sample_rate).tolist(),
+            _clipped(samples).tolist(),
+            samples.mean(axis=-1).tolist(),
+            strict=True,
+        )
+    )
+
+
+def _clipped(samples: Samples) -> npt.NDArray[np.float64]:
+    return np.asarray((np.abs(samples) >= CLIPPED_AT).mean(axis=-1))
+
+
 def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
     """Return what is wrong with each row of a (frames, samples) array.
 
@@ -151,7 +167,7 @@ def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
     steps = np.diff(samples, axis=-1)
     corners = np.diff(steps, axis=-1)
     flat = _flatness(speech)
-    clipped = (np.abs(samples) >= CLIPPED_AT).mean(axis=-1)
+    clipped = _clipped(samples)
     wraps = (np.abs(steps).max(axis=-1) > WRAP) & (clipped < CLIPPED)
     held = _held(steps, corners, sample_rate)
     clicks = _clicks(_coarse_corners(samples, corners, sample_rate))
