@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-DENSE = 0x2E80
-"""From here on Unicode has scripts that write a syllable or a word in one sign: CJK, Hangul."""
+SYLLABLES = {"kana": (0x3041, 0x30FF, 1.0), "Hangul": (0xAC00, 0xD7A3, 1.5)}
+"""Where Unicode has signs for syllables, and for how many letters more than one a sign counts.
 
-DENSE_WEIGHT = 3
-"""Letters that such a sign counts for: they are spoken at four to eight a second."""
+Per second 7.8 syllables are spoken in Japanese, of which a kana is one, and 6 to 7 in Korean:
+F. Pellegrino and others, "A cross-language perspective on speech information rate", Language 87,
+2011, and C. Coupe and others, Science Advances 5, 2019. Of letters they are 14 to 17.
+"""
+
+WORDS = ((0x2E80, 0x2FDF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+"""Where it has signs for words: Chinese, of which 5 are spoken a second, and Japanese kanji."""
+
+WORD_WEIGHT = 3
+"""Letters that such a sign counts for."""
 
 DIGIT_WEIGHT = 4
 """Letters that a digit counts for: it is spoken as a word."""
@@ -19,6 +27,15 @@ def spoken_characters(text: str) -> int:
 
 def spoken_piece(text: str) -> int:
     """Return the same of a piece of a text, whose spaces part it from its neighbours."""
-    dense = sum(ord(char) >= DENSE for char in text)
+    codes = [ord(char) for char in text]
     digits = sum(char.isdigit() for char in text)
-    return len(text) + (DENSE_WEIGHT - 1) * dense + (DIGIT_WEIGHT - 1) * digits
+    words = sum(code >= WORDS[0][0] and _is_word(code) for code in codes)
+    syllables = sum(
+        more * sum(first <= code <= last for code in codes)
+        for first, last, more in SYLLABLES.values()
+    )
+    return len(text) + (WORD_WEIGHT - 1) * words + (DIGIT_WEIGHT - 1) * digits + round(syllables)
+
+
+def _is_word(code: int) -> bool:
+    return any(first <= code <= last for first, last in WORDS)

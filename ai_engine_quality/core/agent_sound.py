@@ -74,6 +74,15 @@ PITCHED_SHARE = 0.6
 """Hz, and the share of loud frames whose pitch is found. Under 115 Hz it is in 0.2 to 0.6 of them,
 over it in 0.6 and more (25 voices at their own and at wrong rates)."""
 
+NEARLY_WHOLE = 0.05
+"""Share of 20 ms by which a frame may be shorter or longer, and still be taken for one of 20 ms."""
+
+CHANGES_A_SECOND = 25.0
+MOST_CHANGES = 0.35
+"""Octaves by which levels change more from one longer frame to the next, for each second that it
+is longer, and at most: on the voices that thresholds were chosen by 0.26 at 30 ms, 0.35 at 40, 0.37
+at 50 and 0.33 at 60, where what changes has begun to even out."""
+
 MIN_PACE_SECONDS = 2.5
 """Speech below which its spectrum says nothing of its speed."""
 
@@ -130,7 +139,8 @@ class AgentSound:
     clicks: float | None = None
     """Share of loud frames with a click inside."""
     edges: float | None = None
-    """Share of active frames to which there is a jump from the frame before."""
+    """Share of active frames to which there is a jump from the frame before; of longer frames than
+    20 ms it is the share of all 20 ms, since clicks are heard by how many come in a second."""
     repeated: int = 0
     """Frames that were the one before again, byte for byte, and no tone."""
     silent: int = 0
@@ -183,6 +193,12 @@ class SoundAccumulator:
     _e3: float = 0.0
     _changes: float = 0.0
     _changes_of: int = 0
+    _level_seconds: float = FRAME_SECONDS
+    """Seconds for which one level counts in them."""
+    _joined: int = 1
+    """Frames that make one level."""
+    _parts: int = 0
+    _part_energy: float = 0.0
     _energy: float = 0.0
     _low: float = 0.0
     _power: float = 0.0
@@ -200,8 +216,29 @@ class SoundAccumulator:
     noisy_seconds: float = 0.0
     noisy_from: float | None = None
 
+    def frames_of(self, seconds: float) -> None:
+        """Let frames have a length from now on, in seconds: those under 20 ms are joined."""
+        self._joined = max(1, math.ceil(FRAME_SECONDS / seconds - NEARLY_WHOLE))
+        self._level_seconds = self._joined * seconds
+        self._parts, self._part_energy = 0, 0.0
+
+    def _join(self, rms: float) -> float | None:
+        """Return the level of frames that are joined, with the last one of them; else None."""
+        self._parts += 1
+        self._part_energy += rms * rms
+        if self._parts < self._joined:
+            return None
+        whole = math.sqrt(self._part_energy / self._parts)
+        self._parts, self._part_energy = 0, 0.0
+        return whole
+
     def level(self, rms: float) -> None:
         """Take the level of the next frame, for how quickly levels change."""
+        if self._joined > 1:
+            whole = self._join(rms)
+            if whole is None:
+                return
+            rms = whole
         now = math.log10(rms) if rms > QUIETEST else 1.477
         if rms >= ACTIVE_RMS:
             self._changes += abs(now + self._e1 - self._e2 - self._e3)
@@ -308,7 +345,7 @@ class SoundAccumulator:
             held=_share(self._held, self._held_of),
             fresh=round(self._fresh / self._held, 1) if self._held >= LEAST_FOUND else None,
             clicks=_share(self._clicks, self._loud),
-            edges=_share(self.jumps, self._changes_of, LEAST_JUMPS),
+            edges=_share(self.jumps, self._frames(), LEAST_JUMPS),
             repeated=self.repeated,
             silent=self.silent,
             holes=self.holes,
@@ -346,7 +383,20 @@ class SoundAccumulator:
         return round(min(1e6, middle / max(low, 1e-9)), 2)
 
     def _lively(self) -> float | None:
-        return round(self._changes / self._changes_of / 4, 4) if self._changes_of else None
+        if not self._changes_of:
+            return None
+        return round(self._changes / self._changes_of / 4 / 2 ** self._longer(), 4)
+
+    def _frames(self) -> int:
+        """Return how many active frames there were; longer ones count as several of 20 ms."""
+        if self._joined > 1:
+            return self._changes_of * self._joined
+        return round(self._changes_of * max(1.0, self._level_seconds / FRAME_SECONDS))
+
+    def _longer(self) -> float:
+        """Return by how many octaves more levels of longer frames differ than those of 20 ms."""
+        over = max(0.0, self._level_seconds - FRAME_SECONDS - NEARLY_WHOLE * FRAME_SECONDS)
+        return min(MOST_CHANGES, CHANGES_A_SECOND * over)
 
     def _speed(self) -> float | None:
         """Return how quick the speech seems, in octaves from the usual.
@@ -354,9 +404,9 @@ class SoundAccumulator:
         Played twice as fast, levels change twice as quickly and the spectrum moves up by an octave.
         The sum's zero and its weights were set by hand on clean voices (docs/Evidence.md).
         """
-        if self._changes_of * FRAME_SECONDS < MIN_PACE_SECONDS or not self._power:
+        if self._changes_of * self._level_seconds < MIN_PACE_SECONDS or not self._power:
             return None
-        changes = math.log2(max(1e-6, self._changes / self._changes_of / 4))
+        changes = math.log2(max(1e-6, self._changes / self._changes_of / 4)) - self._longer()
         low, middle = self._low / self._power, self._octaves / self._power
         if low < LEAST_LOW:
             return None

@@ -110,6 +110,8 @@ class StageAccumulator:
     """Where they are: those that pass unmeasured before the next one that is."""
     taken: int = 0
     """Where in the sampler's pattern the next frame to be taken is; likewise."""
+    pattern: tuple[Any, ...] = ()
+    """The sampler's: which frames of the format are measured."""
     step: int = 0
     """Where in that pattern the next frame to be measured is: one that was taken."""
     ear: Ear | None = None
@@ -125,6 +127,8 @@ class StageAccumulator:
     """The last raw frame, where each of them is seen: what comes next is compared with it."""
     sound: SoundAccumulator | None = None
     """What the agent sounds like; made with its first raw frame."""
+    piece: FrameFormat | None = None
+    """The format of what is looked into of each frame."""
     check_stands_for: float = FRAME_SECONDS
     """Seconds of audio for which one check of a frame counts."""
     played: float = 0.0
@@ -192,21 +196,29 @@ class StageAccumulator:
             for_noise: Whether it is one of those by which a whole track is told from noise.
         """
         if for_noise:
-            self._add_noise_check(rms, found)
+            self.add_noise_check(rms, found.flatness, found.clipped, found.dc)
         if self.agent:
             if self.sound is None:
                 self.sound = SoundAccumulator()
             moment = self.played if at is None else at
             self.sound.check(found, rms, self.level_so_far, moment, self.check_stands_for)
 
-    def _add_noise_check(self, rms: float, found: FrameCheck) -> None:
+    def add_noise_check(self, rms: float, flatness: float, clipped: float, dc: float) -> None:
+        """Take one of the active frames by which a whole track is told from noise.
+
+        Args:
+            rms: Its level.
+            flatness: Its spectral flatness, 0 to 1.
+            clipped: Its share of samples at full scale.
+            dc: Their mean.
+        """
         if self._flatness is None:
             self._flatness = BoundedValues(NOISE_VALUES)
-        self._flatness.add(found.flatness)
+        self._flatness.add(flatness)
         self._noise_n += 1
         self._noise_energy += rms * rms
-        self._clipped += found.clipped
-        self._dc += found.dc
+        self._clipped += clipped
+        self._dc += dc
 
     def freeze(self) -> StageLevels:
         """Return what was measured so far, without digits that say nothing."""

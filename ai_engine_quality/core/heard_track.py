@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ai_engine_quality.core.agent_sound import AgentSound
-from ai_engine_quality.core.observations import PROVIDER_OUT, TRANSPORT_OUT
+from ai_engine_quality.core.observations import FRAME_SECONDS, PROVIDER_OUT, TRANSPORT_OUT
 from ai_engine_quality.core.policy import Policy
 from ai_engine_quality.core.summary import CallSummary, StageLevels, most_checked
 
@@ -28,6 +28,11 @@ class HeardTrack:
     def speech(self) -> float:
         """Seconds of speech."""
         return self.levels.speech_seconds
+
+    @property
+    def frame_seconds(self) -> float:
+        """Seconds in a frame; the usual ones where none was active."""
+        return self.speech / self.levels.active if self.levels.active else FRAME_SECONDS
 
     def share_of_frames(self, frames: float) -> float:
         """Return a number of frames as a share of those with speech."""

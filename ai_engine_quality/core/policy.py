@@ -215,6 +215,10 @@ class Sound:
     not_fast: float = 0.2
     """And never where the voice seems so many octaves less than fast; nor is one too slow that does
     not seem so by ``slow_least``."""
+    slow_rhythm_is_not_fast: float = 0.25
+    quick_rhythm_is_not_slow: float = 0.55
+    """However its spectrum seems, a voice is not too fast whose ``speed`` is so far under 0, and
+    not too slow whose ``speed`` is over that: a rate moves both."""
     slow_octaves: float = 0.58
     slow_weight: float = 0.3
     slow_least: float = 0.3
@@ -235,6 +239,8 @@ class Sound:
     seems_slow: float = 1.4
     """From so many octaves on a voice seems too slow, or too fast, without any text."""
     seems_fast: float = 1.3
+    seems_slow_pitch: float = 160.0
+    """No voice with a higher pitch, Hz, seems too slow."""
     clear_noise: float = 0.02
     """More noise, a larger offset, or more clicks or less silence, deceive who judges a voice."""
     clear_offset: float = 700.0

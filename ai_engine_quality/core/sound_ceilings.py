@@ -76,8 +76,21 @@ def _noise_words(track: HeardTrack) -> str:
 
 
 def _noisy_seconds(track: HeardTrack, policy: Policy) -> float | None:
+    """Return the share of seconds of noise; a thin voice is as flat without any.
+
+    Noise of any kind has more power under 375 Hz, and what fills the valleys has a rule of its own.
+    """
     enough = track.sound.noisy_seconds >= policy.sound.least_noisy_seconds
-    return track.noisy_share if enough else None
+    return track.noisy_share if enough and not _is_thin(track, policy) else None
+
+
+def _thinness(track: HeardTrack, policy: Policy) -> float | None:
+    return track.thinness if track.is_lively(policy) else None
+
+
+def _is_thin(track: HeardTrack, policy: Policy) -> bool:
+    thinness = _thinness(track, policy)
+    return thinness is not None and policy.ceiling("thin", thinness) is not None
 
 
 def _noisy_words(track: HeardTrack) -> str:
@@ -103,7 +116,8 @@ def _held_words(track: HeardTrack) -> str:
 
 def _edges_words(track: HeardTrack) -> str:
     share = track.sound.edges or 0.0
-    return f"clicks where frames meet, each {FRAME_SECONDS / max(share, 0.02) * 1000:.0f} ms"
+    frame = min(FRAME_SECONDS, track.frame_seconds)
+    return f"clicks where frames meet, each {frame / max(share, 0.02) * 1000:.0f} ms"
 
 
 def _repeated_words(track: HeardTrack) -> str:
@@ -158,7 +172,7 @@ _RULES = (
     _Rule(
         "thin",
         "codec",
-        lambda track, policy: track.thinness if track.is_lively(policy) else None,
+        _thinness,
         lambda track: (
             f"a thin voice: little under 375 Hz in the agent's speech "
             f"({-(track.thinness or 0):.0f} dB)"

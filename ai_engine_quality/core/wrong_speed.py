@@ -24,6 +24,10 @@ class WrongSpeed(NamedTuple):
     words: str
 
 
+_NOT = -math.inf
+"""Octaves by which a voice seems fast, or slow, that can't be so."""
+
+
 class _Voice(NamedTuple):
     """How fast, and how slow, a voice seems by itself: octaves, about 0 for most voices."""
 
@@ -41,11 +45,13 @@ def wrong_speed(
         words = _by_its_text(summary, told, track, policy)
         return None if words is None else WrongSpeed("wrong_speed", rules.wrong_speed, words)
     voice = _voice(track, policy)
-    if voice is None or rules.seems_wrong_speed is None:
+    if voice is None or track is None or rules.seems_wrong_speed is None:
         return None
-    if voice.slow < rule.seems_slow and voice.fast < rule.seems_fast:
+    high = (track.sound.pitch or 0.0) > rule.seems_slow_pitch
+    slow = voice.slow >= rule.seems_slow and not high
+    if not slow and voice.fast < rule.seems_fast:
         return None
-    which = "slow" if voice.slow >= rule.seems_slow else "quick"
+    which = "slow" if slow else "quick"
     words = f"speech that seems far too {which}: its pitch, spectrum and rhythm"
     return WrongSpeed("seems_wrong_speed", rules.seems_wrong_speed, words)
 
@@ -108,6 +114,8 @@ def _by_its_text(
         return f"agent at {_how_fast(told, usual)}: {said}, usual here {usual:.0f}"
     voice = _voice(track, policy)
     beyond = _beyond_all_voices(told, voice, policy)
+    if beyond < 0 and _is_offset(track, policy):
+        beyond = 0
     if beyond > 0 and _text_was_cut(summary):  # the voice must say it by itself
         beyond = int(voice is not None and voice.fast >= rule.seems_fast)
     if not beyond:
@@ -185,7 +193,12 @@ def _voice(track: HeardTrack | None, policy: Policy) -> _Voice | None:
     octaves, less = math.log2(pitch / rule.pitch), rule.fall - fall
     fast = octaves + rule.fast_fall * less + rule.fast_rhythm * rhythm
     slow = rule.slow_below * (below - rule.below) + rule.slow_fall * less
-    return _Voice(fast, slow - octaves - rule.slow_rhythm * rhythm)
+    slow -= octaves + rule.slow_rhythm * rhythm
+    if rhythm < -rule.slow_rhythm_is_not_fast:
+        fast = _NOT
+    if rhythm > rule.quick_rhythm_is_not_slow:
+        slow = _NOT
+    return _Voice(fast, slow)
 
 
 def _is_clear(track: HeardTrack, policy: Policy) -> bool:
@@ -200,6 +213,11 @@ def _is_clear(track: HeardTrack, policy: Policy) -> bool:
         and sound.noisy_seconds < rule.least_noisy_seconds
         and track.is_lively(policy)
     )
+
+
+def _is_offset(track: HeardTrack | None, policy: Policy) -> bool:
+    """Return whether an agent's pauses sound as loud as an offset does, and so count as voice."""
+    return track is not None and abs(track.levels.dc or 0.0) > policy.sound.clear_offset
 
 
 def _how_fast(told: float, usual: float) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from ai_engine_quality.core.agent_sound import DEAD_RMS, SoundAccumulator
 from ai_engine_quality.core.call import CallAccumulator, FrameFormat, StageAccumulator
 from ai_engine_quality.core.ear import AGENT, CALLER, pack
-from ai_engine_quality.core.observations import ACTIVE_RMS
+from ai_engine_quality.core.observations import ACTIVE_RMS, FRAME_SECONDS
 from ai_engine_quality.live import frame_checks
 from ai_engine_quality.live.encodings import Samples, decode, frame_rms, table
 from ai_engine_quality.live.facts import Sampling
@@ -50,15 +50,53 @@ class _Step(NamedTuple):
     next: int
 
 
-def _check_every(sampling: Sampling) -> int:
-    """Return of how many frames one is looked into: twice as often as for noise alone."""
-    return max(1, sampling.noise_every // 2)
+NEARLY = 0.001
+"""Seconds by which a frame's length may differ from the usual one."""
 
 
-def _pattern(sampling: Sampling, *, agent: bool) -> tuple[_Step, ...]:
+def _check_every(sampling: Sampling, form: FrameFormat) -> int:
+    """Return of how many frames one is looked into: twice as often as for noise alone.
+
+    That is each tenth of a second, as usually sampled, in frames of any length.
+    """
+    every = max(1, sampling.noise_every // 2)
+    return every if _is_usual(form) else max(1, round(every * FRAME_SECONDS / form.seconds))
+
+
+def _is_usual(form: FrameFormat) -> bool:
+    """Return whether frames have the length by which every threshold of a check was chosen."""
+    return abs(form.seconds - FRAME_SECONDS) < NEARLY
+
+
+def _piece_form(form: FrameFormat, *, seen: bool) -> FrameFormat:
+    """Return the format of what is looked into for a frame's sound: 20 ms, whatever its length.
+
+    Args:
+        form: The frame's own.
+        seen: Whether the frame before each one is seen, which completes one that is too short.
+    """
+    if _is_usual(form) or (form.seconds < FRAME_SECONDS and not seen):
+        return form
+    return form._replace(length=round(FRAME_SECONDS * form.sample_rate) * form.sample_bytes)
+
+
+def _piece(form: FrameFormat, wanted: FrameFormat, before: bytes, frame: bytes) -> bytes:
+    """Return so much of a frame as is looked into; nothing where there isn't enough.
+
+    Of a longer frame not its middle: an engine may have put it together from frames of 20 ms, and
+    what clicks there lies within the piece then. A shorter one is completed by the one before it.
+    """
+    spare = form.samples - wanted.samples
+    if spare >= 0:
+        start = spare // 4 * form.sample_bytes
+        return frame[start : start + wanted.length]
+    joined = before + frame
+    return joined[-wanted.length :] if len(joined) >= wanted.length else b""
+
+
+def _pattern(sampling: Sampling, check_every: int, *, agent: bool) -> tuple[_Step, ...]:
     """Return which frames of a stage are measured, until it begins anew."""
     level_every, noise_every = sampling.level_every, sampling.noise_every
-    check_every = _check_every(sampling)
     length = math.lcm(level_every, noise_every, check_every) if agent else level_every
     taken = [
         number
@@ -130,8 +168,8 @@ class FrameBatch:
         if not isinstance(chosen, Sampling):
             raise TypeError(f"sampling must be a Sampling(...), not {sampling!r}")
         self.clock = clock
-        self._level_every, self._check_every = chosen.level_every, _check_every(chosen)
-        self._patterns = {agent: _pattern(chosen, agent=agent) for agent in (False, True)}
+        self._sampling, self._level_every = chosen, chosen.level_every
+        self._patterns: dict[tuple[bool, int], tuple[_Step, ...]] = {}
         self.capacity = capacity
         self.waiting: list[_Waiting] = []
         """What is to be measured, in the order in which it came; always the same list. Who appends
@@ -143,6 +181,8 @@ class FrameBatch:
         self._sources: list[weakref.ref[Source]] = []
         self._chosen: dict[FrameFormat, list[_Chosen]] = {}
         """Frames that wait to be looked into, fewer than ``CHECK_FRAMES`` in all."""
+        self._whole: dict[FrameFormat, list[_Chosen]] = {}
+        """Frames of other lengths than the usual that wait for the noise check alone."""
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -161,9 +201,25 @@ class FrameBatch:
         self._several = self._several or form != self._format
         stage.stands_for = form.seconds * self._level_every
         stage.thinned = self._level_every > 1
-        if stage.agent and stage.sound is None:
-            stage.sound = SoundAccumulator()
-            stage.check_stands_for = form.seconds * self._check_every
+        check_every = _check_every(self._sampling, form)
+        stage.pattern = self._pattern_of(stage, check_every)
+        stage.taken %= len(stage.pattern)
+        stage.step %= len(stage.pattern)
+        if stage.agent:
+            stage.piece = _piece_form(form, seen=not stage.thinned)
+            stage.check_stands_for = form.seconds * check_every
+            if stage.sound is None:
+                stage.sound = SoundAccumulator()
+            stage.sound.frames_of(form.seconds)
+
+    def _pattern_of(self, stage: StageAccumulator, check_every: int) -> tuple[_Step, ...]:
+        """Return which of a stage's frames are measured; there are few such patterns."""
+        key = stage.agent, check_every
+        found = self._patterns.get(key)
+        if found is None:
+            found = _pattern(self._sampling, check_every, agent=stage.agent)
+            self._patterns[key] = found
+        return found
 
     def take(self, stage: StageAccumulator, frame: bytes, at: float | None = None) -> None:
         """Take a frame, of the format with which its stage has begun, if it is its turn.
@@ -178,7 +234,7 @@ class FrameBatch:
             stage.skip -= 1
             return
         if stage.thinned:
-            step = self._patterns[stage.agent][stage.taken]
+            step = stage.pattern[stage.taken]
             stage.taken, stage.skip = step.next, step.skip
             seconds = seconds if step.level else 0.0
         self._wait(stage, frame, self.clock() if at is None else at, seconds)
@@ -241,13 +297,13 @@ class FrameBatch:
     def waiting_bytes(self) -> int:
         """How many bytes of audio wait to be measured: bounded, however many calls there are."""
         waiting = sum(_bytes_of(what) for _, what, _, _ in self.waiting)
-        chosen = sum(len(one.frame) for each in self._chosen.values() for one in each)
-        return waiting + chosen
+        lists = (*self._chosen.values(), *self._whole.values())
+        return waiting + sum(len(one.frame) for each in lists for one in each)
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
         self._fetch()
-        if not self.waiting and not self._chosen:
+        if not (self.waiting or self._chosen or self._whole):
             return
         with SECTIONS, self._measuring:
             self.measure_levels()
@@ -261,7 +317,8 @@ class FrameBatch:
             if batch:
                 before = _frames_before(batch)
                 self._hand_over(batch, self._levels_of(batch, before), before)
-            if sum(map(len, self._chosen.values())) >= CHECK_FRAMES:
+            chosen = sum(map(len, self._chosen.values())) + sum(map(len, self._whole.values()))
+            if chosen >= CHECK_FRAMES:
                 self._look()
 
     def _levels_of(self, batch: list[_Waiting], before: list[bytes]) -> list[float]:
@@ -337,7 +394,7 @@ class FrameBatch:
         sound, form = stage.sound, stage.format
         if sound is None or form is None:
             return
-        pattern = self._patterns[True]
+        pattern = stage.pattern
         if stage.still_frames:
             sound.run += stage.still_frames
             for _ in range(stage.still_frames):  # as one by one, to the last digit
@@ -354,9 +411,25 @@ class FrameBatch:
             # Frames that are handed over faster than they sound are heard one after the other.
             moment = max(at - stage.started, stage.played)
             chosen = _Chosen(stage, frame, level, moment, for_noise)
-            self._chosen.setdefault(form, []).append(chosen)
+            if stage.piece == form:
+                self._chosen.setdefault(form, []).append(chosen)
+            else:
+                self._choose_piece(chosen, form, before)
         if frame == before and form.samples > 2 * EDGE_SAMPLES:
             sound.repeats(frame_checks.seam(_samples([frame], form)[0]))
+
+    def _choose_piece(self, chosen: _Chosen, form: FrameFormat, before: bytes) -> None:
+        """Have a piece looked into of a frame that is longer or shorter than usual.
+
+        By the noise check a frame is judged as a whole, of whatever length.
+        """
+        if chosen.for_noise:
+            self._whole.setdefault(form, []).append(chosen)
+        wanted = chosen.stage.piece or form
+        piece = _piece(form, wanted, before, chosen.frame)
+        if piece:
+            part = chosen._replace(frame=piece, level=None, for_noise=False)
+            self._chosen.setdefault(wanted, []).append(part)
 
     def _look(self) -> None:
         """Look into every frame that was chosen."""
@@ -364,19 +437,29 @@ class FrameBatch:
         for form, chosen in formats.items():
             samples = _samples([one.frame for one in chosen], form)
             checks = frame_checks.check(samples, form.sample_rate)
-            for one, found in zip(chosen, checks, strict=True):
-                one.stage.add_check(one.level, found, one.at, for_noise=one.for_noise)
+            for place, (one, found) in enumerate(zip(chosen, checks, strict=True)):
+                level = float(frame_rms(samples[place])) if one.level is None else one.level
+                if level >= ACTIVE_RMS:
+                    one.stage.add_check(level, found, one.at, for_noise=one.for_noise)
+        whole, self._whole = self._whole, {}
+        for form, chosen in whole.items():
+            samples = _samples([one.frame for one in chosen], form)
+            noise = frame_checks.noise(samples, form.sample_rate)
+            for one, measured in zip(chosen, noise, strict=True):
+                one.stage.add_noise_check(one.level or 0.0, *measured)
 
 
 class _Chosen(NamedTuple):
-    """A frame that is looked into."""
+    """A frame that is looked into, or a piece of one."""
 
     stage: StageAccumulator
     frame: bytes
-    level: float
+    level: float | None
+    """A frame's; None: a piece's, which is still to be measured."""
     at: float
     """Seconds from the start of the call."""
     for_noise: bool
+    """Whether it is one of those by which a whole track is told from noise."""
 
 
 def _tell(what: _Given | _Hint, at: float, seconds: float, silent: float) -> None:

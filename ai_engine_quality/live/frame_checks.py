@@ -33,6 +33,12 @@ VALLEY_SHARE = 0.15
 CLICK = 8.0
 """Corners that are so many times as sharp as the mean one are clicks; glottal pulses reach 6."""
 
+CLICK_RATE = 16_000
+"""Hz: what is sampled more finely is taken in means, so that it comes to this at most. Callers hear
+nothing as fine, and the finer a voice's own pulses are sampled, the sharper they are:
+clicks were seen in 5 % of the frames of a fitted voice at 48 kHz and in 8 % of another at 24, and
+in 2 % and none at 16."""
+
 WRAP = 32_768.0
 CLIPPED = 0.03
 """No sample of speech lies so far from the next: an overflow has wrapped around, unless so large a
@@ -131,6 +137,22 @@ def _flatness(power: Samples) -> npt.NDArray[np.float64]:
     return np.asarray(found, dtype=np.float64)
 
 
+def noise(samples: Samples, sample_rate: int) -> list[tuple[float, float, float]]:
+    """Return the flatness, the share at full scale and the mean of each row, as ``check`` does."""
+    return list(
+        zip(
+            flatness(samples, sample_rate).tolist(),
+            _clipped(samples).tolist(),
+            samples.mean(axis=-1).tolist(),
+            strict=True,
+        )
+    )
+
+
+def _clipped(samples: Samples) -> npt.NDArray[np.float64]:
+    return np.asarray((np.abs(samples) >= CLIPPED_AT).mean(axis=-1))
+
+
 def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
     """Return what is wrong with each row of a (frames, samples) array.
 
@@ -145,9 +167,10 @@ def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
     steps = np.diff(samples, axis=-1)
     corners = np.diff(steps, axis=-1)
     flat = _flatness(speech)
-    clipped = (np.abs(samples) >= CLIPPED_AT).mean(axis=-1)
+    clipped = _clipped(samples)
     wraps = (np.abs(steps).max(axis=-1) > WRAP) & (clipped < CLIPPED)
     held = _held(steps, corners, sample_rate)
+    clicks = _clicks(_coarse_corners(samples, corners, sample_rate))
     columns = (
         flat.tolist(),
         clipped.tolist(),
@@ -155,7 +178,7 @@ def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
         (quietest * how.valley_scale).tolist(),
         held.tolist(),
         ((1 - held) * sample_rate).tolist(),
-        ((wraps & (flat < HISS)) | _clicks(corners)).tolist(),
+        ((wraps & (flat < HISS)) | clicks).tolist(),
         *(power @ how.parts).T.tolist(),
         *voices(power, samples.shape[-1], sample_rate),
     )
@@ -187,6 +210,15 @@ def _by_place(length: int) -> Samples:
     number = np.arange(length)
     places = [number % every == place for every in (2, 3, 4) for place in range(every)]
     return np.array(places, dtype=np.float32).T
+
+
+def _coarse_corners(samples: Samples, corners: Samples, sample_rate: int) -> Samples:
+    """Return corners that are no finer than clicks are looked for."""
+    every = -(-sample_rate // CLICK_RATE)
+    if every < 2:
+        return corners
+    whole = samples[:, : samples.shape[-1] // every * every]
+    return np.diff(whole.reshape(len(samples), -1, every).mean(axis=-1), n=2, axis=-1)
 
 
 def _clicks(corners: Samples) -> npt.NDArray[np.bool_]:

@@ -447,7 +447,12 @@ class CallHandle:
         self._take("answer", take)
 
     def words_spoken(self, characters: int) -> None:
-        """Report how much text the agent's audio holds: a number of characters, never words."""
+        """Report how much text the agent's audio holds: a number of characters, never words.
+
+        Args:
+            characters: Letters, as long as they take to say: a digit counts for four, a sign of
+                Chinese or kanji for three, of Hangul for two and a half, a kana for two.
+        """
         self._take("character count", _words_spoken, characters)
 
     def call_updated(self, provider: str | None = None, pipeline: str | None = None) -> None:

@@ -285,3 +285,32 @@ def test_noise_in_the_speech_leaves_the_pace_alone(pace, seems, voice):
     told = summary.agent_characters / 20.0
     found = wrong(replace(summary, audio={STAGE: noisy}))
     assert found == (not RULE.slow <= told <= RULE.fast)
+
+
+@pytest.mark.parametrize(
+    ("pace", "voice", "rhythm", "held"),
+    [
+        (12.0, SLOW_VOICE, 0.5, True),
+        (12.0, {**SLOW_VOICE, "below": 14.0}, 0.6, False),  # low and dull, and it talks quickly
+        (20.0, {**FAST_VOICE, "pitch": 400.0}, -0.2, True),
+        (20.0, {**FAST_VOICE, "pitch": 400.0}, -0.3, False),  # high, and it talks slowly
+    ],
+)
+def test_a_spectrum_that_the_rhythm_contradicts_is_the_voice_s_own(pace, voice, rhythm, held):
+    """A wrong rate moves rhythm and spectrum together."""
+    assert wrong(call(pace, rhythm, **voice)) is held
+
+
+@pytest.mark.parametrize(("pitch", "held"), [(155.0, True), (167.0, False)])
+def test_without_text_no_voice_with_a_usual_pitch_is_too_slow(pitch, held):
+    """A voice with much power under 400 Hz seems slow; at half its rate it would be low as well."""
+    voice = {"pitch": pitch, "below": 13.0, "fall": 7.0}
+    score = aeq.score(call(16.0, -0.5, **voice, agent_characters=None))
+    assert ("seems_wrong_speed" in {ceiling.rule for ceiling in score.ceilings}) is held
+
+
+@pytest.mark.parametrize(("dc", "held"), [(0.0, True), (4_000.0, False)])
+def test_where_pauses_sound_as_loud_as_an_offset_they_are_no_slow_speech(dc, held):
+    """It makes voice of an agent's pauses: its words fill less of that."""
+    slow = call(10.0)
+    assert wrong(replace(slow, audio={STAGE: replace(slow.audio[STAGE], dc=dc)})) is held

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from agent_speech import SPEECH_SECONDS, STAGE, heard, speech
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 import ai_engine_quality as aeq
 from ai_engine_quality.core.agent_sound import AgentSound
-from ai_engine_quality.live.frame_checks import EDGE_SAMPLES, check, jumps
+from ai_engine_quality.live.frame_checks import EDGE_SAMPLES, check, flatness, jumps
 
 
 def rules(score):
@@ -308,3 +310,108 @@ def test_a_gain_of_up_to_6_db_is_no_jump_and_a_click_is(many, level, phase, gain
 
     assert jump(frame) == []
     assert jump(clicked) == [0]
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.015, 0.03, 0.04, 0.05, 0.06])
+@pytest.mark.parametrize("source", ["prompts", "synthesised"])
+class TestFramesOfAnyLength:
+    def test_clean_speech_sounds_as_in_frames_of_20_ms(self, source, seconds):
+        """Thresholds are of 20 ms: what is measured of a voice doesn't depend on its frames."""
+        usual, other = (
+            heard(speech(source), seconds=each).summary.audio[STAGE].sound
+            for each in (0.02, seconds)
+        )
+        assert heard(speech(source), seconds=seconds).ceilings == ()
+        assert other.clicks <= usual.clicks + 0.02
+        assert abs(other.speed - usual.speed) < 0.5
+        assert abs(other.below - usual.below) < 1.5
+        assert abs(other.fall - usual.fall) < 1.5
+        assert 0.9 < other.pitch / usual.pitch < 1.1
+
+    def test_about_ten_pieces_of_a_second_are_looked_into(self, source, seconds):
+        """So a hissing sound is no evidence in long frames that it isn't in short ones."""
+        usual, other = (
+            heard(speech(source), seconds=each).summary.audio[STAGE].sound.checked
+            for each in (0.02, seconds)
+        )
+        assert 0.6 < other / usual < 2.2
+
+    def test_a_passage_of_noise_is_found_as_long_as_it_is(self, source, seconds):
+        """Of four corrupt seconds about half and more are counted."""
+        found = heard(with_passage(speech(source), 10, 4, bytes_swapped), seconds=seconds)
+        assert "noisy_seconds" in rules(found)
+        assert 1.9 < found.summary.audio[STAGE].sound.noisy_seconds < 5.0
+
+    def test_clicks_within_frames_are_found(self, source, seconds):
+        """Eighty impulses a second are in every frame, and in most pieces of one."""
+        samples = speech(source).copy()
+        places = np.random.default_rng(4).integers(0, len(samples), 80 * SPEECH_SECONDS)
+        samples[places] += 12_000
+        assert "clicks" in rules(heard(samples, seconds=seconds))
+
+    def test_the_noise_check_of_v1_reads_whole_frames(self, source, seconds):
+        """v1 and v2 know flatness and clipping as of each tenth frame, whatever v3 looks into."""
+        usual = heard(speech(source), seconds=seconds).summary.audio[STAGE]
+        size = round(8_000 * seconds)
+        frames = speech(source)[: len(speech(source)) // size * size].reshape(-1, size)
+        loud = frames[::10][np.sqrt((frames[::10] ** 2).mean(axis=1)) >= 200]
+        assert usual.flatness == pytest.approx(np.median(flatness(loud, 8_000)), rel=0.03)
+
+
+def test_frames_of_another_length_amid_a_call_are_heard_on():
+    """An engine that changes its frames, back and forth, is measured as before."""
+    quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False)
+    quality.call_started("1.1")
+    call = quality.call("1.1")
+    linear = speech("prompts").astype("<i2").tobytes()
+    at = 0
+    for number in range(800):
+        size = (320, 960, 160, 640)[number // 7 % 4]
+        call.audio(STAGE, linear[at : at + size], encoding="slin16", sample_rate=8_000)
+        at += size
+    sound = call.call_ended(duration=30.0).summary.audio[STAGE].sound
+    quality.close()
+    assert sound.checked > 60
+    assert sound.clicks == 0
+    assert sound.edges == 0
+
+
+@pytest.mark.parametrize(("shape", "clicks"), [((1, -2, 1), False), ((1, 1, 1), True)])
+def test_what_is_finer_than_callers_hear_is_no_click(shape, clicks):
+    """Pulses are the sharper, the finer they are sampled: at 48 kHz their means count."""
+    frame = 3_000 * np.sin(2 * np.pi * 300 * np.arange(960) / 48_000)
+    frame[480:483] += 6_000 * np.array(shape)
+    (found,) = check(frame[None].astype(np.float32), 48_000)
+    assert found.click is clicks
+
+
+@pytest.mark.parametrize(("low", "found"), [(0.00002, {"thin"}), (0.06, {"noisy_seconds"})])
+def test_a_thin_voice_has_no_seconds_of_noise(low, found):
+    """Without its low part a voice is as flat as noise, which has a twelfth of its power there."""
+    summary = heard(speech("prompts")).summary
+    levels = summary.audio[STAGE]
+    sound = replace(levels.sound, noisy_seconds=4.0, noisy_from=3.0, low=low)
+    call = replace(summary, audio={STAGE: replace(levels, sound=sound)})
+    assert rules(aeq.score(call)) == found
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.01, 10), (0.02, 20), (0.06, 60)])
+def test_clicks_at_edges_are_told_by_how_often_they_come(seconds, said):
+    """In frames of 60 ms a third as many come in a second, and so much less is heard of them."""
+    size = round(8_000 * seconds)
+    frames = speech("prompts")[: len(speech("prompts")) // size * size].reshape(-1, size).copy()
+    frames[:, :2] += 6_000
+    score = heard(frames.ravel(), seconds=seconds)
+    edges = score.summary.audio[STAGE].sound.edges
+    assert 0.6 < edges * max(1, seconds / 0.02) <= 1.0
+    (reason,) = (c.reason for c in score.ceilings if c.rule == "edges")
+    each = int(re.search(r"each (\d+) ms", reason)[1])
+    assert said <= each < 1.7 * said
+
+
+def test_voices_of_more_than_16_khz_are_sampled_finely_enough():
+    """At 24 kHz, too, what is finer than callers hear is no click."""
+    frame = 3_000 * np.sin(2 * np.pi * 300 * np.arange(480) / 24_000)
+    frame[240:242] += (6_000, -6_000)
+    (found,) = check(frame[None].astype(np.float32), 24_000)
+    assert not found.click

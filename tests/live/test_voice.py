@@ -110,8 +110,15 @@ def test_a_real_voice_at_a_wrong_rate_is_held_without_text(factor, words):
         assert said == [f"speech that seems far too {words}: its pitch, spectrum and rhythm"]
 
 
-def test_a_voice_in_frames_of_10_ms_is_not_judged_by_its_pitch():
-    """Nothing is known of it then, and nothing is held against it."""
+def test_a_voice_in_frames_of_10_ms_is_judged_by_two_of_them():
+    """One holds no two periods of a low voice; joined, they tell what frames of 20 ms do."""
     score = heard(speech("prompts"), seconds=0.01)
+    assert sound(score).pitch == pytest.approx(sound(played(1.0)).pitch, rel=0.04)
+    assert score.score >= 98
+
+
+def test_a_voice_in_frames_of_10_ms_of_which_some_are_seen_is_not_judged_by_its_pitch():
+    """Nothing is known of it then, and nothing is held against it."""
+    score = heard(speech("prompts"), seconds=0.01, level_every=2)
     assert (sound(score).pitch, sound(score).below, sound(score).fall) == (None, None, None)
     assert score.score >= 98

@@ -77,10 +77,22 @@ def test_without_a_history_there_is_no_text(line: Any, history: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "characters"), [("", 0), ("  a  b ", 3), ("äöü", 3), ("你好", 6), ("안녕 hi", 9)]
+    ("text", "characters"),
+    [
+        ("", 0),
+        ("  a  b ", 3),
+        ("äöü", 3),
+        ("你好。", 7),
+        ("안녕 hi", 8),
+        ("はい、カナ", 9),
+        ("予約です", 10),
+        ("นะ", 2),
+    ],
 )
-def test_signs_of_dense_scripts_count_for_three(text: str, characters: int) -> None:
-    """A sign that is a syllable or a word takes as long as about three letters."""
+def test_signs_of_dense_scripts_count_for_as_long_as_they_are_said(
+    text: str, characters: int
+) -> None:
+    """A Chinese sign takes as long as three letters, a kana as two, and Hangul lies between."""
     assert spoken_characters(text) == characters
 
 
