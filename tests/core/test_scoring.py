@@ -857,6 +857,18 @@ class TestCeilingsOfZero:
         assert (call.score, 0 in ceilings(call)) == (None, False)
 
 
+class TestWrongUse:
+    def test_a_versions_name_is_no_policy(self):
+        """The error says how to load one."""
+        with pytest.raises(TypeError, match=r"^policy must be .*Policy\.load\('v3'\), not 'v1'$"):
+            aeq.score(NOTHING, "v1")
+
+    def test_a_stored_call_is_no_summary(self):
+        """The error says how to read one."""
+        with pytest.raises(TypeError, match=r"^summary must be .*from_dict\(stored\), not {"):
+            aeq.score(NOTHING.to_dict())
+
+
 class TestGates:
     @pytest.mark.parametrize(
         ("facts", "rule", "ceiling", "reason", "factor"),
