@@ -224,6 +224,8 @@ def _summaries(draw: st.DrawFn) -> aeq.CallSummary:
         audio={stage: draw(_stage_levels()) for stage in sorted(kinds)},
         heard=draw(_optional(_heard())),
         agent_characters=draw(_optional(st.integers(0, 4_000))),
+        packets_sent=draw(_optional(st.integers(0, 4_000))),
+        packets_lost=draw(_optional(st.integers(0, 900))),
     )
 
 

@@ -176,6 +176,7 @@ class TestCalls:
             lambda quality: quality.sound_given("1.1", FRAME, encoding="ulaw", sample_rate=8_000),
             lambda quality: quality.answer_complete("1.1"),
             lambda quality: quality.words_spoken("1.1", 112),
+            lambda quality: quality.packets_lost("1.1", 3, sent=900),
             lambda quality: quality.call_updated("1.1", provider="deepgram"),
         ],
     )
@@ -513,6 +514,7 @@ RIGHT = {
     "sound_given": {"sound": FRAME, "encoding": "ulaw", "sample_rate": 8_000, "at": 1_000.0},
     "answer_complete": {},
     "words_spoken": {"characters": 112},
+    "packets_lost": {"lost": 3, "sent": 900},
     "call_updated": {"provider": "deepgram", "pipeline": "default"},
 }
 MAY_BE_NONE = {
@@ -525,7 +527,7 @@ MAY_BE_NONE = {
 WRONG_OF = {
     **dict.fromkeys(("seconds", "waited", "count", "episodes", "reaction", "rms"), WRONG_NUMBERS),
     **dict.fromkeys(("reason", "detail", "stage", "provider", "pipeline"), WRONG_TEXTS),
-    **dict.fromkeys(("silent", "characters"), WRONG_NUMBERS),
+    **dict.fromkeys(("silent", "characters", "lost", "sent"), WRONG_NUMBERS),
     "at": {kind: value for kind, value in WRONG_NUMBERS.items() if kind != "negative"},
     "aligned": WRONG_FLAGS,
     "frame": {**WRONG_TEXTS, "bytes": b"", "text": "x" * 160, "array": np.zeros(160)},

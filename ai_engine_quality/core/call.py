@@ -270,6 +270,8 @@ class CallAccumulator:
     """Made with the first stage: a call whose audio nobody sees has none."""
     characters: int | None = None
     files_played: int | None = None
+    packets: tuple[int, int] | None = None
+    """Sent to the caller's phone, and those of them that were lost; of the call so far."""
     clock_starts_late: bool = False
     """Whether the engine is known to start its clock of latencies late."""
     dropped: dict[str, int] | None = None
@@ -343,6 +345,12 @@ class CallAccumulator:
     def file_played(self) -> None:
         """Take a file that is played to the caller beside the agent's stream."""
         self.files_played = 1 + (self.files_played or 0)
+
+    def packets_lost(self, lost: int, sent: int) -> None:
+        """Take what the caller's phone has lost so far: of two reports, the one of more packets."""
+        if lost > sent:
+            raise Rejected(DropReason.OUT_OF_RANGE)
+        self.packets = max(self.packets or (0, 0), (sent, lost))
 
     def drop(self, what: str, reason: DropReason) -> None:
         """Take note that something was reported and is not believed."""
@@ -537,6 +545,8 @@ class CallAccumulator:
             "provider_lost": self._lost_at is not None and self.turns.n == self._turns_when_lost,
             "files_played": self.files_played,
             "clock_starts_late": self.clock_starts_late,
+            "packets_sent": self.packets[0] if self.packets else None,
+            "packets_lost": self.packets[1] if self.packets else None,
         }
 
     def _episodes(self) -> int | None:

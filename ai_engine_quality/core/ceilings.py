@@ -53,6 +53,7 @@ def _call_ceilings(summary: CallSummary, policy: Policy, agent: AgentAudio) -> I
         yield Ceiling("noise", rules.noise, agent.noise, "codec")
     yield from _stepped("clipping", policy, agent.clipped, "rms")
     yield from sound_ceilings(summary, policy)
+    yield from _stepped("packet_loss", policy, _packet_loss(summary, policy), "underflow")
     if summary.failed:
         reason = "the engine's report that the call failed"
         yield Ceiling("call_failed", rules.call_failed, reason, None)
@@ -113,6 +114,12 @@ def _lost_share(heard: HeardCall) -> float | None:
     if not heard.given or heard.lost is None:
         return None
     return min(1.0, heard.lost / heard.given)
+
+
+def _packet_loss(summary: CallSummary, policy: Policy) -> float | None:
+    """Return the share (0 to 1) of packets that the caller's phone lost, of enough of them."""
+    enough = (summary.packets_sent or 0) >= policy.underflow.least_packets
+    return summary.packet_loss if enough else None
 
 
 def _number(summary: CallSummary, name: str) -> int:
@@ -186,6 +193,7 @@ _REACHED: Mapping[str, Callable[[float, float], str]] = {
     "unanswered": lambda at, _: f"a turn unanswered for {seconds(at)} or more",
     "clipping": lambda at, _: f"{percent(at)} of the samples clipped",
     "lost_audio": lambda at, _: f"{percent(at)} or more of the agent's audio lost",
+    "packet_loss": lambda at, _: f"{percent(at)} or more of the packets to the phone lost",
     "late_greeting": lambda at, _: f"an agent first heard after {seconds(at)} or more",
 }
 """Why a ceiling with steps applies, by its rule, the step that was reached and the percentile."""

@@ -77,6 +77,8 @@ class Underflow:
     assumed_share: float
     assumed_min: float
     assumed_max: float
+    least_packets: int = 250
+    """Sent to the caller's phone, from which on a share of lost ones says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class CeilingRules:
     talk_over: int | None = None
     lost_audio: Steps = ()
     """By the share of the agent's audio that was given and never played."""
+    packet_loss: Steps = ()
+    """By the share of the packets that never reached the caller's phone."""
     late_greeting: Steps = ()
     """By the seconds until the agent was first heard."""
     # What the agent sounds like; policies before v3 have none of these.
@@ -526,7 +530,7 @@ _SECTIONS: dict[str, reading.Reader] = {
     "weights": _weights,
     "knees": partial(_section, RampKnees),
     "speech_level": partial(_section, SpeechLevel, counts=("min_frames",)),
-    "underflow": partial(_section, Underflow, counts=("min_frames",)),
+    "underflow": partial(_section, Underflow, counts=("min_frames", "least_packets")),
     "noise": partial(_section, Noise),
     "ceilings": partial(_section, CeilingRules),
     "caller_ignored": partial(_section, CallerIgnored),

@@ -16,7 +16,7 @@ from ai_engine_quality.core.observations import is_agent_stage
 from ai_engine_quality.core.policy import FACTORS, Band
 from ai_engine_quality.core.reading import SummaryError
 from ai_engine_quality.core.summary import CallSummary, LateClock
-from ai_engine_quality.core.wording import echo, floor_percent, plural, seconds
+from ai_engine_quality.core.wording import echo, floor_percent, percent, plural, seconds
 
 HEARD, TOLD = "heard", "told"
 """A factor's clock: what crossed the engine's edge, or what the engine says."""
@@ -284,6 +284,9 @@ def _lines(call: CallScore) -> Iterator[str]:
     yield from _waits(call.summary)
     if (heard := call.summary.heard) and heard.echo:
         yield f"  comes back in the caller's track: {echo(heard.echo)}"
+    if (loss := call.summary.packet_loss) is not None:
+        lost, sent = call.summary.packets_lost, call.summary.packets_sent
+        yield f"  lost on the way to the phone: {percent(loss)}, {lost} of {sent} packets"
     for ceiling in call.ceilings:
         yield f"  at most {ceiling.ceiling}: {ceiling.reason}"
     if call.score is not None:
@@ -313,6 +316,8 @@ def _not_measured(summary: CallSummary) -> Iterator[str]:
         timed = bool(summary.barge_in_reactions)
         more = "" if timed else " and how soon the agent gives way"
         yield f"holes that the engine does not report{more} (nobody said what the provider gave)"
+    if summary.packets_sent is None:
+        yield "packets lost on the way to the phone (nobody told what it reports)"
     if not any(is_agent_stage(name) and s.flatness is not None for name, s in stages.items()):
         yield "noise (no raw frames of the agent's)"
     sounds = [s.sound for name, s in stages.items() if is_agent_stage(name) and s.sound]

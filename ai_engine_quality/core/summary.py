@@ -268,6 +268,10 @@ class CallSummary:
     """Whether the engine is known to start its clock of latencies late."""
     turn_stages: tuple[TurnStage, ...] | None = None
     """Of the slowest turns, where the engine tells it."""
+    packets_sent: int | None = None
+    """Packets of audio that were sent to the caller's phone, where its own reports are known."""
+    packets_lost: int | None = None
+    """Those of them that never reached it, as it reported by RTCP."""
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -284,6 +288,13 @@ class CallSummary:
     def distribution(self, name: str) -> Distribution:
         """Return the values of ``turn_latencies``, ``barge_in_reactions`` or ``unanswered``."""
         return Distribution.of(getattr(self, name) or (), self.binned.get(name, ()))
+
+    @property
+    def packet_loss(self) -> float | None:
+        """Share (0 to 1) of the packets that never reached the caller's phone; None: unknown."""
+        if not self.packets_sent or self.packets_lost is None:
+            return None
+        return min(1.0, self.packets_lost / self.packets_sent)
 
     @property
     def agent_clipped(self) -> float | None:
@@ -668,4 +679,6 @@ _READERS: dict[str, reading.Reader] = {
     "files_played": reading.optional(reading.count),
     "clock_starts_late": reading.or_default(reading.flag, False),
     "turn_stages": reading.optional(reading.many(_turn_stage)),
+    "packets_sent": reading.optional(reading.count),
+    "packets_lost": reading.optional(reading.count),
 }

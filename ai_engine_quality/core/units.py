@@ -31,6 +31,7 @@ UNITS = {
     "frame count": Unit("frames_sent", _FRAMES, "are these bytes?"),
     "filler count": Unit("underflow", _FRAMES, "are these bytes?"),
     "level": Unit("audio_level", f"a 16-bit RMS, at most {MAX_RMS:,.0f}", "is this in decibels?"),
+    "packet count": Unit("packets_lost", "packets so far, lost ones and all that were sent"),
     "character count": Unit("words_spoken", f"characters, at most {MAX_COUNT:,}"),
 }
 """By what is observed, in the words of ``CallScore.dropped``."""

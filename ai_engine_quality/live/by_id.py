@@ -160,6 +160,10 @@ class ObservationsById(CallOwner):
         """Report a file that is played to the caller beside the agent's stream: no silence."""
         self._find(call_id).file_played()
 
+    def packets_lost(self, call_id: str, lost: int, *, sent: int) -> None:
+        """Report how many packets never reached the caller's phone so far, as its RTCP tells."""
+        self._find(call_id).packets_lost(lost, sent=sent)
+
     def call_updated(
         self, call_id: str, provider: str | None = None, pipeline: str | None = None
     ) -> None:

@@ -473,6 +473,15 @@ class CallHandle:
         """Report a file that is played to the caller beside the agent's stream: no silence."""
         self._take("file", lambda call: call.file_played())
 
+    def packets_lost(self, lost: int, *, sent: int) -> None:
+        """Report how many packets of audio never reached the caller's phone, as its RTCP tells.
+
+        Args:
+            lost: Of the call so far, as RTCP counts: no report is added to another.
+            sent: All that were sent to it so far.
+        """
+        self._take("packet count", _packets_lost, lost, sent)
+
     def clock_starts_late(self) -> None:
         """Report that the engine starts its clock of latencies late: it is said of told ones."""
         self._take("clock", _clock_starts_late)
@@ -541,6 +550,10 @@ def _frames_sent(call: CallAccumulator, count: object) -> None:
 
 def _words_spoken(call: CallAccumulator, characters: object) -> None:
     call.words_spoken(observations.count(characters))
+
+
+def _packets_lost(call: CallAccumulator, lost: object, sent: object) -> None:
+    call.packets_lost(observations.count(lost), observations.count(sent))
 
 
 def _clock_starts_late(call: CallAccumulator) -> None:

@@ -289,7 +289,8 @@ class TestWords:
             "noise (no raw frames",
         ):
             assert words in last
-        last = scored(agent_characters=400).explain(full=True).splitlines()[-1]
+        told = {"agent_characters": 400, "packets_sent": 900, "packets_lost": 0}
+        last = scored(**told).explain(full=True).splitlines()[-1]
         assert last == (
             "  not measured: clicks, held samples, repeated frames (too few of the agent's raw "
             "frames), lost beginnings and ends of sentences, low-rate codecs, mild aliasing"
@@ -326,6 +327,39 @@ class TestWords:
         assert "held to 89 by caller and agent speaking at once 3 times" in call.explain()
 
 
+class TestPacketsLostOnTheWay:
+    """What the caller's phone says of the line."""
+
+    @pytest.mark.parametrize(
+        ("lost", "most"), [(6, 100), (15, 89), (30, 84), (100, 74), (200, 64), (400, 54)]
+    )
+    def test_the_more_is_lost_the_less_a_call_can_have(self, lost, most):
+        """Of 2,000 packets: where speech is heard as no better, and the reason has the share."""
+        found = scored(packets_sent=2_000, packets_lost=lost)
+        assert found.score == min(most, scored().score)
+        if most < 100:
+            assert "of the packets to the phone lost" in found.explain()
+
+    def test_the_first_seconds_say_nothing(self):
+        """Of 249 packets, under 5 s, no share is told from."""
+        assert scored(packets_sent=249, packets_lost=80).score == scored().score
+        assert scored(packets_sent=250, packets_lost=80).score == 54
+
+    def test_a_policy_from_before_does_not_know_of_it(self):
+        """v1 and v2 give such a call the number that they gave."""
+        for version in ("v1", "v2"):
+            policy = aeq.Policy.load(version)
+            lossy = replace(HEALTHY, packets_sent=2_000, packets_lost=400)
+            assert aeq.score(lossy, policy).score == aeq.score(HEALTHY, policy).score
+
+    @given(st.integers(250, 10_000), st.data())
+    def test_one_more_never_raises_the_score(self, sent, data):
+        """Monotone: of as many packets, more lost ones never help."""
+        lost = data.draw(st.integers(0, sent - 1))
+        before = scored(packets_sent=sent, packets_lost=lost).score
+        assert scored(packets_sent=sent, packets_lost=lost + 1).score <= before
+
+
 @st.composite
 def calls(draw):
     """Return a call with any facts that v3 looks at, as an ear and an engine may give them."""
@@ -355,6 +389,8 @@ def calls(draw):
         outcome=draw(st.sampled_from([None, "completed", "voicemail", "expired"])),
         heard=draw(st.none() | st.just(ear)),
         audio=draw(st.sampled_from([{}, {"transport_in": CALLER}, HEALTHY.audio])),
+        packets_sent=draw(st.none() | st.integers(0, 5_000)),
+        packets_lost=draw(st.none() | st.integers(0, 900)),
     )
 
 

@@ -247,6 +247,8 @@ class TestSummary:
             "audio",
             "heard",
             "agent_characters",
+            "packets_sent",
+            "packets_lost",
         }
         levels = {field.name for field in fields(aeq.StageLevels)}
         assert levels >= {"frames", "active", "rms", "spread_db", "clipped", "dc", "flatness"}
@@ -392,6 +394,8 @@ class TestStored:
             ("heard", {"caller_dead": 1}),
             ("heard", {"mood": 1}),
             ("agent_characters", "the words"),
+            ("packets_lost", 0.5),
+            ("packets_sent", -1),
         ],
     )
     def test_a_wrong_value_is_named(self, field, value):

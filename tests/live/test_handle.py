@@ -19,6 +19,7 @@ OBSERVATIONS = {
     "codec_alignment": ((False,), {"detail": "ulaw"}),
     "audio_level": (("provider_out", 1_830.0), {}),
     "audio": (("provider_out", b"\x10" * 160), {"encoding": "ulaw", "sample_rate": 8_000}),
+    "packets_lost": ((3,), {"sent": 900}),
     "call_updated": ((), {"provider": "deepgram", "pipeline": "default"}),
 }
 FRAME = b"\x10" * 160

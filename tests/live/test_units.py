@@ -39,6 +39,14 @@ class TestDropped:
                     " 1,000,000,000; are these bytes?"
                 ),
             ),
+            (
+                "packets_lost",
+                (-1,),
+                (
+                    "packets_lost(-1) of call c1 dropped: packets so far, lost ones and all that"
+                    " were sent"
+                ),
+            ),
         ],
     )
     def test_one_warning_says_what_it_should_have_been(
@@ -47,7 +55,8 @@ class TestDropped:
         """Method, value, call, unit, limit and a guess: in one sentence, once a minute."""
         quality.call_started("c1")
         for _ in range(5):
-            getattr(quality, method)("c1", *values)
+            more = {"sent": 900} if method == "packets_lost" else {}
+            getattr(quality, method)("c1", *values, **more)
         assert told(logger, "quality_observation_dropped") == [sentence]
 
     def test_each_method_has_a_warning_of_its_own(self, quality, logger):

@@ -118,6 +118,28 @@ def test_a_file_that_asterisk_plays_is_seen(
     assert asyncio.run(main()).summary.files_played == 1
 
 
+def test_what_the_phone_lost_is_told_by_the_engines_own_client(
+    real: ModuleType, monitor: aeq.QualityMonitor, call_id: str
+) -> None:
+    """The engine's client of ARI hands the variable on, as it hands all events to who listens."""
+
+    async def main() -> aeq.CallScore:
+        line = real.Line(monitor)
+        await line.call(call_id)
+        event = {
+            "type": "ChannelVarset",
+            "variable": "RTPAUDIOQOS",
+            "value": "lp=0;rxcount=900;txcount=1025;rlp=45;rtt=0.02",
+            "channel": {"id": call_id},
+        }
+        for handler in line.engine.ari_client.event_handlers["ChannelVarset"]:
+            await handler(event)
+        return await line.hang_up(call_id)
+
+    summary = asyncio.run(main()).summary
+    assert (summary.packets_lost, summary.packets_sent) == (45, 900)
+
+
 def test_a_provider_that_disconnects_is_a_failed_call(
     real: ModuleType, monitor: aeq.QualityMonitor, call_id: str
 ) -> None:

@@ -119,6 +119,7 @@ def engine_by_id(call_id: str, frame: bytes) -> aeq.CallScore | None:
     quality.answer_held(call_id)
     quality.answer_resumed(call_id)
     quality.words_spoken(call_id, characters=112)
+    quality.packets_lost(call_id, 3, sent=900)
     quality.call_updated(call_id, provider="openai_realtime")
     return quality.call_ended(
         call_id,
@@ -137,6 +138,7 @@ def wrong_by_id(call_id: str) -> None:
     quality.codec_alignment(call_id, aligned="no")  # type: ignore[arg-type]
     quality.audio(call_id, "provider_out", "frame", encoding="ulaw", sample_rate=8000)  # type: ignore[arg-type]
     quality.audio(call_id, "provider_out", b"frame")  # type: ignore[call-arg]
+    quality.packets_lost(call_id, 3, 900)  # type: ignore[call-arg, misc]  # which is which?
     quality.words_spoken(call_id, "the words")  # type: ignore[arg-type]  # a number, never words
     quality.audio_level(call_id, "provider_out", 1830, 0.02, 12.5)  # type: ignore[call-arg]
     quality.call_ended(call_id, "deepgram")  # type: ignore[call-arg]
@@ -165,6 +167,7 @@ def engine_by_handle(call_id: str, frame: bytes) -> int:
     call.answer_held()
     call.answer_resumed()
     call.words_spoken(112)
+    call.packets_lost(lost=3, sent=900)
     call.call_updated(pipeline="default")
     assert_type(call.call_id, str)
     assert_type(call.live, bool)

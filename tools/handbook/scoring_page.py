@@ -142,6 +142,15 @@ def _ceilings(policy: Policy) -> str:
         ("unanswered", "longest wait without a reply", tops.unanswered, seconds),
         ("clipping", "share of the agent's samples at full scale", tops.clipping, percent),
         ("lost_audio", f"share of the agent's audio {_LOST}", tops.lost_audio, percent),
+        (
+            "packet_loss",
+            (
+                f"share of {policy.underflow.least_packets} packets or more that never reached the "
+                "caller's phone, as it reports"
+            ),
+            tops.packet_loss,
+            percent,
+        ),
         ("late_greeting", "time until the agent was first heard", tops.late_greeting, seconds),
         *((rule, words, getattr(tops, rule), write) for rule, words, write in _SOUND),
     ]

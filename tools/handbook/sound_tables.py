@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Final
 
 from ai_engine_lab.basics.ranks import spearman
@@ -14,6 +14,9 @@ from ai_engine_lab.evidence.correlation import correlation
 from ai_engine_lab.evidence.corrupt_minutes import FAULTS, HeardMinute, read
 from ai_engine_lab.evidence.distortions import KINDS
 from ai_engine_lab.evidence.hearing import HeardSample, read_heard
+from ai_engine_lab.evidence.knees import rating
+from ai_engine_lab.evidence.packet_losses import SHARES, LossySample, e_model
+from ai_engine_lab.evidence.packet_losses import read as read_losses
 from ai_engine_lab.evidence.talkers import TALKERS
 
 from ai_engine_quality import Policy
@@ -22,6 +25,7 @@ from handbook.marks import table
 _DATA: Final = Path(__file__).parent.parent.parent / "docs" / "data"
 SAMPLES: Final = _DATA / "heard-samples.csv"
 MINUTES: Final = _DATA / "corrupt-minutes.csv"
+LOSSES: Final = _DATA / "packet-losses.csv"
 
 BAD: Final = 2.2
 GOOD: Final = 3.8
@@ -48,6 +52,7 @@ def parts(before: Policy, now: Policy) -> dict[str, str]:
         "sound-speeds": _speeds(samples, now),
         "sound-clean": _clean(samples, now),
         "sound-minutes": _minutes(read(MINUTES)),
+        "packet-losses": _losses(read_losses(LOSSES), now),
     }
 
 
@@ -251,6 +256,38 @@ def _minutes_row(name: str, minutes: Sequence[HeardMinute]) -> tuple[str, ...]:
     off = max((abs(one.first - one.begins) for one in found), default=0.0)
     counted = median(one.noisy for one in minutes)
     return name, _found(minutes), f"{counted:.1f}", f"{off:.1f}"
+
+
+def _losses(samples: Sequence[LossySample], now: Policy) -> str:
+    rows = [
+        _losses_row([one for one in samples if one.share == share], share, now) for share in SHARES
+    ]
+    heading = (
+        "packets lost",
+        "PESQ",
+        "ViSQOL",
+        "R by both, fitted voices",
+        "judged voices",
+        "R by G.107",
+        "highest score",
+    )
+    return table(heading, rows, right=True)
+
+
+def _losses_row(samples: Sequence[LossySample], share: float, now: Policy) -> tuple[str, ...]:
+    ratings = [
+        rating(fmean(one.heard_as for one in samples if one.side == side))
+        for side in ("fitted", "judged")
+    ]
+    held = now.ceiling("packet_loss", share)
+    return (
+        f"{100 * share:g} %",
+        f"{median(one.pesq for one in samples):.2f}",
+        f"{median(one.visqol for one in samples):.2f}",
+        *(f"{value:.0f}" for value in ratings),
+        f"{e_model(share):.0f}",
+        "-" if held is None else str(held[1]),
+    )
 
 
 def _found(minutes: Sequence[HeardMinute]) -> str:

@@ -7,6 +7,7 @@ rest works all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ai_engine_quality.adapters.ava import engine_facts, methods
@@ -112,7 +113,9 @@ class _Factors:
         return {
             CALLS: calls,
             "latency": _probed(lambda: self._latency(events)).or_heard(sound),
-            "underflow": _probed(lambda: self._underflow(events)).or_heard(given),
+            "underflow": self._with_losses(
+                _probed(lambda: self._underflow(events)).or_heard(given)
+            ),
             "fallback": _probed(self._fallback),
             "barge_in": _probed(self._barge_in).or_heard(given if sound.live else sound),
             "codec": _probed(self._codec),
@@ -215,6 +218,15 @@ class _Factors:
         if counts.live and not engine_facts.fillers_are_counted(self._engine):
             return FactorReport.not_live("the engine plays no fillers where audio is missing")
         return counts
+
+    def _with_losses(self, underflow: FactorReport) -> FactorReport:
+        """Have what the phone reports, too: what never reached it was missing as well."""
+        losses = tried("", self._observer.phone.listen)
+        if not underflow.live:
+            return underflow
+        but = f"packets lost on the way to the phone: {losses.why_not}" if losses.why_not else ""
+        also = "" if but else "; packets lost on the way to the phone, by ARI's ChannelVarset"
+        return replace(underflow, how=f"{_with(underflow.how, but)}{also}")
 
     def _check_streams(self) -> None:
         manager = getattr(self._engine, "streaming_playback_manager", None)

@@ -14,6 +14,7 @@ from ai_engine_quality.adapters.ava.files import FileObserver
 from ai_engine_quality.adapters.ava.formats import FormatObserver
 from ai_engine_quality.adapters.ava.levels import LevelObserver
 from ai_engine_quality.adapters.ava.lifecycle import LifecycleObserver
+from ai_engine_quality.adapters.ava.phone import PhoneObserver
 from ai_engine_quality.adapters.ava.provider_events import ProviderEventObserver
 from ai_engine_quality.adapters.ava.provider_loss import ProviderLossObserver
 from ai_engine_quality.adapters.ava.realtime import RealtimeObserver
@@ -47,6 +48,7 @@ class EngineObserver:
         self.formats = FormatObserver(self.context)
         self.sound = SoundObserver(self.context, self.wraps)
         self.files = FileObserver(self.context)
+        self.phone = PhoneObserver(self.context)
         self.loss = ProviderLossObserver(self.context, self.turns)
         self.events = ProviderEventObserver(
             self.context,
@@ -104,5 +106,6 @@ class EngineObserver:
     def stop(self) -> tuple[RemainingWrap, ...]:
         """Observe no more; return what could not be taken back."""
         self.timer.cancel()
+        self.phone.leave()
         self.context.calls.clear()
         return (*self.wraps.restore(), *self.taps.leave_all())

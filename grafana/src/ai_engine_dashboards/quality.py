@@ -209,8 +209,9 @@ def held_down() -> panels.Panel:
         good="latency_unobserved and underflow_unobserved don't occur, the others are rare.",
         act="noise, never_heard, call_failed: callers could not talk. provider_lost, unanswered, "
         "caller_ignored: the provider. caller_unheard: the line from the caller. cut_answers, "
-        "talk_over: barge-ins. lost_audio, late_greeting: the provider's audio. *_unobserved: see "
-        "Observations on System Overview.",
+        "talk_over: barge-ins. lost_audio, late_greeting: the provider's audio. packet_loss: the "
+        "network between Asterisk and the callers' phones. *_unobserved: see Observations on "
+        "System Overview.",
         empty="No ceiling applied to a call of this range",
     )
     applied = f"increase(ai_agent_call_ceilings_total{{{PROVIDERS}}}[$__range])"

@@ -1,9 +1,9 @@
 """A stand-in for Asterisk: its REST interface, its events, and the media channels.
 
 It speaks what the engine asks of ARI (docs.asterisk.org, "Asterisk REST Interface"): channels,
-bridges, variables, external media, playbacks; and sends StasisStart, StasisEnd, ChannelDestroyed
-and PlaybackFinished by WebSocket. What it doesn't know is answered with 404 and listed in
-:attr:`Asterisk.unknown`.
+bridges, variables, external media, playbacks; and sends StasisStart, StasisEnd, ChannelDestroyed,
+ChannelVarset and PlaybackFinished by WebSocket. What it doesn't know is answered with 404 and
+listed in :attr:`Asterisk.unknown`.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Asterisk:
         return channel
 
     async def hang_up(self, channel: Channel, by: str) -> None:
-        """End a call as Asterisk does: StasisEnd, ChannelDestroyed, and the media channel's too."""
+        """End a call as Asterisk does: its quality, StasisEnd, ChannelDestroyed; and its media."""
         if channel.gone:
             return
         channel.gone = True
@@ -121,12 +121,25 @@ class Asterisk:
             recording.ended_by = "engine" if by == "engine" else "caller"
             channel.caller.end()
         await self._close_line(channel)
+        if channel.caller is not None:  # of media channels there is none: no RTCP
+            await self._set_quality(channel, channel.caller)
         await self.send({"type": "StasisEnd", "channel": channel.to_json()})
         await self.send(
             {
                 "type": "ChannelDestroyed",
                 "cause": 16,
                 "cause_txt": "Normal Clearing",
+                "channel": channel.to_json(),
+            }
+        )
+
+    async def _set_quality(self, channel: Channel, caller: Caller) -> None:
+        """Tell what the phone has reported, as Asterisk does when a call ends."""
+        await self.send(
+            {
+                "type": "ChannelVarset",
+                "variable": "RTPAUDIOQOS",
+                "value": caller.phone.quality(),
                 "channel": channel.to_json(),
             }
         )

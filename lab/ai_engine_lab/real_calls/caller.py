@@ -9,6 +9,7 @@ from collections import deque
 import numpy as np
 
 from ai_engine_lab.real_calls import sound
+from ai_engine_lab.real_calls.phone import Phone
 from ai_engine_lab.real_calls.recording import CallRecording, GivenAnswer, TimedSound, Utterance
 from ai_engine_lab.real_calls.scenario import Cue, Scenario, Turn
 
@@ -34,6 +35,7 @@ class Caller:
         self.turn = -1
         """Index of the turn that is being, or was last, spoken."""
         self.hung_up = asyncio.Event()
+        self.phone = Phone()
         self._said = asyncio.Event()
         self._random = np.random.default_rng(seed)
         self._words: deque[sound.Sound] = deque()
@@ -62,6 +64,7 @@ class Caller:
 
     def hear(self, at: float, piece: sound.Sound) -> None:
         """Take what reached the caller's ear, and record it."""
+        self.phone.count(at)
         self.recording.heard.append(TimedSound(at, piece))
         if sound.rms(piece) >= sound.AUDIBLE / 2:
             self._last_sound = at
@@ -70,6 +73,11 @@ class Caller:
                 self._first_sound[answers[-1].turn] = at
         if self.scenario.echo_db is not None:
             self._echo.append(piece)
+
+    def miss(self, at: float, piece: sound.Sound) -> None:
+        """Take note of what was lost on the way to the phone."""
+        self.phone.count(at, lost=True)
+        self.recording.missed.append(TimedSound(at, piece))
 
     def _as_picked_up(self, frame: sound.Sound) -> sound.Sound:
         scenario = self.scenario

@@ -183,7 +183,8 @@ def summary_of(truth: Truth, recording: CallRecording) -> aeq.CallSummary:
     """Return what was heard in the terms of the library's summary.
 
     A hole is told as fillers of 20 ms; audio that was garbled, as a codec that failed its check; an
-    agent that never stopped for the caller, as talk-over; a wrong speed, as the text that fits it.
+    agent that never stopped for the caller, as talk-over; a wrong speed, as the text that fits it;
+    a packet whose number the phone missed, as one that was lost.
     What no ear tells is the provider's own log: that its connection was closed.
     """
     audio = {}
@@ -211,6 +212,8 @@ def summary_of(truth: Truth, recording: CallRecording) -> aeq.CallSummary:
         agent_characters=round(CHARACTERS_A_SECOND * truth.speed * _played(truth)),
         heard=_heard(truth),
         provider_lost=_lost_its_provider(recording),
+        packets_sent=len(recording.heard) + len(recording.missed),
+        packets_lost=len(recording.missed),
     )
 
 

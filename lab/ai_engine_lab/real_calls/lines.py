@@ -184,9 +184,11 @@ class RtpLine(Line, asyncio.DatagramProtocol):
             self._transport.sendto(header + sound.to_ulaw(frame))
 
     def datagram_received(self, data: bytes, _: tuple[str, int]) -> None:
-        """Take a packet of the engine's, unless it is lost."""
-        if self._caller is not None and len(data) > RTP_HEADER.size and not self._is_lost():
-            self._caller.hear(time.monotonic(), sound.from_ulaw(data[RTP_HEADER.size :]))
+        """Take a packet of the engine's, unless it is lost on the way to the phone."""
+        if self._caller is None or len(data) <= RTP_HEADER.size:
+            return
+        take = self._caller.miss if self._is_lost() else self._caller.hear
+        take(time.monotonic(), sound.from_ulaw(data[RTP_HEADER.size :]))
 
     def error_received(self, exc: Exception) -> None:
         """Ignore that the engine has closed its port: calls end so."""

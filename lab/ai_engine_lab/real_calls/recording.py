@@ -82,6 +82,8 @@ class CallRecording:
     """Every frame of the caller's, noise and echo included."""
     heard: list[TimedSound] = field(default_factory=list)
     """Every frame that reached the caller."""
+    missed: list[TimedSound] = field(default_factory=list)
+    """Every frame that was lost on the way to the phone, and when it would have come."""
     utterances: list[Utterance] = field(default_factory=list)
     answers: list[GivenAnswer] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)

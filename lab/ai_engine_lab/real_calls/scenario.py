@@ -90,7 +90,7 @@ class LineFault:
     seconds: float = 1.5
     """For how long."""
     loss: float = 0.0
-    """Share of packets lost, in either direction."""
+    """Share of packets lost between Asterisk and the caller's phone, in either direction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ai_engine_lab.real_calls.recording import (
 )
 from ai_engine_lab.real_calls.sound import RATE, Sound, to_pcm
 
-_TRACKS = ("sent", "heard")
+_TRACKS = ("sent", "heard", "missed")
 _LISTS = (*_TRACKS, "utterances", "answers")
 _ANSWER_FACTS = ("turn", "complete_at", "withdrawn_at", "lost_at", "speed", "garbled")
 
@@ -58,6 +58,7 @@ def load(path: Path) -> CallRecording:
             **facts,
             sent=_unpack(arrays, "sent"),
             heard=_unpack(arrays, "heard"),
+            missed=_unpack(arrays, "missed") if "missed_times" in arrays else [],
             utterances=[
                 Utterance(one["turn"], arrays[f"words{number}"], one["kind"], one["frame_times"])
                 for number, one in enumerate(utterances)

@@ -7,7 +7,8 @@ audio that was dropped is told from audio that was never given.
 The conventions: words end when their last audible frame was spoken, an agent begins when its first
 audible frame is played, and a frame is audible from an RMS of 200 (-44 dBov). The phone waits 60 ms
 before it plays, so that jitter isn't heard, and holds 200 ms at most; every time is told without
-those 60 ms.
+those 60 ms. Up to three packets that are lost in a row it conceals, as G.711's Appendix I does:
+what it plays then is taken for what was lost.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ PHONE_BUFFER: Final = 0.2
 
 PHONE_DELAY: Final = 0.06
 """Seconds that it waits with the first frame of a stretch, three frames: jitter up to that."""
+
+CONCEALED: Final = 3
+"""Packets in a row that a phone conceals: after 60 ms it falls silent."""
 
 NEW_STRETCH: Final = 0.2
 """Seconds without a frame after which it waits anew."""
@@ -83,6 +87,18 @@ class Played:
     def end_of(self, sample: int) -> float:
         """Return when everything before a sample had been played."""
         return self.time_of(sample - 1) + 1 / RATE
+
+
+def concealed(heard: Sequence[TimedSound], missed: Sequence[TimedSound]) -> list[TimedSound]:
+    """Return what a phone plays: frames that came, and what it puts in the place of lost ones."""
+    came = [(one.at, True, one) for one in heard]
+    lost = [(one.at, False, one) for one in missed]
+    played, in_a_row = [], 0
+    for _, arrived, one in sorted([*came, *lost], key=lambda each: each[0]):
+        in_a_row = 0 if arrived else in_a_row + 1
+        if in_a_row <= CONCEALED:
+            played.append(one)
+    return played
 
 
 def play(heard: Sequence[TimedSound]) -> Played:
@@ -443,7 +459,7 @@ class Truth:
 def measure(recording: CallRecording) -> Truth:
     """Work out what the caller heard."""
     zero = recording.connected_at or recording.placed_at
-    played = play(recording.heard)
+    played = play(concealed(recording.heard, recording.missed))
     answers, stalls = _heard_answers(recording, played)
     caller = _level([piece.sound for piece in recording.sent])
     spoken = recording.utterances if caller.active else []

@@ -89,6 +89,10 @@ class ARIClient:
 
     def __init__(self) -> None:
         self.fails = False
+        self.event_handlers: dict[str, list[Any]] = {}
+
+    def add_event_handler(self, event_type: str, handler: Any) -> None:
+        self.event_handlers.setdefault(event_type, []).append(handler)
 
     async def send_command(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import ai_engine_quality as aeq
@@ -51,6 +52,11 @@ class Double:
         """Let the provider tell the engine something."""
         named = {} if call_id is None else {"call_id": call_id}
         await self.engine.on_provider_event({"type": kind, **named, **fields})
+
+    async def asterisk_says(self, event: dict[str, Any]) -> None:
+        """Let Asterisk tell all who want such an event, each in a task of its own."""
+        handlers = self.engine.ari_client.event_handlers.get(event["type"], [])
+        await asyncio.gather(*(asyncio.create_task(handler(event)) for handler in handlers))
 
     def poll(self, call_id: str = CALL, seconds: float = 0.2) -> None:
         """Poll a call as the timer does."""

@@ -75,6 +75,7 @@ def test_a_call_enters_the_application_and_ends():
         await engine.ask("POST", "channels/1.1/answer", 204)
         assert (await engine.ask("GET", "channels/1.1"))["state"] == "Up"
         await engine.ask("DELETE", "channels/1.1", 204)
+        assert (await engine.event("ChannelVarset"))["variable"] == "RTPAUDIOQOS"
         await engine.event("StasisEnd")
         await engine.event("ChannelDestroyed")
         await engine.ask("DELETE", "channels/1.1", 404)
@@ -204,13 +205,16 @@ def test_external_media_is_rtp_with_as_much_loss_as_asked_for(loss):
         assert started["channel"]["name"].startswith("UnicastRTP/")
         await bridged(engine, media["id"])
         await until(lambda: len(caller.recording.sent) >= 6)
+        agent = np.full(160, 900, dtype=np.int16)
         if loss:
             assert packets == []
+            line = engine.asterisk.channels[media["id"]].line
+            line.datagram_received(bytes(12) + to_ulaw(agent), ("127.0.0.1", port))
+            assert (caller.phone.lost, caller.phone.sent, caller.recording.heard) == (1, 1, [])
         else:
             numbers = [struct.unpack("!H", data[2:4])[0] for data, _ in packets]
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
             assert {len(data) for data, _ in packets} == {172}
-            agent = np.full(160, 900, dtype=np.int16)
             transport.sendto(packets[0][0][:12] + to_ulaw(agent), packets[0][1])
             await until(lambda: caller.recording.heard)
             assert np.array_equal(caller.recording.heard[0].sound, from_ulaw(to_ulaw(agent)))

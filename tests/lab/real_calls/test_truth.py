@@ -14,7 +14,7 @@ from ai_engine_lab.real_calls.sound import (
     to_int16,
     to_ulaw,
 )
-from ai_engine_lab.real_calls.truth import measure, play
+from ai_engine_lab.real_calls.truth import concealed, measure, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -268,8 +268,33 @@ def test_an_answer_ends_before_the_next_one_begins(recorder, make_voice):
     assert truth.hole_seconds == 0.0
 
 
-def test_lost_packets_are_lost_audio_and_hardly_holes(recorder, make_voice):
-    """Of every tenth packet of 20 ms that is lost, the audio is lost; the phone fills the gaps."""
+def test_lost_packets_are_concealed(recorder, make_voice):
+    """What the phone plays in the place of every tenth packet is no hole, and no audio is lost."""
+    sound = make_voice(4.0, 1)
+    recorder.answer(-1, 101.0, sound)
+    for number, start in enumerate(range(0, len(sound), FRAME)):
+        frame = TimedSound(101.0 + number * 0.02, sound[start : start + FRAME])
+        lost = number % 10 == 5
+        (recorder.recording.missed if lost else recorder.recording.heard).append(frame)
+    truth = measure(recorder.recording)
+    assert truth.hole_seconds == pytest.approx(0.0, abs=CLOSE)
+    assert truth.lost == pytest.approx(0.0, abs=0.1)
+
+
+def test_after_three_packets_in_a_row_a_phone_is_silent(recorder, make_voice):
+    """Of ten that are lost in a row three are concealed, and the other 0.14 s are a hole."""
+    sound = make_voice(4.0, 1)
+    recorder.answer(-1, 101.0, sound)
+    recording = recorder.recording
+    for number, start in enumerate(range(0, len(sound), FRAME)):
+        frame = TimedSound(101.0 + number * 0.02, sound[start : start + FRAME])
+        (recording.missed if 100 <= number < 110 else recording.heard).append(frame)
+    assert len(concealed(recording.heard, recording.missed)) == len(recording.heard) + 3
+    assert measure(recording).lost == pytest.approx(0.14, abs=CLOSE)
+
+
+def test_frames_that_nobody_sent_are_lost_audio_and_hardly_holes(recorder, make_voice):
+    """Of every tenth frame of 20 ms that never came, the audio is lost; the phone waits."""
     sound = make_voice(4.0, 1)
     recorder.answer(-1, 101.0, sound)
     for number, start in enumerate(range(0, len(sound), FRAME)):
