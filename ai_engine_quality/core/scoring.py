@@ -27,7 +27,7 @@ from ai_engine_quality.core.factors import (
 )
 from ai_engine_quality.core.later import Later
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy
-from ai_engine_quality.core.reading import shown
+from ai_engine_quality.core.reading import SummaryError, shown
 from ai_engine_quality.core.result import (
     CallScore,
     Ceiling,
@@ -46,6 +46,7 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
 
     Raises:
         TypeError: one of them is something else.
+        SummaryError: the summary's seconds are no seconds: not a number, infinite, or under 0.
     """
     _check_summary(summary)
     check_policy(policy)
@@ -56,6 +57,10 @@ def _check_summary(summary: object) -> None:
     if not isinstance(summary, CallSummary):
         fix = "such as CallSummary.from_dict(stored)"
         raise TypeError(f"summary must be a CallSummary, {fix}, not {shown(summary)}")
+    for name in ("turn_latencies", "unanswered", "barge_in_reactions"):
+        for value in getattr(summary, name) or ():
+            if not 0.0 <= value < math.inf:  # as observations are: NaN compares with nothing
+                raise SummaryError(f"{name} must be seconds of 0 or more, not {shown(value)}")
 
 
 def check_policy(policy: object) -> None:
