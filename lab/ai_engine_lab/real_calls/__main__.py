@@ -20,6 +20,7 @@ from ai_engine_lab.real_calls.composed import Composed, ComposedError
 from ai_engine_lab.real_calls.costing import COST_CALLS, ROUNDS, measure_cost
 from ai_engine_lab.real_calls.engine import EngineError, EngineProcess, prepare_environment
 from ai_engine_lab.real_calls.judging import Said, compare, figures, said_of
+from ai_engine_lab.real_calls.real_asterisk import RealAsterisk
 from ai_engine_lab.real_calls.report import Results
 from ai_engine_lab.real_calls.running import Rig, Run, run_scenarios
 from ai_engine_lab.real_calls.scenario import (
@@ -50,6 +51,9 @@ Group = tuple[tuple[Provider, Transport, Setting], list[Scenario]]
 @click.option("--composed", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               metavar="FILE", help="Start the engine as Compose does: what `docker compose config "
               "--format json` prints in the engine's folder.")  # fmt: skip
+@click.option("--asterisk", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              metavar="PROGRAM", help="Let SIP phones call by this real Asterisk (21 or newer), "
+              "not by the stand-in.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("--cost", is_flag=True, help="Measure the engine's CPU with and without the library.")
 @click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1),
@@ -64,6 +68,7 @@ def main(
     provider: str | None,
     out: Path,
     composed: Path | None,
+    asterisk: Path | None,
     as_json: bool,
     cost: bool,
     rounds: int,
@@ -74,6 +79,8 @@ def main(
     if transport == "websocket":
         raise click.UsageError(_no_websocket(ava_root))
     chosen = choose(only, transport, provider)
+    if asterisk is not None:
+        chosen = [one for one in chosen if one.line.stall_at is None]  # the stand-in's own line
     if listing:
         for scenario in chosen:
             click.echo(f"{scenario.name:24} {scenario.title}")
@@ -88,7 +95,14 @@ def main(
         how = None if composed is None else Composed.read(composed)
         make = _engines(ava_root.resolve(), out.resolve(), console, how)
         results = asyncio.run(
-            _run(chosen, make, out / "calls", console, rounds=rounds if cost else 0)
+            _run(
+                chosen,
+                make,
+                out / "calls",
+                console,
+                rounds=rounds if cost else 0,
+                asterisk=None if asterisk is None else (asterisk, out.resolve() / "asterisk"),
+            )
         )
     except (ComposedError, EngineError, NoPromptsError) as error:
         raise click.ClickException(str(error)) from error
@@ -166,13 +180,15 @@ async def _run(
     console: Console,
     *,
     rounds: int,
+    asterisk: tuple[Path, Path] | None = None,
 ) -> Results:
     results = Results()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
         for key, chosen in groups(scenarios):
             name = "-".join(filter(None, key))
-            rig = Rig(*key, process=make(name, True))
+            real = None if asterisk is None else RealAsterisk(asterisk[0], asterisk[1] / name)
+            rig = Rig(*key, process=make(name, True), asterisk=real)
             run = await run_scenarios(rig, chosen, _progress(bar, name, len(chosen)))
             results.runs.append(run)
             for recording in run.recordings:

@@ -25,6 +25,7 @@ from ai_engine_lab.real_calls.engine import (
 )
 from ai_engine_lab.real_calls.openai_realtime import OpenAISession
 from ai_engine_lab.real_calls.providers import ProviderServer
+from ai_engine_lab.real_calls.real_asterisk import RealAsterisk
 from ai_engine_lab.real_calls.recording import CallRecording
 from ai_engine_lab.real_calls.scenario import Provider, Scenario, Setting, Transport
 
@@ -72,10 +73,11 @@ class Rig:
         setting: Setting,
         *,
         process: EngineProcess,
+        asterisk: Asterisk | RealAsterisk | None = None,
     ) -> None:
         self.process = process
         self.run = Run(provider, transport, setting, records=process.records)
-        self.asterisk = Asterisk()
+        self.asterisk = asterisk or Asterisk()
         self._deepgram = ProviderServer(deepgram.PATH, DeepgramSession)
         self._openai = ProviderServer(openai_realtime.PATH, OpenAISession)
         self._entrance = asyncio.Lock()
