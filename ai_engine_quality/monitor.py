@@ -7,6 +7,7 @@ anything or grows without bound. Wrong use at set-up does raise, and says the fi
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +19,7 @@ from ai_engine_quality.core.call import CallAccumulator
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import TOLD, CallScore
-from ai_engine_quality.core.scoring import score_among
+from ai_engine_quality.core.scoring import check_policy, score_among
 from ai_engine_quality.core.summary import CallSummary
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
@@ -40,8 +41,6 @@ from ai_engine_quality.sinks.prometheus.shared_files import FIX
 from ai_engine_quality.sinks.records import RecordFile
 
 if TYPE_CHECKING:
-    import os
-
     from prometheus_client import CollectorRegistry
 
 
@@ -114,7 +113,8 @@ class QualityMonitor(ObservationsById):
         sampling: Sampling | None = None,
     ) -> None:
         """Register the metrics; nothing else happens until a call starts."""
-        _check_policy(policy)
+        check_policy(policy)
+        _check_registry(registry)
         _check_clock("clock", clock)
         _check_clock("wall_clock", wall_clock)
         _check_flag("per_call_series", per_call_series)
@@ -513,9 +513,9 @@ def _call_seconds(value: object) -> float:
     return observations.seconds(value, observations.MAX_CALL_SECONDS)
 
 
-def _check_policy(policy: object) -> None:
-    if not isinstance(policy, Policy):
-        raise TypeError(f"policy must be a Policy, such as Policy.load('v3'), not {policy!r}")
+def _check_registry(registry: object) -> None:
+    if registry is not None and not callable(getattr(registry, "register", None)):
+        raise TypeError(f"registry must be a prometheus_client.CollectorRegistry, not {registry!r}")
 
 
 def _check_flag(name: str, value: object) -> None:
@@ -529,4 +529,8 @@ def _check_clock(name: str, clock: object) -> None:
 
 
 def _record_file(records: str | os.PathLike[str] | RecordFile | None) -> RecordFile | None:
-    return records if records is None or isinstance(records, RecordFile) else RecordFile(records)
+    if records is None or isinstance(records, RecordFile):
+        return records
+    if not isinstance(records, str | os.PathLike):
+        raise TypeError(f"records must be a path or a RecordFile, not {records!r}")
+    return RecordFile(records)

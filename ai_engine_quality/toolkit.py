@@ -17,11 +17,13 @@ from ai_engine_quality.core.sound_ceilings import SOUND_RULES
 from ai_engine_quality.core.wording import floor_percent, percent, plural, printable, seconds
 from ai_engine_quality.doctor.prometheus_api import Prometheus, Unreachable
 from ai_engine_quality.live.encodings import decode
+from ai_engine_quality.live.fixes import FIXES
 
 __all__ = [
     "ACTIVE_RMS",
     "CALLER_STAGES",
     "FACTORS",
+    "FIXES",
     "SOUND_RULES",
     "Distribution",
     "Ear",

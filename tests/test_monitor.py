@@ -833,6 +833,7 @@ class TestStartUp:
             ({"per_call_series": "no"}, TypeError),
             ({"per_call_series": None}, TypeError),
             ({"log": "false"}, TypeError),
+            ({"records": 7}, TypeError),
         ],
     )
     def test_wrong_use_is_refused_by_the_arguments_name(self, registry, wrong, error):
@@ -841,6 +842,11 @@ class TestStartUp:
         with pytest.raises(error, match=name.removesuffix("s")):
             aeq.QualityMonitor(registry=registry, log=False, **wrong)
         assert generate_latest(registry) == b""
+
+    def test_what_is_no_registry_is_refused(self):
+        """It names the argument and what it should be."""
+        with pytest.raises(TypeError, match=r"^registry must be .*CollectorRegistry, not 9400$"):
+            aeq.QualityMonitor(registry=9400, log=False)
 
     def test_every_call_is_logged_by_default(self, registry, logger):
         """Each call is one structured event with its score and its explanation."""

@@ -27,6 +27,7 @@ from ai_engine_quality.core.factors import (
 )
 from ai_engine_quality.core.later import Later
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Band, Policy
+from ai_engine_quality.core.reading import SummaryError, shown
 from ai_engine_quality.core.result import (
     CallScore,
     Ceiling,
@@ -42,8 +43,34 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
     """Return the call's quality score by a policy.
 
     Pure: the same summary and policy give the same score, on any machine, at any time.
+
+    Raises:
+        TypeError: one of them is something else.
+        SummaryError: the summary's seconds are no seconds: not a number, infinite, or under 0.
     """
+    _check_summary(summary)
+    check_policy(policy)
     return score_among(summary, policy, _alone, {})
+
+
+def _check_summary(summary: object) -> None:
+    if not isinstance(summary, CallSummary):
+        fix = "such as CallSummary.from_dict(stored)"
+        raise TypeError(f"summary must be a CallSummary, {fix}, not {shown(summary)}")
+    for name in ("turn_latencies", "unanswered", "barge_in_reactions"):
+        for value in getattr(summary, name) or ():
+            if not 0.0 <= value < math.inf:  # as observations are: NaN compares with nothing
+                raise SummaryError(f"{name} must be seconds of 0 or more, not {shown(value)}")
+
+
+def check_policy(policy: object) -> None:
+    """Refuse what is no policy, such as a version's name.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(policy, Policy):
+        raise TypeError(f"policy must be a Policy, such as Policy.load('v3'), not {shown(policy)}")
 
 
 def score_among(

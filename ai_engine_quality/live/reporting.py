@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ai_engine_quality.core.observations import OUTCOMES, DropReason, Rejected
+from ai_engine_quality.live.fixes import FIXES
 
 
 class Counts(Protocol):
@@ -40,9 +41,10 @@ class Reporter:
         Args:
             reason: Why.
             error: What was raised, where that is the reason.
-            words: A sentence that begins with the method: each has a warning of its own.
+            words: A sentence that begins with the method: each has a warning of its own. Without
+                one the warning has what the reason means, and what to do.
         """
-        more = {"warning": words} if words else {}
+        more = {"warning": words} if words else {"fix": FIXES[reason]}
         method = words.partition("(")[0]
         subject = f"{reason.value} {method}" if method else reason.value
         try:

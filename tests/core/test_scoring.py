@@ -857,6 +857,25 @@ class TestCeilingsOfZero:
         assert (call.score, 0 in ceilings(call)) == (None, False)
 
 
+class TestWrongUse:
+    def test_a_versions_name_is_no_policy(self):
+        """The error says how to load one."""
+        with pytest.raises(TypeError, match=r"^policy must be .*Policy\.load\('v3'\), not 'v1'$"):
+            aeq.score(NOTHING, "v1")
+
+    def test_a_stored_call_is_no_summary(self):
+        """The error says how to read one."""
+        with pytest.raises(TypeError, match=r"^summary must be .*from_dict\(stored\), not {"):
+            aeq.score(NOTHING.to_dict())
+
+    @pytest.mark.parametrize("field", ["turn_latencies", "unanswered", "barge_in_reactions"])
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -0.1])
+    def test_what_are_no_seconds_are_never_scored(self, field, value):
+        """Not a number, infinite, under 0: as in a stored call, the error names the field."""
+        with pytest.raises(aeq.SummaryError, match=f"^{field} must be seconds of 0 or more, not "):
+            aeq.score(replace(NOTHING, **{field: (0.4, value)}))
+
+
 class TestGates:
     @pytest.mark.parametrize(
         ("facts", "rule", "ceiling", "reason", "factor"),

@@ -65,6 +65,24 @@ def test_calls_failing_knows_every_rule_that_loses_a_call():
     assert losing <= set(re.findall(r"`(\w+)`", fix))
 
 
+def test_the_page_of_dashboards_has_every_alert_that_leads_there():
+    """Each row of its table names the alerts whose link goes to that dashboard, and no others."""
+    rows = re.findall(
+        r"^\| \[([^]]+)\]\(img/[^|]+\|[^|]+\|([^|]+)\|$",
+        named("Dashboards.md").path.read_text(),
+        re.MULTILINE,
+    )
+    said = {title: set(re.findall(r"[A-Z]\w+", alerts)) for title, alerts in rows}
+    leading = {title: set() for title in BOARDS}
+    for rule in monitoring_page.alerts():
+        uid = rule["annotations"]["dashboard_url"].partition("/d/")[2].partition("?")[0]
+        (title,) = (title for title, board in BOARDS.items() if board["uid"] == uid)
+        leading[title].add(rule["alert"])
+    assert {title: names for title, names in said.items() if leading[title]} == {
+        title: names for title, names in leading.items() if names
+    }
+
+
 def test_there_is_no_section_for_an_alert_that_is_gone():
     """Headings of the third level are the alerts, and no others."""
     text = (ROOT / "docs" / "Runbook.md").read_text()

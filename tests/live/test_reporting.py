@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ai_engine_quality.core.observations import DropReason, Rejected
+from ai_engine_quality.live.fixes import FIXES
 from ai_engine_quality.live.reporting import Reporter
 
 
@@ -39,10 +40,15 @@ def reporter(told):
 
 class TestReporter:
     def test_what_was_dropped_without_words(self, reporter, told):
-        """Its reason is counted once, and is the warning's subject; there is no sentence."""
+        """Its reason is counted once, and is the warning's subject, with what to do about it."""
         reporter.drop(DropReason.NEGATIVE, ERROR)
         assert told.counted == [(DropReason.NEGATIVE, 1)]
-        assert told.warned == [("quality_observation_dropped", "negative", ERROR, {})]
+        fields = {"fix": "a number under 0: subtract times of one monotonic clock"}
+        assert told.warned == [("quality_observation_dropped", "negative", ERROR, fields)]
+
+    def test_every_reason_has_a_fix(self):
+        """No reason is told without what it means and what to do."""
+        assert set(FIXES) == set(DropReason)
 
     def test_what_was_dropped_with_words(self, reporter, told):
         """The sentence is in the warning, and its method in the subject."""

@@ -101,13 +101,14 @@ def test_an_answered_turn_a_farewell_and_a_transfer_leave_nobody_waiting(
         return score
 
     async def main() -> list[aeq.CallScore]:
-        return [await one(1, wait=0.5), await one(2, wait=2.6, transfer_active=True)]
+        return [await one(1, wait=0.5), await one(2, wait=4.6, transfer_active=True)]
 
     farewell, transferred = asyncio.run(main())
     assert farewell.summary.unanswered is None
     assert transferred.summary.unanswered is None
     assert transferred.summary.outcome == "transferred"
-    assert transferred.summary.duration < farewell.summary.duration + 0.5
+    # The timer sees the transfer two seconds later at most; the call goes on for longer than that.
+    assert transferred.summary.duration < farewell.summary.duration + 2.5
 
 
 def test_an_interruption_is_reported_with_the_reaction_that_the_engine_timed(

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Metric
 from structlog.testing import CapturingLogger
 
 import ai_engine_quality as aeq
+from ai_engine_quality.toolkit import FIXES
 from handbook.marks import table
 
 HEADER = ("metric", "type", "labels", "what it says")
@@ -83,4 +84,5 @@ def _then(metric: EngineMetric) -> str:
 
 
 def _reasons() -> str:
-    return ", ".join(f"`{reason.value}`" for reason in aeq.DropReason)
+    rows = [(f"`{reason.value}`", FIXES[reason]) for reason in aeq.DropReason]
+    return table(("reason", "what it is, and what to do"), rows)

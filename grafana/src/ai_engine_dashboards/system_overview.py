@@ -402,7 +402,7 @@ def not_taken() -> panels.Panel:
     about = About(
         shows="Observations and calls that the library did not take, per minute, by reason.",
         good="0. A few late ones after a call's end are usual.",
-        act="The engine's log has one line a minute for each reason.",
+        act="The engine's log has one line a minute for each reason, with what to do.",
         empty="No engine answers: see Health",
     )
     per_second = rate("ai_agent_quality_dropped_total", "reason")
