@@ -395,6 +395,19 @@ def test_a_thin_voice_has_no_seconds_of_noise(low, found):
     assert rules(aeq.score(call)) == found
 
 
+@pytest.mark.parametrize("encoding", ["slin16", "ulaw"])
+@pytest.mark.parametrize("begins", [0.0, 0.25, 0.6])
+@pytest.mark.parametrize("hertz", [(1_000,), (450,), (350, 800)])
+def test_a_beep_between_sentences_is_no_repeated_frame(hertz, begins, encoding):
+    """Its frames are the same byte for byte, wherever in its period each of them begins."""
+    samples = speech("prompts").copy()
+    places = np.arange(2_400) / 8_000
+    beep = 3_000 * sum(np.sin(2 * np.pi * (each * places + begins)) for each in hertz)
+    for at in range(8_000, len(samples) - 8_000, 32_000):
+        samples[at : at + 2_400] = beep
+    assert "repeated" not in rules(heard(samples, encoding=encoding))
+
+
 @pytest.mark.parametrize(("seconds", "said"), [(0.01, 10), (0.02, 20), (0.06, 60)])
 def test_clicks_at_edges_are_told_by_how_often_they_come(seconds, said):
     """In frames of 60 ms a third as many come in a second, and so much less is heard of them."""
