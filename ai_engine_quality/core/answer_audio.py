@@ -334,7 +334,10 @@ class AnswerAudio:
         last = self._answers[-1] if self._answers else None
         if last is None or last.complete:
             return self._open(at)
-        if self._asked_at > self._last_given_at:  # and its completion was never told
+        since = self._last_given_at
+        silent = at - max(since, self._sounded_at)
+        thrown_away = last.barged and silent > MAX_BLIND_HOLE_SECONDS
+        if thrown_away or self._asked_at > since:  # and its completion was never told
             last.closed = True
             return self._open(at)
         return last

@@ -363,7 +363,7 @@ class CallerTrack(_Track):
         came = self.last_at - self.first_at
         if self._media - self.first_at > FASTEST * came + FASTEST_SECONDS:
             return "the caller's frames came faster than they last"
-        if self._clearness < LEAST_CLEAR * self._spurts:
+        if self._clearness < LEAST_CLEAR * self._spurts or self._turns.never_silent():
             return "the caller's voice can't be told from the noise"
         return None
 

@@ -66,6 +66,10 @@ TOLD_SECONDS = 0.5
 TALK_OVER_SECONDS = 2.0
 """Both speak at once for longer, and nothing stops: that is talk-over."""
 
+FEWEST_AMID_WORDS = 3
+"""Answers that begin amid words before those can be other voices': on generated calls without such
+voices one does at most, with them at 15 dB two thirds."""
+
 MAX_EDGES = 512
 """Edges that wait for their time; more than 60 s of speech ahead can hold."""
 
@@ -93,6 +97,7 @@ class TurnTaking:
         "_agent_pause",
         "_agent_quiet_at",
         "_agent_since",
+        "_amid_words",
         "_answers",
         "_caller_end",
         "_caller_since",
@@ -134,6 +139,7 @@ class TurnTaking:
         self._agent_pause = 0.0
         """How long a pause was given where the agent fell silent; infinite where nobody tells."""
         self._spell_end = float("-inf")
+        self._amid_words = 0
         self._caller_since: float | None = None
         self._caller_unheard = 0.0
         """So much earlier these words may have begun than they were heard."""
@@ -172,6 +178,13 @@ class TurnTaking:
         if queue and at < queue[-1][0]:
             self._sorted = False
         queue.append((at, edge, seconds, cut))
+
+    def never_silent(self) -> bool:
+        """Return whether the caller seems to speak on when an answer begins, more often than not.
+
+        No agent interrupts so often, and other voices beside the caller's do not wait for answers.
+        """
+        return self._amid_words >= max(FEWEST_AMID_WORDS, self.latencies.n)
 
     def told(self, at: float) -> None:
         """Take note that the engine says that the caller barged in."""
@@ -305,6 +318,7 @@ class TurnTaking:
         self._words, self._first_end = 0.0, None
         self._overlap_since = at if self._caller_since is not None else None
         self._overlap_end = None
+        self._amid_words += at - (self._caller_since or at) >= MIN_WORDS_SECONDS
 
     def _end_spell(self) -> None:
         """End what the agent says: did the caller make it stop?"""

@@ -365,6 +365,33 @@ def test_audio_that_is_lost_is_not_excused_by_a_prompt_caller():
     assert (found.thrown_away, found.answers_cut) == (0.0, 0)
 
 
+ANSWERED = [(2, 3), (7, 8), (12, 13), (17, 18), (22, 23)]
+"""Words of the caller's, each of which an answer follows."""
+
+
+@pytest.mark.parametrize(("others", "can_hear"), [(0, True), (2, True), (3, False), (5, False)])
+def test_other_voices_that_do_not_wait_for_answers_hide_the_callers(others, can_hear):
+    """Where the line speaks on as most answers begin, no wait is known; once or twice it may."""
+    begins = [(end, end + 1.5) for _, end in ANSWERED[:others]]
+    agent = [(end + 1, end + 2.5) for _, end in ANSWERED]
+    found = heard(27, caller=[*ANSWERED, *begins], agent=agent)
+    assert (found.cannot_hear is None) is can_hear
+    assert (found.latencies is None) is not can_hear
+    assert found.answers == 5
+
+
+def test_an_answer_after_one_that_was_thrown_away_is_another():
+    """The first was never completed, and its caller was not heard: no hole lies between them."""
+    hints = [
+        (0.9, lambda ear: ear.audio_given(0.9, 4.0)),
+        (3.0, lambda ear: ear.agent_flushed(3.0)),
+        *answers((5.9, 2.0)),
+    ]
+    found = heard(9, agent=[(1, 3), (6, 8)], missing=[(3, 6)], hints=hints)
+    assert (found.holes, found.hole_seconds) == (0, 0.0)
+    assert (found.lost, found.thrown_away) == (0.0, pytest.approx(2.0, abs=0.03))
+
+
 def test_a_phone_that_sends_nothing_in_silence_is_heard():
     """The line's first frames are words then: they may be lost for its noise, no later ones are."""
     ear = Ear(0.0)
