@@ -130,6 +130,16 @@ class _Answer:
         pauses = sum(seconds for place, _, seconds in self.pauses if place <= here)
         return self.heard_to + pauses > at
 
+    def pause_due(self) -> float:
+        """Return how long a pause was given where it is now, before more that sounds."""
+        if self.over:
+            return 0.0
+        here = self.played + self.skipped
+        slack = self.played * PLACE_SHARE + PLACE_TOLERANCE_SECONDS
+        return sum(
+            pause for place, end, pause in self.pauses if place - slack <= here <= end + slack
+        )
+
     def pause(self, seconds: float, sounding: float) -> None:
         """Take note of silence that is given somewhere in the next ``sounding`` seconds."""
         place = self.given
@@ -260,13 +270,23 @@ class AnswerAudio:
         if self._answers:
             self._answers[-1].complete = True
 
-    def barge_in(self, at: float) -> None:
-        """Take note that the answer that was heard then is thrown away, for the caller speaks."""
+    def barge_in(self, at: float, since: float = float("-inf")) -> None:
+        """Take note that the answer that was heard then is thrown away, for the caller speaks.
+
+        Args:
+            at: When the agent fell silent.
+            since: What held no sound any more by then had fallen silent before.
+        """
         for answer in self._answers:
-            if answer.heard_around(at):
+            if answer.heard_around(at) and answer.heard_to >= since:
                 answer.barged = True
         last = self._last
-        if last is not None and last.heard_around(at) and not last.barged:
+        if (
+            last is not None
+            and last.heard_around(at)
+            and last.heard_to >= since
+            and not last.barged
+        ):
             self._lost -= last.left_over
             self._thrown += last.left_over
             self._cut += not self._was_cut(last)
@@ -314,7 +334,10 @@ class AnswerAudio:
         last = self._answers[-1] if self._answers else None
         if last is None or last.complete:
             return self._open(at)
-        if self._asked_at > self._last_given_at:  # and its completion was never told
+        since = self._last_given_at
+        silent = at - max(since, self._sounded_at)
+        thrown_away = last.barged and silent > MAX_BLIND_HOLE_SECONDS
+        if thrown_away or self._asked_at > since:  # and its completion was never told
             last.closed = True
             return self._open(at)
         return last
@@ -376,8 +399,9 @@ class AnswerAudio:
         self._run_answer = None
         if not self._answers:
             return
+        first = self._answers[0]
+        begun = first.played > 0  # before this silence, which quiet speech may end
         if comfort:
-            first = self._answers[0]
             quiet = min(comfort, max(0.0, self._ahead - first.skipped))
             if quiet > RECENT_SECONDS:
                 quiet = 0.0
@@ -387,8 +411,8 @@ class AnswerAudio:
             silent += comfort - quiet
         self._move_on(at, silent + missing)
         answer = self._answers[0]
-        if answer is not began or not answer.played or answer.over:
-            return  # what sounds now was not given: music on hold
+        if answer is not began or answer is not first or not begun or answer.over:
+            return  # what sounds now begins an answer, or was not given: music on hold
         if self._held:
             held = self.held(at - silent - missing - HELD_MARGIN_SECONDS, at)
             missing, silent = max(0.0, missing - held), max(0.0, silent - max(0.0, held - missing))
@@ -438,6 +462,15 @@ class AnswerAudio:
             return None
         answer = self._answers[0]
         return not answer.complete or answer.left_over > 0
+
+    def pause_due(self) -> float | None:
+        """Return how long a pause the provider gave at this place of the answer that is played.
+
+        None where nobody tells of pauses; 0 where none is due, or nothing follows it.
+        """
+        if not self._pauses_told:
+            return None
+        return self._answers[0].pause_due() if self._answers else 0.0
 
     def totals(self, end: float) -> AnswerTotals:
         """Return the totals of a call whose audio ended here. It changes them: copy it first.

@@ -20,6 +20,9 @@ from ai_engine_quality.core.wording import percent, seconds
 NOISY_LINE_SHARE = 0.8
 """Share of a call in which a line without words is loud, because it is noisy."""
 
+ANSWERED_IN_NOISE = 3
+"""Answers of the agent's: a greeting and two more."""
+
 
 def all_ceilings(
     summary: CallSummary, policy: Policy, agent: AgentAudio, costs: Mapping[str, Cost]
@@ -201,7 +204,7 @@ _REACHED: Mapping[str, Callable[[float, float], str]] = {
 
 def _caller_ignored(summary: CallSummary, policy: Policy) -> bool:
     rule = policy.caller_ignored
-    if measured_turns(summary):
+    if measured_turns(summary) or (rule.at_any_length and _answered_in_noise(summary)):
         return False
     of_caller = (s.speech_seconds for name, s in summary.audio.items() if not is_agent_stage(name))
     loud = max(of_caller, default=0.0)
@@ -210,6 +213,18 @@ def _caller_ignored(summary: CallSummary, policy: Policy) -> bool:
     ):
         return False
     return loud >= rule.speech_seconds
+
+
+def _answered_in_noise(summary: CallSummary) -> bool:
+    """Return whether the agent went on to answer a caller who can't be told from the noise.
+
+    Then a loud line is no word that waits: in noise that hides the caller, good calls have no
+    measured turn either.
+    """
+    heard = summary.heard
+    if heard is None or heard.cannot_hear is None:
+        return False
+    return (heard.answers or 0) >= ANSWERED_IN_NOISE
 
 
 def _hardly_waited(summary: CallSummary, loud: float) -> bool:

@@ -98,6 +98,10 @@ class EchoPath:
         self._blocks += 1
         self._echoing += self.share > LEAST_SHARE
 
+    def hides(self, level: float) -> bool:
+        """Return whether words of a level would be taken for echo, were the agent to speak."""
+        return level <= self.share * self._played
+
     def heard(self, noise: float) -> float | None:
         """Return how loud the echo is, as a share of the agent's level; None where there is none.
 

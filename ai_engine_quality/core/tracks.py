@@ -59,6 +59,11 @@ FALL_SECONDS = 0.013
 the mean, 0.015 midway between the fastest and the slowest): so much longer they last than noise
 lets hear."""
 
+UNHEARD_SECONDS = 0.05
+HIDDEN_SECONDS = 0.7
+"""So much later than words began they may be heard: if they began softly; and if the talker is so
+much quieter than the agent that they were taken for its echo."""
+
 CLUMPED = 0.5
 """A frame that comes this share of its length after the last, or sooner, had been held up."""
 
@@ -254,6 +259,7 @@ class CallerTrack(_Track):
             self.first_at = self._media = self._steady_from = at - seconds
             self._base = 0.0
         elif pace > 3 * seconds:
+            self._voice.sent_no_more()
             self._stall(at, pace)
 
     def _stall(self, at: float, seconds: float) -> None:
@@ -294,7 +300,10 @@ class CallerTrack(_Track):
         self._speaking = True
         self._voice.words_begin()
         self._started = self._candidate_media + self._candidate_offset + _half(seconds)
-        self._turns.put(self._started, Edge.CALLER_STARTS)
+        hidden = self._voice.hidden >= ONSET_SECONDS or self._echo_path.hides(self._voice.talker)
+        self._voice.hidden = 0.0
+        unheard = HIDDEN_SECONDS if hidden else UNHEARD_SECONDS
+        self._turns.put(self._started, Edge.CALLER_STARTS, unheard)
         self._answers.asked(self._started, RESUME_SECONDS)
 
     def _was_echo(self) -> None:
@@ -354,7 +363,7 @@ class CallerTrack(_Track):
         came = self.last_at - self.first_at
         if self._media - self.first_at > FASTEST * came + FASTEST_SECONDS:
             return "the caller's frames came faster than they last"
-        if self._clearness < LEAST_CLEAR * self._spurts:
+        if self._clearness < LEAST_CLEAR * self._spurts or self._turns.never_silent():
             return "the caller's voice can't be told from the noise"
         return None
 
@@ -553,7 +562,8 @@ class AgentTrack(_Track):
             self._held_back = JITTER_SECONDS
             unfinished = self._answers.unfinished() if self._answers.hinted else None
             ended = self._last_voiced_end - _half(seconds)
-            self._turns.put(ended, Edge.AGENT_ENDS, 0.0, unfinished)
+            pause = self._answers.pause_due()
+            self._turns.put(ended, Edge.AGENT_ENDS, _NEVER if pause is None else pause, unfinished)
 
     def flush(self, at: float) -> None:
         """Take note that the far end throws away what it hasn't played yet."""

@@ -17,6 +17,12 @@ from ai_engine_quality.core.distribution import EXACT_LIMIT, BoundedValues
 RESUME_SECONDS = 0.7
 """An agent that resumes sooner has paused; the caller too, while both speak."""
 
+LONGEST_PAUSE_SECONDS = 1.5
+"""A longer one that the provider gave is no pause between sentences."""
+
+PAUSE_TOLERANCE_SECONDS = 0.15
+"""How much longer than it was given a pause may be played."""
+
 MIN_WORDS_SECONDS = 0.25
 """A shorter sound of the caller's is a cough or a click, not a turn."""
 
@@ -60,6 +66,10 @@ TOLD_SECONDS = 0.5
 TALK_OVER_SECONDS = 2.0
 """Both speak at once for longer, and nothing stops: that is talk-over."""
 
+FEWEST_AMID_WORDS = 3
+"""Answers that begin amid words before those can be other voices': on generated calls without such
+voices one does at most, with them at 15 dB two thirds."""
+
 MAX_EDGES = 512
 """Edges that wait for their time; more than 60 s of speech ahead can hold."""
 
@@ -84,11 +94,14 @@ class TurnTaking:
 
     __slots__ = (
         "_agent_cut",
+        "_agent_pause",
         "_agent_quiet_at",
         "_agent_since",
+        "_amid_words",
         "_answers",
         "_caller_end",
         "_caller_since",
+        "_caller_unheard",
         "_course",
         "_first_end",
         "_overlap_end",
@@ -123,8 +136,13 @@ class TurnTaking:
         self._agent_since: float | None = None
         self._agent_quiet_at: float | None = None
         self._agent_cut: bool | None = None
+        self._agent_pause = 0.0
+        """How long a pause was given where the agent fell silent; infinite where nobody tells."""
         self._spell_end = float("-inf")
+        self._amid_words = 0
         self._caller_since: float | None = None
+        self._caller_unheard = 0.0
+        """So much earlier these words may have begun than they were heard."""
         self._caller_end = float("-inf")
         self._words = 0.0
         self._words_end = float("-inf")
@@ -160,6 +178,13 @@ class TurnTaking:
         if queue and at < queue[-1][0]:
             self._sorted = False
         queue.append((at, edge, seconds, cut))
+
+    def never_silent(self) -> bool:
+        """Return whether the caller seems to speak on when an answer begins, more often than not.
+
+        No agent interrupts so often, and other voices beside the caller's do not wait for answers.
+        """
+        return self._amid_words >= max(FEWEST_AMID_WORDS, self.latencies.n)
 
     def told(self, at: float) -> None:
         """Take note that the engine says that the caller barged in."""
@@ -197,15 +222,18 @@ class TurnTaking:
         Not for as long as the engine holds it back, to see whether the caller speaks.
         """
         silent = at - quiet_at
-        return silent > RESUME_SECONDS and (
-            silent - self._answers.held(quiet_at - RESUME_SECONDS, at) > RESUME_SECONDS
-        )
+        if silent <= RESUME_SECONDS:
+            return False
+        pause = self._agent_pause if self._agent_pause <= LONGEST_PAUSE_SECONDS else 0.0
+        patience = max(RESUME_SECONDS, pause + PAUSE_TOLERANCE_SECONDS)
+        return silent - self._answers.held(quiet_at - RESUME_SECONDS, at) > patience
 
     def _take(self, at: float, edge: Edge, seconds: float, cut: bool | None) -> None:
         quiet_at = self._agent_quiet_at
         if quiet_at is not None and self._over(quiet_at, at):
             self._end_spell()
         if edge is Edge.CALLER_STARTS:
+            self._caller_unheard = seconds
             self._caller_starts(at)
         elif edge is Edge.CALLER_ENDS:
             self._caller_ends(at)
@@ -213,7 +241,7 @@ class TurnTaking:
             self._agent_starts(at)
         elif edge is Edge.AGENT_ENDS:
             if self._agent_since is not None:
-                self._agent_quiet_at, self._agent_cut = at, cut
+                self._agent_quiet_at, self._agent_cut, self._agent_pause = at, cut, seconds
         elif edge is Edge.HOLE:
             self._blind_hole(at, seconds)
         else:
@@ -290,6 +318,7 @@ class TurnTaking:
         self._words, self._first_end = 0.0, None
         self._overlap_since = at if self._caller_since is not None else None
         self._overlap_end = None
+        self._amid_words += at - (self._caller_since or at) >= MIN_WORDS_SECONDS
 
     def _end_spell(self) -> None:
         """End what the agent says: did the caller make it stop?"""
@@ -322,12 +351,19 @@ class TurnTaking:
                 self._words_end = max(self._words_end, ended)
         else:
             self._talk_over(overlap, end)
-            self._stop_in_a_pause(end)
+            if self._agent_cut and self._caller_since is not None:
+                self._answers.barge_in(end)
 
     def _stop_in_a_pause(self, end: float) -> None:
-        """Take note of a barge-in that can't be timed: the caller began as the agent paused."""
-        if self._agent_cut and self._caller_since is not None:
-            self._answers.barge_in(end)
+        """Take note of a barge-in that can't be timed: the caller began as the agent paused.
+
+        An agent that had fallen silent before, and not for a pause of its voice, did so of itself.
+        """
+        since = self._caller_since
+        if self._agent_cut and since is not None:
+            if self._caller_end >= end - GAVE_UP_CUT_SECONDS:
+                since = end
+            self._answers.barge_in(end, since - self._agent_pause - self._caller_unheard)
 
     def _stopped(self, end: float, length: float) -> bool:
         """Return whether the agent fell silent for the caller, not because it had said it all."""

@@ -89,7 +89,7 @@ class VoiceActivity:
     __slots__ = (
         "_bar", "_deviation", "_frame", "_least", "_mean", "_minima", "_most_noise", "_noising",
         "_power", "_quietest", "_smooth", "_smoothing", "_sub_left", "_talked", "_talking",
-        "_warm_up", "_words", "noise", "tail", "talker", "threshold",
+        "_warm_up", "_words", "hidden", "noise", "tail", "talker", "threshold",
     )  # fmt: skip
 
     def __init__(self, quietest: float, warm_up: float, most_noise: float) -> None:
@@ -106,6 +106,8 @@ class VoiceActivity:
         swell and fade, and what is over the noise and not yet faint is part of them."""
         self.threshold = quietest
         """The level over which a frame is speech, 16-bit RMS."""
+        self.hidden = 0.0
+        """Seconds that would have been speech, were they not as quiet as an echo."""
         self._talked = 0.0
         self._words = self._power = self._mean = self._bar = 0.0
         self._frame = self._smoothing = self._talking = self._noising = 0.0
@@ -149,6 +151,7 @@ class VoiceActivity:
             return False
         if level > self.threshold:
             if level <= echo:
+                self.hidden += seconds
                 return False
             power = level * level - self.noise * self.noise
             if power > 0:
@@ -195,6 +198,17 @@ class VoiceActivity:
     def nothing(self) -> None:
         """Take note that for a while nothing was there at all: the floor is at 0."""
         self._smooth = self._least = 0.0
+
+    def sent_no_more(self) -> None:
+        """Take note that after the last frames nothing came for a while.
+
+        A phone that sends nothing in silence has sent its silence last: the floor is no higher. It
+        may be the first that is heard of it, as the call's first frames were words then.
+        """
+        if 0 <= self._smooth < self.noise:
+            self.noise = max(self._smooth, 1.0)
+            self._deviation = min(self._deviation, self.noise * DEVIATION_AT_START)
+            self._set_threshold()
 
     def words_begin(self) -> None:
         """Take note that somebody begins to speak, louder or quieter than before."""

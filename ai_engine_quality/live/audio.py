@@ -257,7 +257,7 @@ class FrameBatch:
             hint: Takes the moment, once the frames before it were measured.
             at: The moment, in monotonic seconds.
         """
-        self._fetch()
+        self.fetch()
         if self.waiting:
             self._wait(None, hint, at, 0.0)
         else:
@@ -282,7 +282,7 @@ class FrameBatch:
         self._sources = [known for known in self._sources if known() is not None]
         self._sources.append(weakref.ref(source))
 
-    def _fetch(self) -> None:
+    def fetch(self) -> None:
         """Have what adapters hold, before something that must not overtake it."""
         for source in self._sources:
             if (found := source()) is not None:
@@ -302,7 +302,7 @@ class FrameBatch:
 
     def measure(self) -> None:
         """Measure every frame that waits, so that the stages are complete."""
-        self._fetch()
+        self.fetch()
         if not (self.waiting or self._chosen or self._whole):
             return
         with SECTIONS, self._measuring:

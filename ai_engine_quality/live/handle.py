@@ -91,6 +91,7 @@ class CallHandle:
         "_counted_turns",
         "_gone",
         "_monitor",
+        "_sound_waits",
         "_stages",
         "_turns",
         "band",
@@ -108,6 +109,8 @@ class CallHandle:
         self._call = call
         self._turns = _ENDED if call is None else call.turns.exact
         self._stages: dict[str, StageAccumulator] = _NO_STAGES
+        """Those of a call of which raw frames, or given sound, may wait to be measured."""
+        self._sound_waits = False
         self._gone = gone
         self.call_id = call_id
         self.band: str | None = None
@@ -295,8 +298,9 @@ class CallHandle:
         moment = observations.instant(at)
         if not (type(stage) is str and call.stages and stage in call.stages):
             stage = observations.stage(stage)
-        if self._stages:
+        if self._stages or self._sound_waits:
             self._monitor.frames.take_level(call.stage(stage), level, length, moment)
+            self._stages = call.stages or _NO_STAGES
         else:
             call.audio_level(stage, level, length, moment)
 
@@ -379,8 +383,7 @@ class CallHandle:
         if quiet > given:
             raise Rejected(DropReason.OUT_OF_RANGE)
         if given:
-            hint = partial(call.audio_given, seconds=given, silent=quiet)
-            self._monitor.frames.take_hint(hint, moment)
+            self._tell(partial(call.audio_given, seconds=given, silent=quiet), moment)
 
     def sound_given(
         self, sound: bytes, *, encoding: str, sample_rate: int, at: float | None = None
@@ -406,6 +409,8 @@ class CallHandle:
     ) -> None:
         moment = observations.instant(at)
         for piece in pieces_of(sound, encoding, sample_rate):
+            self._sound_waits = True
+            self._stages = call.stages or _NO_STAGES
             self._monitor.frames.take_given(call, piece, moment)
 
     def answer_complete(self, *, at: float | None = None) -> None:
@@ -438,13 +443,25 @@ class CallHandle:
         self, hint: Callable[[CallAccumulator, float], None], at: float | None = None
     ) -> None:
         """Hand over what happens to an answer, in order with the frames."""
-        frames = self._monitor.frames
-        moment = frames.clock() if at is None else at
+        moment = self._monitor.frames.clock() if at is None else at
 
         def take(call: CallAccumulator) -> None:
-            frames.take_hint(partial(hint, call), observations.instant(moment))
+            self._tell(partial(hint, call), observations.instant(moment))
 
         self._take("answer", take)
+
+    def _tell(self, hint: Callable[[float], None], at: float) -> None:
+        """Hand over a hint behind what waits of this call, and not behind what waits of others.
+
+        Levels that were measured elsewhere wait for nobody, and must not overtake it.
+        """
+        frames = self._monitor.frames
+        if not self._stages:
+            frames.fetch()
+        if self._stages or self._sound_waits:
+            frames.take_hint(hint, at)
+        else:
+            hint(at)
 
     def words_spoken(self, characters: int) -> None:
         """Report how much text the agent's audio holds: a number of characters, never words.

@@ -290,6 +290,123 @@ def test_what_a_barge_in_throws_away_is_not_lost():
     assert (found.answers, found.answers_cut) == (2, 1)
 
 
+def test_an_answer_that_begins_as_quietly_as_the_engines_silence_is_no_hole():
+    """Nothing was sent since the last answer; this one's first frame is like comfort noise."""
+    found = heard(
+        14,
+        caller=[(5.5, 7)],
+        agent=[(1, 4), (4.8, 5), (8, 11)],
+        hints=answers((0.9, 3.2), (7.9, 3.0)),
+        missing=[(5, 7.97)],
+        idle=40.0,
+    )
+    assert (found.holes, found.hole_seconds) == (0, 0.0)
+    assert found.latencies.exact == near(1.0)
+
+
+def as_given(*parts):
+    """Hints: at a time, what was given then, in seconds of sound and of silence in turn."""
+    for at, *lengths in parts:
+        for place, seconds in enumerate(lengths):
+            silent = seconds if place % 2 else 0.0
+            yield (
+                at,
+                lambda ear, at=at, seconds=seconds, silent=silent: ear.audio_given(
+                    at, seconds, silent
+                ),
+            )
+        yield at + 0.05, lambda ear, at=at: ear.answer_complete(at + 0.05)
+
+
+GOES_ON = {"agent": [(1, 3), (4, 8)], "hints": [*as_given((0.9, 2.0, 1.0, 4.0))]}
+"""An agent that pauses for 1 s, as its voice was given."""
+
+
+def test_a_back_channel_in_a_pause_of_the_voice_is_no_turn():
+    """The agent goes on with the same answer after 1 s: nobody waited for it."""
+    found = heard(10, caller=[(3.3, 3.65)], **GOES_ON)
+    assert (found.latencies.n, found.unanswered.n, found.answers) == (0, 0, 1)
+
+
+def test_who_speaks_through_a_pause_of_the_voice_has_not_made_it_stop():
+    """Both speak for 3 s, and the agent's pause of 1 s is its voice's own."""
+    found = heard(10, caller=[(2, 5)], **GOES_ON)
+    assert (found.reactions.n, found.talk_overs, found.answers_cut) == (0, 1, 0)
+    assert found.talk_over_seconds == pytest.approx(3.0, abs=0.021)
+
+
+@pytest.mark.parametrize(
+    ("begins", "lost", "thrown_away"),
+    [(3.2, 0.0, 4.0), (3.8, 0.0, 4.0), (4.3, 4.0, 0.0)],
+    ids=["at once", "later in its pause", "after its pause would have been over"],
+)
+def test_an_agent_stops_for_who_speaks_within_its_pause(begins, lost, thrown_away):
+    """What is left of the answer is thrown away then; else it was lost, whoever speaks later."""
+    found = heard(
+        14,
+        caller=[(begins, begins + 1.5)],
+        agent=[(1, 3), (8, 10)],
+        hints=as_given((0.9, 2.0, 1.0, 4.0), (7.9, 2.0)),
+    )
+    assert found.lost == pytest.approx(lost, abs=0.1)
+    assert found.thrown_away == pytest.approx(thrown_away, abs=0.1)
+    assert found.answers_cut == (1 if thrown_away else 0)
+
+
+def test_audio_that_is_lost_is_not_excused_by_a_prompt_caller():
+    """The answer's last second never sounds, and the caller speaks half a second later."""
+    found = heard(
+        12,
+        caller=[(4.5, 6)],
+        agent=[(1, 4), (7, 9)],
+        hints=as_given((0.9, 1.0, 0.1, 2.9), (6.9, 2.0)),
+    )
+    assert found.lost == pytest.approx(0.9, abs=0.1)
+    assert (found.thrown_away, found.answers_cut) == (0.0, 0)
+
+
+ANSWERED = [(2, 3), (7, 8), (12, 13), (17, 18), (22, 23)]
+"""Words of the caller's, each of which an answer follows."""
+
+
+@pytest.mark.parametrize(("others", "can_hear"), [(0, True), (2, True), (3, False), (5, False)])
+def test_other_voices_that_do_not_wait_for_answers_hide_the_callers(others, can_hear):
+    """Where the line speaks on as most answers begin, no wait is known; once or twice it may."""
+    begins = [(end, end + 1.5) for _, end in ANSWERED[:others]]
+    agent = [(end + 1, end + 2.5) for _, end in ANSWERED]
+    found = heard(27, caller=[*ANSWERED, *begins], agent=agent)
+    assert (found.cannot_hear is None) is can_hear
+    assert (found.latencies is None) is not can_hear
+    assert found.answers == 5
+
+
+def test_an_answer_after_one_that_was_thrown_away_is_another():
+    """The first was never completed, and its caller was not heard: no hole lies between them."""
+    hints = [
+        (0.9, lambda ear: ear.audio_given(0.9, 4.0)),
+        (3.0, lambda ear: ear.agent_flushed(3.0)),
+        *answers((5.9, 2.0)),
+    ]
+    found = heard(9, agent=[(1, 3), (6, 8)], missing=[(3, 6)], hints=hints)
+    assert (found.holes, found.hole_seconds) == (0, 0.0)
+    assert (found.lost, found.thrown_away) == (0.0, pytest.approx(2.0, abs=0.03))
+
+
+def test_a_phone_that_sends_nothing_in_silence_is_heard():
+    """The line's first frames are words then: they may be lost for its noise, no later ones are."""
+    ear = Ear(0.0)
+    words = [(5, 7), (12, 14), (20, 22)]
+    agent = [(1, 4), (8, 11), (14.5, 18), (23, 25)]
+    for place in range(round(26 / FRAME)):
+        at = place * FRAME
+        if within([(start, end + 0.2) for start, end in words], at):
+            ear.caller(at + FRAME, said(words, at, place) or 8.0, FRAME)
+        ear.agent(at, said(agent, at, place) or 0.0, FRAME)
+    found = ear.freeze(26)
+    assert found.cannot_hear is None
+    assert found.latencies.exact[-2:] == near(0.5, 1.0)
+
+
 def test_a_barge_in_within_a_pause_throws_away_what_it_stops():
     """The caller begins as the agent pauses, which then never goes on: nothing is lost."""
     for cough in ([], [(2, 2.12)]):

@@ -62,6 +62,14 @@ def test_in_steady_noise_of_10_db_waits_are_still_heard(noise):
     assert row["latency p95 error (s)"] <= 0.12
 
 
+def test_a_phone_that_sends_nothing_in_silence_is_heard():
+    """Its line is as clean as another's: every caller is heard, and nearly every wait."""
+    row = judge(BY_NAME["no frames in silence"], range(SEED, SEED + 20)).row()
+    assert row["can't hear"] == 0
+    assert row["latency recall"] >= 0.95
+    assert row["latency precision"] >= 0.97
+
+
 def test_a_loud_echo_interrupts_nobody():
     """The agent's own voice at -10 dB makes few barge-ins and no turns, and hides few of them."""
     row = judge(BY_NAME["echo at -10 dB"], range(SEED, SEED + 20)).row()

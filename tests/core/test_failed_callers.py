@@ -120,6 +120,18 @@ class TestIgnoredCaller:
         call = scored(GREETING, duration=12.0, audio=audio, heard=HeardCall(caller_voice=0.0))
         assert call.unscored_reason == "no_conversation"
 
+    @pytest.mark.parametrize(
+        ("version", "answers", "held"),
+        [("v3", 3, False), ("v3", 2, True), ("v3", None, True), ("v2", 3, True), ("v1", 3, True)],
+    )
+    def test_who_is_answered_in_noise_is_not_ignored(self, version, answers, held):
+        """The caller can't be told from the noise, so no turn was measured; the agent goes on."""
+        heard = HeardCall(cannot_hear="the caller's voice can't be told", answers=answers)
+        call = scored(GREETING, aeq.Policy.load(version), duration=60.0, heard=heard)
+        assert ("caller_ignored" in rules(call)) is held
+        assert call.score is not None
+        assert call.score < 90
+
     def test_v1_and_v2_ask_for_30_seconds(self):
         """They give every stored call the number that it had."""
         for version in ("v1", "v2"):

@@ -89,7 +89,17 @@ def test_what_is_no_telephone_audio_is_rejected(sound, encoding, rate, reason):
     assert rejected.value.reason is reason
 
 
-def heard(tell):
+def as_frame(call, stage, frame):
+    """Report a frame as it is."""
+    call.audio(stage, frame, encoding="slin16", sample_rate=8_000)
+
+
+def as_level(call, stage, frame):
+    """Report only its level."""
+    call.audio_level(stage, float(frame_rms(decode(frame, "slin16")[None])[0]))
+
+
+def heard(tell, report=as_frame):
     """Return what is heard of an answer of 2 s, with a pause in it, and a hole where it is sent."""
     now = [100.0]
     quality = aeq.QualityMonitor(registry=CollectorRegistry(), log=False, clock=lambda: now[0])
@@ -103,25 +113,49 @@ def heard(tell):
     sent = dict(zip([*range(10, 30), *range(60, 140)], voice, strict=True))
     for number in range(400):
         now[0] = 100.0 + number * 0.02
-        call.audio("transport_in", bytes(320), encoding="slin16", sample_rate=8_000)
+        report(call, "transport_in", bytes(320))
         if number in sent:
-            call.audio("transport_out", sent[number], encoding="slin16", sample_rate=8_000)
+            report(call, "transport_out", sent[number])
     summary = quality.call_ended("1.1", duration=8.0).summary
     quality.close()
     return summary.heard
 
 
+def as_seconds(call, chunk, at):
+    """Tell how long given audio lasts, and is silent."""
+    frames = [chunk[first : first + 320] for first in range(0, len(chunk), 320)]
+    silent = sum(frame == bytes(320) for frame in frames) * 0.02
+    call.audio_given(len(chunk) / 16_000, silent, at=at)
+
+
+def as_sound(call, chunk, at):
+    """Tell the same as sound."""
+    call.sound_given(chunk, encoding="slin16", sample_rate=8_000, at=at)
+
+
+@pytest.mark.parametrize("tell", [as_seconds, as_sound])
+def test_it_is_in_order_with_levels_that_were_measured_elsewhere(tell):
+    """A call without raw frames: what was given does not come behind what was played of it."""
+    found = heard(tell, as_level)
+    assert found == heard(tell)
+    assert found.lost == pytest.approx(0.0, abs=0.1)
+
+
+def test_hints_do_not_wait_for_the_frames_of_another_call():
+    """A call of which only levels are known, beside one whose raw frames wait to be measured."""
+
+    def beside_another(call, chunk, at):
+        other = call._monitor.call("other")
+        if not other.live:
+            call._monitor.call_started("other")
+        as_frame(call._monitor.call("other"), "transport_in", bytes(320))
+        as_seconds(call, chunk, at)
+
+    assert heard(beside_another, as_level) == heard(as_seconds)
+
+
 def test_it_is_heard_as_what_was_measured_elsewhere_is():
     """The same answer, told as seconds and as sound: the same pause, hole and losses."""
-
-    def as_seconds(call, chunk, at):
-        frames = [chunk[first : first + 320] for first in range(0, len(chunk), 320)]
-        silent = sum(frame == bytes(320) for frame in frames) * 0.02
-        call.audio_given(len(chunk) / 16_000, silent, at=at)
-
-    def as_sound(call, chunk, at):
-        call.sound_given(chunk, encoding="slin16", sample_rate=8_000, at=at)
-
     told, measured = heard(as_seconds), heard(as_sound)
     assert measured == told
     assert measured.given == pytest.approx(2.0)

@@ -200,7 +200,8 @@ def _ignored(policy: Policy) -> str:
     words = f"the caller spoke for {rule.speech_seconds:g} s"
     if rule.at_any_length:
         words += f"; in a call of under {rule.call_seconds:g} s, unless he is known to have hardly"
-        return f"{words} waited; no turn was measured"
+        words += " waited; no turn was measured, and in noise that hides the caller no more than a"
+        return f"{words} greeting and an answer heard"
     return f"{words} in a call of {rule.call_seconds:g} s or more, and no turn was measured"
 
 

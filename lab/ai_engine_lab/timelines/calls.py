@@ -20,6 +20,9 @@ CHUNK_SECONDS: Final = 0.2
 AHEAD_SECONDS: Final = 3.0
 """How much an engine that sends in bursts sends ahead."""
 SILENT_RMS: Final = 30.0
+_PHONE_SECONDS: Final = 0.22
+"""A phone with silence suppression sends so long on after words, the frame itself included."""
+
 _STARTED_AT: Final = 1000.0
 _LEAST_OVERLAP: Final = 0.12
 
@@ -325,7 +328,7 @@ def _caller_frames(studio: _Studio) -> list[Observation]:
     found: list[Observation] = []
     for place, level in enumerate(levels):
         at = (place + 1) * seconds + chance.uniform(0, 0.004)
-        if chance.random() < condition.lost:
+        if chance.random() < condition.lost or (condition.suppressed and _silent(studio, at)):
             continue
         if chance.random() < condition.late:
             at += chance.uniform(0.02, 0.08)
@@ -333,6 +336,12 @@ def _caller_frames(studio: _Studio) -> list[Observation]:
         if chance.random() < condition.doubled:
             found.append(("caller", float(at) + 0.001, float(level), seconds))
     return found
+
+
+def _silent(studio: _Studio, at: float) -> bool:
+    """Return whether the caller has said nothing for so long that a phone sends no more."""
+    words = studio.words_active[int(max(0.0, at - _PHONE_SECONDS) * RATE) : int(at * RATE)]
+    return not words.any()
 
 
 def _agent_frames(studio: _Studio) -> list[Observation]:

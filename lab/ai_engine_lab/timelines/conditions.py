@@ -41,6 +41,8 @@ class Condition:
     burst: bool = False
     """The engine sends all that it has at once: the far end buffers it."""
     late_greeting: bool = False
+    suppressed: bool = False
+    """The phone sends nothing from 0.2 s after the caller's words until the next ones."""
 
 
 CLEAN: Final = Condition(name="clean")
@@ -73,6 +75,7 @@ TABLE: Final = (
     Condition(name="sent in bursts", burst=True),
     Condition(name="looks every 0.19 s", look_seconds=0.187, hints=False),
     Condition(name="echo at -10 dB", echo_db=-10),
+    Condition(name="no frames in silence", suppressed=True),
 )
 
 MILD: Final = (
