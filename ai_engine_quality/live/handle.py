@@ -319,7 +319,7 @@ class CallHandle:
             stage: As of ``audio_level``.
             frame: 10 to 60 ms of audio; 200 ms at most.
             encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
-            sample_rate: 8000 to 48000 Hz.
+            sample_rate: 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 Hz.
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
         frames = self._monitor.frames
@@ -393,7 +393,7 @@ class CallHandle:
         Args:
             sound: Of any length, up to five minutes, before any pacer.
             encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
-            sample_rate: 8000 to 48000 Hz: its true one.
+            sample_rate: As of ``audio``; its true one.
             at: When, in monotonic seconds; None: now.
         """
         moment = self._monitor.frames.clock() if at is None else at
