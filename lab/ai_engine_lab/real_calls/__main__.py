@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -163,6 +164,10 @@ def measure_again(scenarios: Iterable[Scenario], out: Path) -> Results:
     for path in sorted((out / "engines").glob("*/records.jsonl")):
         said |= said_of(path)
     results = Results()
+    with contextlib.suppress(FileNotFoundError):
+        before = json.loads((out / "results.json").read_text())
+        results.lag_before = before["worst_loop_lag"]
+        results.asterisk = before.get("asterisk", results.asterisk)
     for scenario in scenarios:
         path = out / "calls" / f"{scenario.name}.npz"
         if path.exists():
@@ -191,6 +196,8 @@ async def _run(
             rig = Rig(*key, process=make(name, True), asterisk=real)
             run = await run_scenarios(rig, chosen, _progress(bar, name, len(chosen)))
             results.runs.append(run)
+            if real is not None:
+                results.asterisk = f"{real.version}, called by SIP phones"
             for recording in run.recordings:
                 storing.save(recording, recorded)
             _judge(run, results)

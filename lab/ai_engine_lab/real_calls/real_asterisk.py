@@ -64,6 +64,8 @@ class RealAsterisk:
         """Requests that it has no answer to: none are known of a real one."""
         self.ready = asyncio.Event()
         """Set once the engine listens to its events."""
+        self.version = ""
+        """As it says itself, once it is there."""
         self.port, self._sip, self._rtp = free_ports(3)
         self._program, self._folder = program, folder
         self._process: asyncio.subprocess.Process | None = None
@@ -90,10 +92,11 @@ class RealAsterisk:
             headers={"Authorization": aiohttp.encode_basic_auth(USER, PASSWORD)}
         )
         deadline = time.monotonic() + START_SECONDS
-        while await self._get("asterisk/info") is None:
+        while (info := await self._get("asterisk/info")) is None:
             if self._process.returncode is not None or time.monotonic() > deadline:
                 raise EngineError(f"Asterisk did not start; see {self._folder}")
             await asyncio.sleep(LOOK)
+        self.version = str(info["system"]["version"])
         self._watch = asyncio.create_task(self._until_the_engine_listens())
 
     async def stop(self) -> None:

@@ -14,6 +14,8 @@ from ai_engine_lab.real_calls.costing import Cost
 from ai_engine_lab.real_calls.judging import CLOSE_ENOUGH, Comparison, figures
 from ai_engine_lab.real_calls.running import Run
 
+STAND_IN = "a stand-in"
+
 
 @dataclass(slots=True)
 class Results:
@@ -23,17 +25,22 @@ class Results:
     runs: list[Run] = field(default_factory=list)
     cost: Cost | None = None
     policy: str = aeq.DEFAULT_POLICY.version
+    asterisk: str = STAND_IN
+    """What stood for Asterisk: a version, or the rig's own stand-in."""
+    lag_before: float = 0.0
+    """The worst lag of a run that is measured again."""
 
     @property
     def worst_loop_lag(self) -> float:
         """Seconds by which the rig's own loop was late at worst."""
-        return max((run.worst_loop_lag for run in self.runs), default=0.0)
+        return max((run.worst_loop_lag for run in self.runs), default=self.lag_before)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
         return {
             "library": aeq.__version__,
             "policy": self.policy,
+            "asterisk": self.asterisk,
             "worst_loop_lag": self.worst_loop_lag,
             "cost": self.cost and asdict(self.cost) | {"share": self.cost.share},
             "figures": [asdict(figure) for figure in figures(self.comparisons)],
@@ -112,7 +119,8 @@ def _introduction(results: Results) -> str:
         f"{len(every)} calls on the unedited engine with ai_engine_quality {aeq.__version__}"
         f" attached, policy {results.policy}; a score is right within {CLOSE_ENOUGH} points of what"
         f" the same policy says of what was heard: {right} of {len(every)}."
-        " The truth is measured at the caller's end alone."
+        " The truth is measured at the caller's end alone;"
+        f" Asterisk is {results.asterisk}."
         f" The rig's own clock was at most {1000 * results.worst_loop_lag:.0f} ms late,"
         f" a caller's frame at most {1000 * lag:.0f} ms; for {busy} calls, marked *, the machine"
         " was too busy.\n"

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from ai_engine_lab.real_calls import report
+from ai_engine_lab.real_calls.__main__ import measure_again
 from ai_engine_lab.real_calls.costing import Cost
 from ai_engine_lab.real_calls.judging import Said, compare, figures, said_of, summary_of
 from ai_engine_lab.real_calls.report import Results
@@ -112,3 +113,12 @@ def test_the_report_lays_both_beside_each_other(call, tmp_path):
     assert "<svg" in (tmp_path / "pictures" / "made.svg").read_text()
     stored = json.loads((tmp_path / "results.json").read_text())
     assert stored["calls"][0]["difference"] == 46
+    assert "Asterisk is a stand-in." in text
+
+
+def test_a_run_that_is_measured_again_keeps_what_only_the_run_knew(tmp_path):
+    """Which Asterisk it was, and how late the rig's own clock was."""
+    (tmp_path / "results.json").write_text('{"worst_loop_lag": 0.03, "asterisk": "22.8.0"}')
+    again = measure_again([SCENARIO], tmp_path)
+    assert (again.asterisk, again.worst_loop_lag) == ("22.8.0", 0.03)
+    assert measure_again([SCENARIO], tmp_path / "elsewhere").asterisk == "a stand-in"
