@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-SYLLABLES = {"kana": (0x3041, 0x30FF, 1.0), "Hangul": (0xAC00, 0xD7A3, 1.5)}
-"""Where Unicode has signs for syllables, and for how many letters more than one a sign counts.
+SIGNS = (
+    (0x2E80, 0x2FDF, 2.0),
+    (0x3041, 0x30FF, 1.0),
+    (0x3400, 0x9FFF, 2.0),
+    (0xAC00, 0xD7A3, 1.5),
+    (0xF900, 0xFAFF, 2.0),
+    (0x20000, 0x3FFFF, 2.0),
+)
+"""Where Unicode has signs for words (Chinese, of which 5 are spoken a second, and Japanese kanji),
+and, with less, for syllables (kana, Hangul); and for how many letters more than one a sign counts.
 
 Per second 7.8 syllables are spoken in Japanese, of which a kana is one, and 6 to 7 in Korean:
 F. Pellegrino and others, "A cross-language perspective on speech information rate", Language 87,
 2011, and C. Coupe and others, Science Advances 5, 2019. Of letters they are 14 to 17.
 """
-
-WORDS = ((0x2E80, 0x2FDF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
-"""Where it has signs for words: Chinese, of which 5 are spoken a second, and Japanese kanji."""
-
-WORD_WEIGHT = 3
-"""Letters that such a sign counts for."""
 
 DIGIT_WEIGHT = 4
 """Letters that a digit counts for: it is spoken as a word."""
@@ -27,15 +29,10 @@ def spoken_characters(text: str) -> int:
 
 def spoken_piece(text: str) -> int:
     """Return the same of a piece of a text, whose spaces part it from its neighbours."""
-    codes = [ord(char) for char in text]
     digits = sum(char.isdigit() for char in text)
-    words = sum(code >= WORDS[0][0] and _is_word(code) for code in codes)
-    syllables = sum(
-        more * sum(first <= code <= last for code in codes)
-        for first, last, more in SYLLABLES.values()
-    )
-    return len(text) + (WORD_WEIGHT - 1) * words + (DIGIT_WEIGHT - 1) * digits + round(syllables)
+    more = sum(_more(code) for char in text if (code := ord(char)) >= SIGNS[0][0])
+    return len(text) + (DIGIT_WEIGHT - 1) * digits + round(more)
 
 
-def _is_word(code: int) -> bool:
-    return any(first <= code <= last for first, last in WORDS)
+def _more(code: int) -> float:
+    return next((more for first, last, more in SIGNS if first <= code <= last), 0.0)

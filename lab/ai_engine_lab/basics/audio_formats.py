@@ -113,7 +113,12 @@ def _upsampled(samples: Samples, factor: int) -> Samples:
         return samples
     spectrum = np.fft.rfft(samples.astype(np.float64))
     wide = np.fft.irfft(spectrum, n=samples.size * factor) * factor
-    return np.clip(np.round(wide), -32_768, 32_767).astype(np.int16)
+    return to_int16(wide)
+
+
+def to_int16(signal: NDArray[np.floating]) -> Samples:
+    """Round to 16 bits; what is too loud is cut off at full scale."""
+    return np.clip(np.round(signal), -32_768, 32_767).astype(np.int16)
 
 
 def _ulaw_encoded(samples: Samples) -> NDArray[np.uint8]:

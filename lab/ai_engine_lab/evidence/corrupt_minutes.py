@@ -8,7 +8,6 @@ after the other, three seconds are spoilt in each way; and there is the same min
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
@@ -18,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine_lab.evidence.csv_rows import read_rows
+from ai_engine_lab.evidence.csv_rows import read_rows, write_rows
 from ai_engine_lab.evidence.distortions import KINDS, Sent
 from ai_engine_lab.evidence.hearing import listen
 from ai_engine_lab.evidence.observing import STAGE
@@ -127,10 +126,7 @@ _COLUMNS: Final = tuple(field.name for field in fields(HeardMinute))
 
 def write(path: Path, found: Iterable[HeardMinute]) -> None:
     """Write the minutes, one row each."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        rows = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
-        rows.writeheader()
-        rows.writerows({**asdict(one), "found": int(one.found)} for one in found)
+    write_rows(path, _COLUMNS, ({**asdict(one), "found": int(one.found)} for one in found))
 
 
 def read(path: Path) -> list[HeardMinute]:

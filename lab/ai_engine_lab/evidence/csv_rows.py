@@ -1,10 +1,11 @@
-"""The evidence's CSV files are read by their columns, all of which must be there."""
+"""The evidence's CSV files are read and written by their columns, all of which must be there."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -18,3 +19,11 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         if tuple(rows.fieldnames or ()) != tuple(columns):
             raise ValueError(f"{path} must have the columns {', '.join(columns)}; measure anew")
         return list(rows)
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the rows of a file, with a heading."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -16,10 +16,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ai_engine_lab.basics.audio_formats import Samples
+from ai_engine_lab.basics.audio_formats import Samples, to_int16
 from ai_engine_lab.evidence.csv_rows import read_rows
 from ai_engine_lab.evidence.distortions import sent
-from ai_engine_lab.evidence.talkers import TALKERS, Signal, Talker, resampled, speech
+from ai_engine_lab.evidence.talkers import TALKERS, Talker, resampled, speech
 
 _COLUMNS: Final = ("sample", "pesq", "visqol", "dnsmos")
 MODEL_RATE: Final = 16_000
@@ -48,17 +48,13 @@ def _of_talker(talker: Talker) -> list[tuple[str, Opinions]]:
 
     found: list[tuple[str, Opinions]] = []
     for passage in speech(talker):
-        clean = _whole(passage.at(8_000))
+        clean = to_int16(passage.at(8_000))
         for sample in sent(passage):
-            heard = _whole(sample.at_the_telephone())
+            heard = to_int16(sample.at_the_telephone())
             opinion = compare(clean, heard)
             third = _without_original(heard) if len(found) % THIRD_OF == 0 else None
             found.append((sample.name, Opinions(*opinion, third)))
     return found
-
-
-def _whole(samples: Signal) -> Samples:
-    return np.clip(np.round(samples), -32_768, 32_767).astype(np.int16)
 
 
 def _without_original(heard: Samples) -> float | None:

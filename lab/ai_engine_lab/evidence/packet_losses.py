@@ -8,7 +8,6 @@ lose packets of 20 ms at random, and the phone plays the one before again, quiet
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,11 +17,11 @@ from typing import Final
 
 import numpy as np
 
-from ai_engine_lab.basics.audio_formats import Samples
-from ai_engine_lab.evidence.csv_rows import read_rows
+from ai_engine_lab.basics.audio_formats import to_int16
+from ai_engine_lab.evidence.csv_rows import read_rows, write_rows
 from ai_engine_lab.evidence.distortions import KINDS
 from ai_engine_lab.evidence.knees import ceilings_of
-from ai_engine_lab.evidence.talkers import FITTED, TALKERS, Signal, Talker, speech
+from ai_engine_lab.evidence.talkers import FITTED, TALKERS, Talker, speech
 
 SHARES: Final = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 """Of the packets that are lost."""
@@ -80,13 +79,9 @@ def _of_talker(talker: Talker) -> list[LossySample]:
         for place, share in enumerate(SHARES):
             rng = np.random.default_rng([TALKERS.index(talker), number, place])
             lossy = KINDS["concealed losses"].distort(clean, RATE, share, rng)
-            opinion = compare(_whole(clean[: len(lossy)]), _whole(lossy))
+            opinion = compare(to_int16(clean[: len(lossy)]), to_int16(lossy))
             found.append(LossySample(talker.name, talker.side, number, share, *opinion))
     return found
-
-
-def _whole(samples: Signal) -> Samples:
-    return np.clip(np.round(samples), -32_768, 32_767).astype(np.int16)
 
 
 _COLUMNS: Final = tuple(field.name for field in fields(LossySample))
@@ -94,10 +89,7 @@ _COLUMNS: Final = tuple(field.name for field in fields(LossySample))
 
 def write(path: Path, samples: Iterable[LossySample]) -> None:
     """Write the samples, one row each."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        rows = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(asdict(one) for one in samples)
+    write_rows(path, _COLUMNS, map(asdict, samples))
 
 
 def read(path: Path) -> list[LossySample]:

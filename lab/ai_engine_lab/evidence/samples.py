@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ai_engine_lab.evidence.csv_rows import read_rows
+from ai_engine_lab.evidence.csv_rows import read_rows, write_rows
 from ai_engine_lab.evidence.observing import QUICK_TURNS, STAGE
 from ai_engine_quality import CallScore, CallSummary, Policy, StageLevels, score
 
@@ -59,10 +58,7 @@ _COLUMNS: Final = (*_FACTS, *_OPINIONS, "duration", *_COUNTS, *_LEVELS)
 
 def write_samples(path: Path, samples: Iterable[Sample]) -> None:
     """Write the samples, one row each."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        rows = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(_row(sample) for sample in samples)
+    write_rows(path, _COLUMNS, map(_row, samples))
 
 
 def read_samples(path: Path) -> list[Sample]:

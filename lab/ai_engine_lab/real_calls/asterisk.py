@@ -116,10 +116,7 @@ class Asterisk:
             return
         channel.gone = True
         if channel.caller is not None:
-            recording = channel.caller.recording
-            recording.ended_at = time.monotonic()
-            recording.ended_by = "engine" if by == "engine" else "caller"
-            channel.caller.end()
+            channel.caller.end(by)
         await self._close_line(channel)
         if channel.caller is not None:  # of media channels there is none: no RTCP
             await self._set_quality(channel, channel.caller)

@@ -8,6 +8,7 @@ from collections import deque
 
 import numpy as np
 
+from ai_engine_lab.basics.audio_formats import to_int16
 from ai_engine_lab.real_calls import sound
 from ai_engine_lab.real_calls.phone import Phone
 from ai_engine_lab.real_calls.recording import CallRecording, GivenAnswer, TimedSound, Utterance
@@ -90,7 +91,7 @@ class Caller:
             echo = self._echo.popleft()
             length = min(len(echo), len(signal))
             signal[:length] += echo[:length] * 10 ** (scenario.echo_db / 20)
-        return sound.to_int16(signal)
+        return to_int16(signal)
 
     # --- the script -----------------------------------------------------------------------------
 
@@ -117,8 +118,10 @@ class Caller:
         self._said.clear()
         self._words.extend(words.reshape(-1, sound.FRAME))
 
-    def end(self) -> None:
-        """The call is over: say nothing more."""
+    def end(self, by: str) -> None:
+        """The call is over, for the engine or somebody else ended it: say nothing more."""
+        self.recording.ended_at = time.monotonic()
+        self.recording.ended_by = "engine" if by == "engine" else "caller"
         self._words.clear()
         self.hung_up.set()
         self._said.set()

@@ -156,17 +156,42 @@ def _message(kind: int, payload: bytes) -> bytes:
     return struct.pack("!BH", kind, len(payload)) + payload
 
 
-class RtpLine(Line, asyncio.DatagramProtocol):
-    """RTP of u-law: this side learns nothing by signalling, it sends to where ARI was told."""
+class RtpMedia(Line):
+    """A line whose frames travel as RTP of u-law, of which its scenario may lose some."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, which_are_lost: random.Random) -> None:
         super().__init__()
-        self._address = (host, port)
-        self._transport: asyncio.DatagramTransport | None = None
-        self._ssrc = random.getrandbits(32)
+        self.ssrc = random.getrandbits(32)
         self._sequence = random.getrandbits(15)
         self._timestamp = random.getrandbits(30)
-        self._random = random.Random(port)  # noqa: S311  # which packets are lost
+        self._random = which_are_lost
+
+    def next_packet(self, frame: sound.Sound) -> bytes | None:
+        """Return the packet of a frame of the caller's; None where it is lost on its way."""
+        header = RTP_HEADER.pack(0x80, 0, self._sequence, self._timestamp, self.ssrc)
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + len(frame)) & 0xFFFFFFFF
+        return None if self._is_lost() else header + sound.to_ulaw(frame)
+
+    def deliver(self, packet: bytes) -> None:
+        """Let the caller hear a packet, or miss it."""
+        if self._caller is None or len(packet) <= RTP_HEADER.size:
+            return
+        take = self._caller.miss if self._is_lost() else self._caller.hear
+        take(time.monotonic(), sound.from_ulaw(packet[RTP_HEADER.size :]))
+
+    def _is_lost(self) -> bool:
+        fault = self._caller.scenario.line if self._caller else LineFault()
+        return self._random.random() < fault.loss
+
+
+class RtpLine(RtpMedia, asyncio.DatagramProtocol):
+    """External media: this side learns nothing by signalling, it sends to where ARI was told."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(random.Random(port))  # noqa: S311  # which packets are lost
+        self._address = (host, port)
+        self._transport: asyncio.DatagramTransport | None = None
 
     async def open(self) -> None:
         """Take a local port."""
@@ -177,18 +202,13 @@ class RtpLine(Line, asyncio.DatagramProtocol):
 
     async def send(self, frame: sound.Sound) -> None:
         """Send one packet, unless it is lost."""
-        header = RTP_HEADER.pack(0x80, 0, self._sequence, self._timestamp, self._ssrc)
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + len(frame)) & 0xFFFFFFFF
-        if self._transport is not None and not self._is_lost():
-            self._transport.sendto(header + sound.to_ulaw(frame))
+        packet = self.next_packet(frame)
+        if self._transport is not None and packet is not None:
+            self._transport.sendto(packet)
 
     def datagram_received(self, data: bytes, _: tuple[str, int]) -> None:
         """Take a packet of the engine's, unless it is lost on the way to the phone."""
-        if self._caller is None or len(data) <= RTP_HEADER.size:
-            return
-        take = self._caller.miss if self._is_lost() else self._caller.hear
-        take(time.monotonic(), sound.from_ulaw(data[RTP_HEADER.size :]))
+        self.deliver(data)
 
     def error_received(self, exc: Exception) -> None:
         """Ignore that the engine has closed its port: calls end so."""
@@ -198,7 +218,3 @@ class RtpLine(Line, asyncio.DatagramProtocol):
         await super().close()
         if self._transport is not None:
             self._transport.close()
-
-    def _is_lost(self) -> bool:
-        fault = self._caller.scenario.line if self._caller else LineFault()
-        return self._random.random() < fault.loss

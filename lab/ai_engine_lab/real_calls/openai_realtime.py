@@ -12,6 +12,7 @@ import time
 import uuid
 from typing import Any
 
+from ai_engine_lab.basics.audio_formats import to_int16
 from ai_engine_lab.real_calls import sound
 from ai_engine_lab.real_calls.providers import GREETING, Session
 from ai_engine_lab.real_calls.scenario import Delivery
@@ -57,7 +58,7 @@ class OpenAISession(Session):
     def _at_8_khz(audio: str) -> sound.Sound:
         samples = sound.from_pcm(base64.b64decode(audio))
         whole = samples[: len(samples) // 3 * 3].reshape(-1, 3)
-        return sound.to_int16(whole.mean(axis=1))
+        return to_int16(whole.mean(axis=1))
 
     def _greet(self) -> None:
         greeting = self.caller.scenario.greeting

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from aiohttp import WSMsgType, web
 
+from ai_engine_lab.basics.audio_formats import to_int16
 from ai_engine_lab.real_calls import sound
 from ai_engine_lab.real_calls.caller import Caller
 from ai_engine_lab.real_calls.recording import GivenAnswer, TimedSound
@@ -173,7 +174,7 @@ class Session(abc.ABC):
         delivery = answer.delivery
         planned = sound.speech(answer.prompts, delivery.level)
         if delivery.overdrive != 1.0:
-            planned = sound.to_int16(planned * float(delivery.overdrive))
+            planned = to_int16(planned * float(delivery.overdrive))
         given = GivenAnswer(turn, planned, speed=delivery.speed, garbled=delivery.wrong_encoding)
         self.recording.answers.append(given)
         self._playing, self._script = given, answer

@@ -131,10 +131,7 @@ class RealAsterisk:
         if channel.gone or channel.caller is None or channel.line is None:
             return
         channel.gone = True
-        recording = channel.caller.recording
-        recording.ended_at = time.monotonic()
-        recording.ended_by = "engine" if by == "engine" else "caller"
-        channel.caller.end()
+        channel.caller.end(by)
         await channel.line.close()
 
     async def _phones(self) -> set[str]:

@@ -19,7 +19,7 @@ from typing import Final
 
 from ai_engine_lab.real_calls import sound
 from ai_engine_lab.real_calls.caller import Caller
-from ai_engine_lab.real_calls.lines import RTP_HEADER, Line
+from ai_engine_lab.real_calls.lines import RTP_HEADER, RtpMedia
 from ai_engine_lab.real_calls.phone import REPORT_SECONDS
 
 HOST: Final = "127.0.0.1"
@@ -37,22 +37,20 @@ class SipError(Exception):
     """Asterisk did not take the call, and why."""
 
 
-class SipPhone(Line):
+class SipPhone(RtpMedia):
     """One caller's phone, and its call."""
 
     def __init__(self, caller: Caller, sip_port: int, on_hung_up: Callable[[], None]) -> None:
-        super().__init__()
-        self._who = caller
+        super().__init__(random.Random(caller.scenario.name))  # noqa: S311  # which are lost
+        self._phone = caller.phone
         self._asterisk = (HOST, sip_port)
         self._on_hung_up = on_hung_up
-        self._random = random.Random(caller.scenario.name)  # noqa: S311  # which packets are lost
         self._call_id = f"{random.getrandbits(40):010x}@lab"
         self._to_tag = ""
         self._answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._over = False
         self._reporter: asyncio.Task[None] | None = None
         self._sockets: list[asyncio.DatagramTransport] = []
-        self._ssrc, self._sequence, self._timestamp = random.getrandbits(31), 1, 0
         self._their_ssrc = self._their_sequence = 0
         self._their_report: tuple[int, float] | None = None
         """The middle of the last sender report's time, and when it came."""
@@ -69,11 +67,10 @@ class SipPhone(Line):
         try:
             self._media = await asyncio.wait_for(self._answered, ANSWER_SECONDS)
         except TimeoutError:
-            self._abandon()
             raise SipError(f"Asterisk at {self._asterisk} did not answer the call") from None
-        except SipError:
-            self._abandon()
-            raise
+        finally:
+            if not self._to_tag:  # there is no call
+                self._abandon()
         self._request("ACK", 1)
         self._reporter = asyncio.create_task(self._report())
 
@@ -96,11 +93,9 @@ class SipPhone(Line):
 
     async def send(self, frame: sound.Sound) -> None:
         """Send one packet, unless it is lost."""
-        header = RTP_HEADER.pack(0x80, 0, self._sequence & 0xFFFF, self._timestamp, self._ssrc)
-        self._sequence += 1
-        self._timestamp += len(frame)
-        if not self._is_lost():
-            self._rtp.sendto(header + sound.to_ulaw(frame), (HOST, self._media))
+        packet = self.next_packet(frame)
+        if packet is not None:
+            self._rtp.sendto(packet, (HOST, self._media))
 
     async def close(self) -> None:
         """Hang up, unless the other side has."""
@@ -141,18 +136,13 @@ class SipPhone(Line):
         self._answered.set_result(int(media.split()[1]))
 
     def _take_rtp(self, data: bytes) -> None:
-        if self._caller is None or len(data) <= RTP_HEADER.size:
-            return
-        _, _, self._their_sequence, _, self._their_ssrc = RTP_HEADER.unpack_from(data)
-        take = self._caller.miss if self._is_lost() else self._caller.hear
-        take(time.monotonic(), sound.from_ulaw(data[RTP_HEADER.size :]))
+        if len(data) > RTP_HEADER.size:
+            _, _, self._their_sequence, _, self._their_ssrc = RTP_HEADER.unpack_from(data)
+        self.deliver(data)
 
     def _take_rtcp(self, data: bytes) -> None:
         if len(data) >= 14 and data[1] == SENDER_REPORT:  # up to its time
             self._their_report = struct.unpack_from("!I", data, 10)[0], time.monotonic()
-
-    def _is_lost(self) -> bool:
-        return self._random.random() < self._who.scenario.line.loss
 
     # --- what is sent ---------------------------------------------------------------------------
 
@@ -186,12 +176,11 @@ class SipPhone(Line):
     def _receiver_report(self) -> bytes:
         middle, came = self._their_report or (0, time.monotonic())
         since = int((time.monotonic() - came) * 65_536)
-        lost = self._who.phone.lost
-        block = (self._their_ssrc, lost, self._their_sequence, 0, middle, since)
+        block = (self._their_ssrc, self._phone.lost, self._their_sequence, 0, middle, since)
         name = struct.pack("!BB", 1, len(_NAME)) + _NAME + bytes(3)
         return (
-            struct.pack("!BBHI6I", 0x81, RECEIVER_REPORT, 7, self._ssrc, *block)
-            + struct.pack("!BBHI", 0x81, DESCRIPTION, 3, self._ssrc)
+            struct.pack("!BBHI6I", 0x81, RECEIVER_REPORT, 7, self.ssrc, *block)
+            + struct.pack("!BBHI", 0x81, DESCRIPTION, 3, self.ssrc)
             + name
         )
 

@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ai_engine_lab.basics.audio_formats import to_int16
+
 Sound = NDArray[np.int16]
 
 RATE: Final = 8_000
@@ -50,12 +52,6 @@ def frame_levels(sound: Sound) -> NDArray[np.float64]:
     """Return the RMS of each whole frame of 20 ms."""
     whole = sound[: len(sound) // FRAME * FRAME].astype(np.float64).reshape(-1, FRAME)
     return np.sqrt(np.mean(whole * whole, axis=1)) if len(whole) else np.zeros(0)
-
-
-def to_int16(signal: NDArray[np.floating]) -> Sound:
-    """Round to 16 bits; what is too loud is cut off at full scale."""
-    rounded: Sound = np.clip(np.rint(signal), -FULL_SCALE - 1, FULL_SCALE).astype(np.int16)
-    return rounded
 
 
 def at_level(sound: Sound, level: float) -> Sound:

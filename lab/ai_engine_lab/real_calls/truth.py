@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ai_engine_lab.basics.audio_formats import to_int16
 from ai_engine_lab.real_calls import sound
 from ai_engine_lab.real_calls.recording import CallRecording, GivenAnswer, TimedSound, Utterance
 from ai_engine_lab.real_calls.sound import FRAME, RATE
@@ -570,7 +571,7 @@ def _extent(given: Signal, pieces: list[Piece], played: Played, window: slice) -
     if not pieces:
         return _Extent(None, seconds, seconds)
     found = sum(piece.given_to - piece.given_from for piece in pieces) / RATE
-    levels = sound.frame_levels(sound.to_int16(played.samples[window]))
+    levels = sound.frame_levels(to_int16(played.samples[window]))
     loud = levels >= max(float(levels.max(initial=0.0)) / 20, 20.0)
     other = levels >= NOT_SILENT
     for piece in pieces:
@@ -640,7 +641,7 @@ def _holes(pieces: list[Piece], played: Played) -> tuple[Hole, ...]:
         if index + 1 < len(pieces):
             until = pieces[index + 1]
             begin, end = played.end_of(piece.played_to), played.time_of(until.played_from)
-            between = sound.to_int16(played.samples[piece.played_to : until.played_from])
+            between = to_int16(played.samples[piece.played_to : until.played_from])
             heard = int((sound.frame_levels(between) >= NOT_SILENT).sum()) * FRAME / RATE
             if end - begin - heard >= SHORTEST_JUMP:
                 holes.append(Hole(begin, end - begin - heard))

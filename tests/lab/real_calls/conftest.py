@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ai_engine_lab.basics.audio_formats import to_int16
 from ai_engine_lab.real_calls.recording import (
     CallRecording,
     GivenAnswer,
     TimedSound,
     Utterance,
 )
-from ai_engine_lab.real_calls.sound import FRAME, FRAME_SECONDS, RATE, silence, to_int16
+from ai_engine_lab.real_calls.sound import FRAME, FRAME_SECONDS, RATE, silence
 
 
 def voice(seconds, seed, level=2_600.0):

@@ -10,16 +10,9 @@ import aiohttp
 import numpy as np
 import pytest
 from ai_engine_lab.real_calls.asterisk import Asterisk
-from ai_engine_lab.real_calls.caller import Caller
-from ai_engine_lab.real_calls.recording import CallRecording
-from ai_engine_lab.real_calls.scenario import LineFault, Scenario
+from ai_engine_lab.real_calls.scenario import LineFault
 from ai_engine_lab.real_calls.sound import from_ulaw, to_pcm, to_ulaw
-
-
-def make_caller(**facts):
-    """Return a caller who says nothing."""
-    scenario = Scenario("made", "made", (), **facts)
-    return Caller(scenario, CallRecording("1.1", "made", "deepgram", "audiosocket", 0.0), seed=1)
+from rig_parts import make_caller, until
 
 
 class Engine:
@@ -123,15 +116,6 @@ def test_a_playback_is_told_as_finished():
         assert caller.recording.events[0][1] == "file played: sound:hello"
 
     with_engine(work)
-
-
-async def until(condition):
-    """Wait for what nothing tells of: looked at every 10 ms, for five seconds."""
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it never came")
 
 
 async def bridged(engine, media_id):

@@ -9,12 +9,11 @@ import struct
 import numpy as np
 import pytest
 from ai_engine_lab.real_calls import sip
-from ai_engine_lab.real_calls.caller import Caller
 from ai_engine_lab.real_calls.real_asterisk import configuration
-from ai_engine_lab.real_calls.recording import CallRecording
-from ai_engine_lab.real_calls.scenario import LineFault, Scenario
+from ai_engine_lab.real_calls.scenario import LineFault
 from ai_engine_lab.real_calls.sip import HOST, SipError, SipPhone
 from ai_engine_lab.real_calls.sound import to_ulaw
+from rig_parts import make_caller, until
 
 KEPT = ("Via:", "From:", "Call-ID:", "CSeq:")
 FRAME = np.full(160, 900, dtype=np.int16)
@@ -58,21 +57,6 @@ def reply(status, request, body=""):
     return "\r\n".join([f"SIP/2.0 {status}", *kept, to, f"Content-Length: {len(body)}", "", body])
 
 
-async def until(condition):
-    """Wait for what nothing tells of: looked at every 10 ms, for five seconds."""
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it never came")
-
-
-def caller(**facts):
-    """Return a caller who says nothing."""
-    scenario = Scenario("made", "made", (), **facts)
-    return Caller(scenario, CallRecording("", "made", "deepgram", "audiosocket", 0.0), seed=1)
-
-
 @contextlib.asynccontextmanager
 async def connected(who, on_hung_up=lambda: None):
     """Yield a phone in a call, and the peer's sockets for SIP, RTP and RTCP."""
@@ -99,7 +83,7 @@ def test_a_call_is_made_heard_and_ended():
     """INVITE, ACK, audio both ways, BYE: each as RFC 3261 has it, with the other side's tag."""
 
     async def main():
-        who = caller()
+        who = make_caller()
         async with connected(who) as (phone, peer, rtp, _):
             phone.bridge(who)
             await until(lambda: len(rtp.came) >= 3)
@@ -123,7 +107,7 @@ def test_it_reports_what_it_lost(monkeypatch):
     monkeypatch.setattr(sip, "REPORT_SECONDS", 0.05)
 
     async def main():
-        who = caller(line=LineFault(loss=1.0))
+        who = make_caller(line=LineFault(loss=1.0))
         async with connected(who) as (phone, peer, rtp, rtcp):
             phone.bridge(who)
             port = int(peer.came[0].decode().partition("m=audio ")[2].split()[0])
@@ -153,7 +137,7 @@ def test_the_other_side_may_hang_up():
             f"From: <sip:s@{HOST}>;tag=theirs\r\nTo: <sip:lab@{HOST}>;tag=lab\r\n"
             "Call-ID: 1\r\nCSeq: 7 BYE\r\nContent-Length: 0\r\n\r\n"
         )
-        async with connected(caller(), lambda: told.append(1)) as (_, peer, _, _):
+        async with connected(make_caller(), lambda: told.append(1)) as (_, peer, _, _):
             peer.transport.sendto(bye.encode(), peer.sender)
             await until(lambda: peer.came[-1].startswith(b"SIP/2.0 200"))
         return told, peer.came
@@ -173,7 +157,7 @@ def test_a_call_that_is_refused_says_why():
                 yield reply("486 Busy Here", text)
 
         async with Peer.at(answers=busy) as peer:
-            await SipPhone(caller(), peer.port, lambda: None).open()
+            await SipPhone(make_caller(), peer.port, lambda: None).open()
 
     with pytest.raises(SipError, match=r"refused the call: SIP.2.0 486 Busy Here"):
         asyncio.run(main())

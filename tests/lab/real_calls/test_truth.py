@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ai_engine_lab.basics.audio_formats import to_int16
 from ai_engine_lab.real_calls.recording import TimedSound
 from ai_engine_lab.real_calls.sound import (
     FRAME,
@@ -11,7 +12,6 @@ from ai_engine_lab.real_calls.sound import (
     from_ulaw,
     resampled,
     silence,
-    to_int16,
     to_ulaw,
 )
 from ai_engine_lab.real_calls.truth import concealed, measure, play
