@@ -16,7 +16,12 @@ from ai_engine_quality.cli.output import (
     read_policy,
     stored_scores,
 )
-from ai_engine_quality.cli.selecting import conditions, found_records_option, selected
+from ai_engine_quality.cli.selecting import (
+    conditions,
+    found_records_option,
+    say_none,
+    selected,
+)
 from ai_engine_quality.core.policy import Policy, versions
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
@@ -24,7 +29,7 @@ from ai_engine_quality.core.wording import printable
 from ai_engine_quality.history.certainty import how_certain
 
 
-@click.command()
+@click.command(short_help="Say why a call has its score.")
 @click.argument("call_id", required=False)
 @click.option("--worst", is_flag=True, help="The call with the lowest score.")
 @click.option("--last", is_flag=True, help="The call that started last.")
@@ -59,7 +64,7 @@ def explain(
         calls = selected(records, chosen)
         found = next(iter(worst_calls(calls, 1) if worst else last_calls(calls, 1)), None)
         if found is None:
-            click.echo(printable(f"{records} holds no such call"), err=True)
+            say_none(records, such=worst or any(chosen.values()))
     else:
         found = _named(call_id, records)
     if found is None:

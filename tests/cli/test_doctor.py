@@ -387,6 +387,18 @@ class TestAlertmanagersPassword:
         assert found["alertmanager"][1].endswith("is ready")
         assert found["web pages"][0] == "ok", "doctor's own login makes it no open one"
 
+    def test_a_watchdog_that_does_not_fire_yet_is_no_broken_path(self, locked, tmp_path):
+        """Just after its start Prometheus has evaluated no rule: doctor says to wait."""
+        self.stored(tmp_path)
+        locked.answers["/api/v2/alerts"] = []
+        found = self.diagnose(locked)
+        assert found["alert path"][0] == "failed", "it fires, and doesn't arrive"
+        locked.answers["/api/v1/query"] = {"result": []}
+        verdict, said, fix = self.diagnose(locked)["alert path"]
+        assert verdict == "warning"
+        assert "yet" in said
+        assert "a minute" in fix
+
     def test_without_it_one_line_says_how(self, locked):
         """What needs it is skipped, with the option and the file; Alertmanager itself is well."""
         found = self.diagnose(locked)

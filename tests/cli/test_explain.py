@@ -83,7 +83,7 @@ def test_unreadable_lines_are_told_and_do_not_stop_the_rest(run, records):
         stream.write('{"record":1,"sco')
     result = run("explain", "100.1", "--records", records)
     assert result.exit_code == 0
-    assert "1 lines are no records" in result.output
+    assert "1 line is no record" in result.output
     assert "torn by a crash" in result.output
 
 
