@@ -834,6 +834,7 @@ class TestStartUp:
             ({"per_call_series": None}, TypeError),
             ({"log": "false"}, TypeError),
             ({"records": 7}, TypeError),
+            ({"logger": "root"}, TypeError),
         ],
     )
     def test_wrong_use_is_refused_by_the_arguments_name(self, registry, wrong, error):
@@ -847,6 +848,30 @@ class TestStartUp:
         """It names the argument and what it should be."""
         with pytest.raises(TypeError, match=r"^registry must be .*CollectorRegistry, not 9400$"):
             aeq.QualityMonitor(registry=9400, log=False)
+
+    @pytest.mark.parametrize("wrong", ["quality.toml", None, {}])
+    def test_settings_that_are_none_are_refused(self, wrong):
+        """The name of a settings file, say: the error names the function that reads it."""
+        with pytest.raises(TypeError, match=r"^settings must be .*load_settings\("):
+            aeq.QualityMonitor.from_settings(wrong)
+
+    @pytest.mark.parametrize("observe", [aeq.attach, aeq.observe_pipecat, aeq.observe_livekit])
+    def test_what_is_no_monitor_is_refused_before_anything_is_attached(self, observe):
+        """A wrong monitor would fail in every observation: the error names the argument."""
+        with pytest.raises(TypeError, match=r"^monitor must be a QualityMonitor, or None, not 7$"):
+            observe(object(), 7)
+
+    @pytest.mark.parametrize(
+        ("observe", "kind"),
+        [
+            (aeq.observe_pipecat, "PipelineWorker of pipecat"),
+            (aeq.observe_livekit, "AgentSession of livekit-agents"),
+        ],
+    )
+    def test_what_is_no_session_is_refused(self, quality, observe, kind):
+        """The error says what is taken, whether or not the framework is installed."""
+        with pytest.raises(TypeError, match=f"^object is no {kind}"):
+            observe(object(), quality)
 
     def test_every_call_is_logged_by_default(self, registry, logger):
         """Each call is one structured event with its score and its explanation."""

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ai_engine_quality.core.observations import OUTCOMES, DropReason, Rejected
+from ai_engine_quality.core.units import value_words
 from ai_engine_quality.live.fixes import FIXES
+
+_OF_A_CALL: Final = frozenset(
+    (
+        DropReason.BAD_CALL_ID,
+        DropReason.UNKNOWN_CALL,
+        DropReason.CALL_ENDED,
+        DropReason.ALREADY_STARTED,
+        DropReason.TOO_MANY_CALLS,
+    )
+)
+"""Reasons that lie in the call: whatever is reported of it is dropped, and told of once."""
 
 
 class Counts(Protocol):
@@ -41,11 +53,12 @@ class Reporter:
         Args:
             reason: Why.
             error: What was raised, where that is the reason.
-            words: A sentence that begins with the method: each has a warning of its own. Without
-                one the warning has what the reason means, and what to do.
+            words: A sentence that begins with the method. Each method has a warning of its own, but
+                where it is the call that isn't right.
         """
-        more = {"warning": words} if words else {"fix": FIXES[reason]}
-        method = words.partition("(")[0]
+        more = {"warning": words} if words else {}
+        more["fix"] = FIXES[reason]
+        method = "" if reason in _OF_A_CALL else words.partition("(")[0]
         subject = f"{reason.value} {method}" if method else reason.value
         try:
             self._counts.dropped(reason)
@@ -58,19 +71,22 @@ class Reporter:
         """Ask about what was taken, and may be of another unit."""
         self._warner.warn("quality_unit_unusual", what, warning=words)
 
-    def checked(self, check: Callable[[object], Any], value: object) -> Any:
+    def checked(self, check: Callable[[object], Any], value: object, method: str, name: str) -> Any:
         """Return a checked value, or None for one that is dropped: the call goes on all the same.
 
         Args:
             check: Raises Rejected for a value that isn't believed.
             value: What an engine reported; None is nothing, and not checked.
+            method: To which it was given.
+            name: The argument's.
         """
         if value is None:
             return None
         try:
             return check(value)
         except Rejected as rejected:
-            self.drop(rejected.reason)
+            words = f"{method}({name}={value_words(value)}): this argument was dropped"
+            self.drop(rejected.reason, words=words)
             return None
 
     def hook_failed(self, hook: str, error: BaseException | None) -> None:

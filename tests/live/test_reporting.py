@@ -46,6 +46,13 @@ class TestReporter:
         fields = {"fix": "a number under 0: subtract times of one monotonic clock"}
         assert told.warned == [("quality_observation_dropped", "negative", ERROR, fields)]
 
+    @pytest.mark.parametrize("reason", [DropReason.UNKNOWN_CALL, DropReason.CALL_ENDED])
+    def test_a_call_that_is_gone_is_one_subject(self, reporter, told, reason):
+        """Late audio, turns and frames of one call are one warning, which has the first of them."""
+        for words in ("audio() of call 1.1 dropped", "turn_response() of call 1.1 dropped"):
+            reporter.drop(reason, words=words)
+        assert {subject for _, subject, _, _ in told.warned} == {reason.value}
+
     def test_every_reason_has_a_fix(self):
         """No reason is told without what it means and what to do."""
         assert set(FIXES) == set(DropReason)
@@ -54,7 +61,7 @@ class TestReporter:
         """The sentence is in the warning, and its method in the subject."""
         words = "underflow(-3) of call a(b) dropped"  # an id may have brackets too
         reporter.drop(DropReason.NEGATIVE, words=words)
-        fields = {"warning": words}
+        fields = {"warning": words, "fix": FIXES[DropReason.NEGATIVE]}
         subject = "negative underflow"
         assert told.warned == [("quality_observation_dropped", subject, None, fields)]
 
@@ -77,11 +84,13 @@ class TestReporter:
         def refuse(_):
             raise Rejected(DropReason.WRONG_TYPE)
 
-        assert reporter.checked(refuse, None) is None
+        given = ("call_ended", "failed")
+        assert reporter.checked(refuse, None, *given) is None
         assert told.counted == []
-        assert reporter.checked(str.upper, "a") == "A"
-        assert reporter.checked(refuse, 0) is None
+        assert reporter.checked(str.upper, "a", *given) == "A"
+        assert reporter.checked(refuse, 0, *given) is None
         assert told.counted == [(DropReason.WRONG_TYPE, 1)]
+        assert told.warned[0][3]["warning"] == "call_ended(failed=0): this argument was dropped"
 
     @pytest.mark.parametrize(
         ("error", "event"), [(ERROR, "quality_hook_failed"), (None, "quality_hook_slow")]
