@@ -120,7 +120,7 @@ class QualityMonitor(ObservationsById):
         _check_clock("wall_clock", wall_clock)
         _check_flag("per_call_series", per_call_series)
         _check_flag("log", log)
-        _check_logger(logger)
+        _check_logger(logger, log=log)
         self.policy = policy
         self._clock = clock
         self._wall_clock = wall_clock
@@ -211,7 +211,8 @@ class QualityMonitor(ObservationsById):
         """End the live calls, write what waits, and unregister the metrics.
 
         Live calls end as ``interrupted``: counted, recorded and told to hooks like others. All of
-        it is bounded in time.
+        it is bounded in time. A call that starts afterwards is still scored, logged and recorded,
+        and is in no metric.
         """
         self.stop()
         forget_monitor(self)
@@ -545,9 +546,9 @@ def _check_flag(name: str, value: object) -> None:
         raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
-def _check_logger(logger: object) -> None:
+def _check_logger(logger: object, *, log: bool) -> None:
     """Refuse what has not the methods by which events are logged; None is structlog's own."""
-    methods = ("info", "warning")
+    methods = ("info", "warning") if log else ("warning",)
     if logger is not None and not all(callable(getattr(logger, name, None)) for name in methods):
         raise TypeError(
             f"logger must be a structlog logger, such as structlog.get_logger(), not {logger!r}"

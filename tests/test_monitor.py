@@ -796,6 +796,19 @@ class TestStartUp:
             getattr(quality, method)("1.1", **arguments)
         assert quality.call_ended("1.1") is None
 
+    def test_a_call_after_close_is_scored_and_recorded(self, registry, tmp_path, logger):
+        """Whoever closes too early loses the metrics of a call, not its score, log or record."""
+        path = tmp_path / "calls.jsonl"
+        quality = aeq.QualityMonitor(registry=registry, records=path, logger=logger)
+        quality.close()
+        quality.call_started("1.1")
+        quality.turn_response("1.1", 0.4)
+        assert quality.call_ended("1.1", duration=60.0).score is not None
+        quality.close()
+        assert [call.call_id for call in aeq.read_records(path)] == ["1.1"]
+        assert [call.kwargs["call_id"] for call in logger.calls] == ["1.1"]
+        assert generate_latest(registry) == b""
+
     def test_two_monitors_on_one_registry_are_refused_with_the_fix(self, quality, registry):
         """The second monitor is a ValueError that says what to do; the first goes on."""
         with pytest.raises(ValueError, match=r"close\(\).*registry="):

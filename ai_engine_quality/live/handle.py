@@ -325,7 +325,7 @@ class CallHandle:
         Args:
             stage: As of ``audio_level``.
             frame: 10 to 60 ms of audio; 200 ms at most.
-            encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
+            encoding: ``ulaw``, ``alaw`` or ``slin16``: linear, 16 bits, little-endian, at any rate.
             sample_rate: 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 Hz.
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
