@@ -6,6 +6,7 @@ anything or grows without bound. Wrong use at set-up does raise, and says the fi
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -547,11 +548,16 @@ def _check_flag(name: str, value: object) -> None:
 
 
 def _check_logger(logger: object, *, log: bool) -> None:
-    """Refuse what has not the methods by which events are logged; None is structlog's own."""
+    """Refuse what has not the methods by which events are logged; None is structlog's own.
+
+    One of ``logging`` has them, and would raise at each event: it takes no fields.
+    """
     methods = ("info", "warning") if log else ("warning",)
-    if logger is not None and not all(callable(getattr(logger, name, None)) for name in methods):
+    logs = all(callable(getattr(logger, name, None)) for name in methods)
+    if logger is not None and (not logs or isinstance(logger, logging.Logger)):
         raise TypeError(
-            f"logger must be a structlog logger, such as structlog.get_logger(), not {logger!r}"
+            f"logger must be a structlog logger, such as structlog.get_logger(), not {logger!r}; "
+            "docs/Integration.md, The log, says how logging gets the events"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 import subprocess
@@ -848,6 +849,7 @@ class TestStartUp:
             ({"log": "false"}, TypeError),
             ({"records": 7}, TypeError),
             ({"logger": "root"}, TypeError),
+            ({"logger": logging.getLogger("engine")}, TypeError),
         ],
     )
     def test_wrong_use_is_refused_by_the_arguments_name(self, registry, wrong, error):
