@@ -169,6 +169,18 @@ def test_an_address_that_is_none():
     assert found["prometheus"][0] == "failed"
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "http://host:99999", "nonsense", ""])
+def test_an_address_that_can_not_be_read(fake, address):
+    """Whichever part has it fails by a line of its own; the rest is checked, or skipped."""
+    _, found = run("--engine", address, "--prometheus", fake.url)
+    assert found["engine"][0] == "failed"
+    assert found["rules"][0] == "ok"
+    _, found = run("--engine", fake.url, "--prometheus", address)
+    assert found["prometheus"][0] == "failed"
+    _, found = run("--engine", fake.url, "--prometheus", fake.url, "--alertmanager", address)
+    assert found["alertmanager"][0] == "failed"
+
+
 class TestAnIllPrometheus:
     def diagnose(self, fake, check):
         return run("--prometheus", fake.url, "--engine", fake.url)[1][check]
