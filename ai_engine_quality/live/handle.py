@@ -43,17 +43,17 @@ _ENDED = array("d", [0.0] * EXACT_LIMIT)
 """What the handle of an ended call has for turns: no room, so that none is taken."""
 
 
-def _unobserved(_seconds: float) -> None:
-    """Take a latency for no histogram: the handle is not a live call's."""
-
-
-_RAW_FRAME = "raw frame"
+_NO_STAGES: dict[str, StageAccumulator] = {}
+"""What it has for raw frames: no stage, so that each takes the slow path, which drops it."""
 
 _USUAL_TURN = UNITS["turn"].suspect
 """Seconds: a longer turn is taken too, and asked about."""
 
-_NO_STAGES: dict[str, StageAccumulator] = {}
-"""Likewise for raw frames."""
+_RAW_FRAME = "raw frame"
+
+
+def _unobserved(_seconds: float) -> None:
+    """Take a latency for no histogram: the handle is not a live call's."""
 
 
 class CallOwner(Protocol):
