@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from ai_engine_quality.core.observations import OUTCOMES, DropReason, Rejected
 from ai_engine_quality.core.units import value_words
-from ai_engine_quality.live.fixes import FIXES
+from ai_engine_quality.live.fixes import FIXES, SLOW_HOOK_FIX
 
 _OF_A_CALL: Final = frozenset(
     (
@@ -92,8 +92,10 @@ class Reporter:
     def hook_failed(self, hook: str, error: BaseException | None) -> None:
         """Tell of a hook that raised; without an error, that it was slow."""
         self._counts.hook_failed(hook)
-        event = "quality_hook_slow" if error is None else "quality_hook_failed"
-        self._warner.warn(event, hook, error)
+        if error is None:
+            self._warner.warn("quality_hook_slow", hook, fix=SLOW_HOOK_FIX)
+        else:
+            self._warner.warn("quality_hook_failed", hook, error)
 
     def log_lost(self, output: str, error: BaseException | None) -> None:
         """Tell of a call that was not logged; no exception: too many waited.
@@ -113,9 +115,12 @@ class Reporter:
     def calls_lost(self, lost: int) -> None:
         """Tell of live calls that could not be ended in time when the engine stopped."""
         self._counts.dropped(DropReason.NOT_ENDED_IN_TIME, lost)
-        self._warner.warn("quality_calls_lost", "interrupted", calls=lost)
+        fix = FIXES[DropReason.NOT_ENDED_IN_TIME]
+        self._warner.warn("quality_calls_lost", "interrupted", calls=lost, fix=fix)
 
     def record_lost(self, lost: int, error: BaseException | None) -> None:
         """Tell of records that could not be written."""
         self._counts.dropped(DropReason.RECORD_NOT_WRITTEN, lost)
-        self._warner.warn("quality_record_not_written", type(error).__name__, error)
+        fix = FIXES[DropReason.RECORD_NOT_WRITTEN]
+        subject = "no_room" if error is None else type(error).__name__
+        self._warner.warn("quality_record_not_written", subject, error, fix=fix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ai_engine_quality.core.observations import DropReason, Rejected
-from ai_engine_quality.live.fixes import FIXES
+from ai_engine_quality.live.fixes import FIXES, SLOW_HOOK_FIX
 from ai_engine_quality.live.reporting import Reporter
 
 
@@ -98,7 +98,8 @@ class TestReporter:
     def test_a_hook(self, reporter, told, error, event):
         """One that raised is told with what it raised, one that was slow as slow."""
         reporter.hook_failed("mine.hook", error)
-        assert (told.counted, told.warned) == (["mine.hook"], [(event, "mine.hook", error, {})])
+        fields = {} if error else {"fix": SLOW_HOOK_FIX}
+        assert (told.counted, told.warned) == (["mine.hook"], [(event, "mine.hook", error, fields)])
 
     def test_the_log(self, reporter, told):
         """Lines for which there is no room are counted alone; a logger that raises is told of."""
@@ -112,14 +113,22 @@ class TestReporter:
         """As many are counted as were lost, and the warning says how many."""
         reporter.calls_lost(7)
         assert told.counted == [(DropReason.NOT_ENDED_IN_TIME, 7)]
-        assert told.warned == [("quality_calls_lost", "interrupted", None, {"calls": 7})]
+        assert told.warned == [
+            (
+                "quality_calls_lost",
+                "interrupted",
+                None,
+                {"calls": 7, "fix": FIXES[DropReason.NOT_ENDED_IN_TIME]},
+            )
+        ]
 
-    @pytest.mark.parametrize(("error", "subject"), [(ERROR, "OSError"), (None, "NoneType")])
+    @pytest.mark.parametrize(("error", "subject"), [(ERROR, "OSError"), (None, "no_room")])
     def test_records_that_were_lost(self, reporter, told, error, subject):
         """As many are counted as were lost; what stopped them is the warning's subject."""
         reporter.record_lost(3, error)
         assert told.counted == [(DropReason.RECORD_NOT_WRITTEN, 3)]
-        assert told.warned == [("quality_record_not_written", subject, error, {})]
+        fields = {"fix": FIXES[DropReason.RECORD_NOT_WRITTEN]}
+        assert told.warned == [("quality_record_not_written", subject, error, fields)]
 
     def test_an_outcome(self, reporter, told):
         """The warning has the word, the usual ones and the fix."""
