@@ -578,7 +578,8 @@ def _as_heard(told: dict[str, Any], heard: Heard) -> dict[str, Any]:
         values = {"turn_latencies": heard.latencies, "unanswered": heard.unanswered}
         fields["worst_turns"] = None
         fields["turn_count"] = heard.latencies.n or None
-        if heard.holes_known:  # else an answer that was cut can't be told from one that was over
+        # Without hints a stop may be an answer's own end: none heard says nothing against one told.
+        if heard.holes_known or (heard.reactions and heard.reactions.n):
             factors.append("barge_in")
             values["barge_in_reactions"] = heard.reactions
             fields["barge_ins"] = heard.reactions.n if heard.reactions else None
