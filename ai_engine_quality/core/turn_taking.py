@@ -54,6 +54,10 @@ MIN_BARGE_IN_SECONDS = 0.45
 MIN_BLIND_BARGE_IN_SECONDS = 0.8
 """The same where nobody says what was given: a noise may fall on the answer's own end."""
 
+MIN_BLIND_REST_SECONDS = 0.1
+"""And where a caller speaks on for so long once the agent is silent: who made it stop has more to
+say, where a noise may fall on the answer's own end."""
+
 GAVE_UP_SECONDS = 0.3
 """A caller who was silent for longer when the agent fell silent had not made it stop."""
 
@@ -340,8 +344,10 @@ class TurnTaking:
             self._stop_in_a_pause(end)
             return
         length = end - overlap
-        least = MIN_BLIND_BARGE_IN_SECONDS if self._agent_cut is None else MIN_BARGE_IN_SECONDS
-        long_enough = ended is None or ended - overlap >= least
+        long_enough = ended is None or ended - overlap >= MIN_BARGE_IN_SECONDS
+        if self._agent_cut is None and ended is not None:
+            blind = ended - overlap >= MIN_BLIND_BARGE_IN_SECONDS
+            long_enough = blind and ended >= end + MIN_BLIND_REST_SECONDS
         if overlap > since and long_enough and self._stopped(end, length):
             self.reactions.add(length)
             self._course.note(Kind.BARGE_IN, overlap, end)

@@ -333,9 +333,10 @@ class TestHeardBeforeTold:
         """Frames of both sides suffice: who breaks off amid the caller's words was stopped."""
         live = seen({"transport_in": ((4, 6),), "transport_out": ((1, 4.8), (7, 9))})
         live.barge_in(0.05)
+        live.barge_in(None)
         found = live.freeze(duration=20.0)
         assert found.barge_in_reactions == pytest.approx((0.8,), abs=0.05)
-        assert found.barge_ins == 1
+        assert found.barge_ins == 2
         assert aeq.score(found).factor("barge_in").clock == "heard"
 
     def test_what_was_told_stands_where_no_reaction_is_heard_without_hints(self):

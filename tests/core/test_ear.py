@@ -162,6 +162,12 @@ def test_without_hints_words_that_fade_have_come_to_their_end(last, stopped):
     assert ear.freeze(place * FRAME).reactions.n == stopped
 
 
+def test_without_hints_a_sound_that_ends_before_the_agent_stops_nothing():
+    """A noise of 1 s may fall on an answer's own end; who made the agent stop has more to say."""
+    assert heard(20, caller=[(5.6, 6.6)], agent=[(1, 6.6), (9, 12)]).reactions.n == 0
+    assert heard(20, caller=[(5.6, 6.8)], agent=[(1, 6.6), (9, 12)]).reactions.n == 1
+
+
 def test_the_agents_last_word_lasts_until_it_is_faint():
     """An agent that fades for 0.16 s when it is interrupted is silent after that, not before."""
 
