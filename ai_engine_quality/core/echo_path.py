@@ -4,7 +4,8 @@ A frame of the caller's is the agent's echo where it is quieter than a share of 
 played a moment ago: D. L. Duttweiler's comparison, which he credits to A. A. Geigel ("A twelve-
 channel digital echo canceler", IEEE Trans. Commun. 26, 1978). They take half, the least loss of a
 hybrid; most lines lose far more, and callers may be quiet. So the share is learned here: whatever
-the caller does, echo comes back whenever the agent speaks, and never much louder.
+the caller does, echo comes back whenever the agent speaks, and never much louder. Where nothing
+comes back, a caller of any level is heard over the agent.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ from __future__ import annotations
 from array import array
 
 LEAST_SHARE = 0.2
-"""The caller's voice is louder than this share of the agent's: -14 dB; echo is mostly under -20."""
+"""Until more is known, the caller's voice is louder than this share of the agent's: -14 dB; echo is
+mostly under -20."""
+
+NO_SHARE = 0.01
+"""Echo of less than this share, -40 dB, is as faint as the line's noise."""
+
+FEWEST_KNOWN = 6
+"""Blocks, 1.8 s of the agent's words, by which it is known that no more than a share comes back."""
+
+OVER_THE_USUAL = 2.5
+"""Echo is louder by no more than this factor than in half of the blocks before: on generated calls
+with echo at -30 to -10 dB, 1 block in 100 exceeds 1.5."""
 
 MOST_SHARE = 0.6
 """No line sends back more than half: what is louder is the caller's own."""
@@ -92,8 +104,9 @@ class EchoPath:
         shares.append(share)
         if len(shares) > MOST_BLOCKS:
             del shares[0]
-        self._echo = self._alike() or self._kept()
-        before, self.share = self.share, max(LEAST_SHARE, MARGIN * self._echo)
+        in_order = sorted(shares)
+        self._echo = self._alike(in_order) or self._kept()
+        before, self.share = self.share, max(self._most(in_order), MARGIN * self._echo)
         self.found = self.share > LEAST_SHARE >= before
         self._blocks += 1
         self._echoing += self.share > LEAST_SHARE
@@ -112,14 +125,20 @@ class EchoPath:
             return None
         return self._echo if self._echo * self._played > CLEAR_OF_NOISE * noise else None
 
+    def _most(self, in_order: list[float]) -> float:
+        """Return the share that an echo may have which is not alike from block to block."""
+        if len(in_order) < FEWEST_KNOWN:
+            return LEAST_SHARE
+        usual = in_order[len(in_order) // 2]
+        return min(LEAST_SHARE, max(NO_SHARE, OVER_THE_USUAL * usual))
+
     def _kept(self) -> float:
         """Return the share that was known: a caller who speaks through an echo hides none of it."""
         as_loud = sum(share * ALIKE >= self._echo for share in self._shares)
         return self._echo if as_loud >= ALIKE_SHARE * len(self._shares) else 0.0
 
-    def _alike(self) -> float:
+    def _alike(self, in_order: list[float]) -> float:
         """Return the share of the blocks that are alike; 0 where too few are."""
-        in_order = sorted(self._shares)
         first, most, found = 0, 0, 0.0
         for number, share in enumerate(in_order):
             while in_order[first] * ALIKE < share:

@@ -614,13 +614,14 @@ def test_an_ear_that_heard_nothing_knows_nothing():
     assert (found.dropped, found.clock_jumps) == (0, 0)
 
 
-def echoing(share, caller, agent):
+def echoing(share, caller, agent, gain=1.0):
     """Hear a call in which the agent's voice comes back 0.1 s later."""
     ear = Ear(0.0)
     for place in range(800):
         at = place * FRAME
         back = said([(start + 0.1, end + 0.1) for start, end in agent], at, place - 5) or 0.0
-        ear.caller(at + FRAME, max(said(caller, at, place) or 8.0, share * back), FRAME)
+        words = gain * (said(caller, at, place) or 0.0)
+        ear.caller(at + FRAME, max(words, 8.0, share * back), FRAME)
         ear.agent(at, said(agent, at, place) or 0.0, FRAME)
     return ear.freeze(16)
 
@@ -633,6 +634,14 @@ def test_echo_of_the_agent_is_not_the_caller(share):
     assert (found.talk_overs, found.reactions.n) == (0, 0)
     assert found.caller_voice == pytest.approx(1.0, abs=0.05)
     assert found.echo == (None if share == 0.1 else pytest.approx(share, rel=0.1))
+
+
+@pytest.mark.parametrize("quieter_db", [12, 16, 20, 24])
+@pytest.mark.parametrize("echo", [0.0, 0.01])
+def test_a_caller_far_quieter_than_the_agent_interrupts_it(quieter_db, echo):
+    """Where no echo has come back before, what comes in while the agent speaks is the caller's."""
+    found = echoing(echo, [(11, 13)], [(1, 6), (9, 11.5)], 10 ** (-quieter_db / 20))
+    assert found.reactions.exact == near(0.5)
 
 
 def test_a_caller_interrupts_through_a_loud_echo():
