@@ -202,8 +202,11 @@ class Sound:
     """What is usual of voices, as ``AgentSound`` has it: Hz, dB and dB."""
     fast_fall: float = 0.1
     fast_rhythm: float = 0.25
+    fast_below: float = 0.0
+    fast_below_most: float = 0.0
     """A voice seems too fast by the octaves of its pitch over the usual one, so many octaves for
-    each dB that ``fall`` is less, and this share of ``speed``."""
+    each dB that ``fall`` is less, this share of ``speed``, and so many for each dB that ``below``
+    is less: of these at most so many dB, since a filter takes as many as it likes."""
     slow_below: float = 0.15
     slow_fall: float = 0.1
     slow_rhythm: float = 0.5
