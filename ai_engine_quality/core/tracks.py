@@ -35,8 +35,8 @@ HANGOVER_SECONDS = 0.2
 SPARSE_SECONDS = 0.1
 """Frames that stand for more are looks at a track now and then."""
 
-ABRUPT = 0.2
-"""Share of the level of the frame before, under which words break off: 14 dB."""
+ABRUPT = 0.3
+"""Share of the level of the frame before, under which words break off: 10 dB."""
 
 WARM_UP_SECONDS = 0.3
 """The caller's line is listened to for its noise so long before anything on it is speech."""

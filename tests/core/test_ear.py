@@ -131,7 +131,7 @@ def test_a_barge_in_is_timed_until_the_agent_is_silent():
     ("last", "stopped"),
     [
         ((), True),  # from full voice to nothing
-        ((800, 400, 200, 60), False),  # a last syllable that fades within four frames
+        ((900, 600, 400, 220, 60), False),  # a last syllable that fades within five frames
         ((1000, 700, 450, 250, 100, 40), False),
     ],
 )
