@@ -275,7 +275,7 @@ class NotScored:
     """Outcomes of calls whose end never came (from v3 on)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Policy:
     """Every number that a score depends on. Load one by version, or read one from a mapping."""
 
@@ -298,6 +298,10 @@ class Policy:
         # A policy's version says what it holds: nobody may change that below it.
         for name in ("weights", "bands"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __repr__(self) -> str:
+        """Name the policy: its 200 numbers would bury the signatures and messages that it is in."""
+        return f"<Policy {self.version}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let it be pickled and copied, which read-only mappings can't be."""
