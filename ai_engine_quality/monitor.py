@@ -6,6 +6,7 @@ anything or grows without bound. Wrong use at set-up does raise, and says the fi
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -21,6 +22,7 @@ from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import TOLD, CallScore
 from ai_engine_quality.core.scoring import check_policy, score_among
 from ai_engine_quality.core.summary import CallSummary
+from ai_engine_quality.core.units import gone_words
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.live.baseline import Baseline
@@ -119,6 +121,7 @@ class QualityMonitor(ObservationsById):
         _check_clock("wall_clock", wall_clock)
         _check_flag("per_call_series", per_call_series)
         _check_flag("log", log)
+        _check_logger(logger, log=log)
         self.policy = policy
         self._clock = clock
         self._wall_clock = wall_clock
@@ -166,7 +169,21 @@ class QualityMonitor(ObservationsById):
 
     @classmethod
     def from_settings(cls, settings: Settings, **overrides: Any) -> Self:
-        """Return a monitor by a settings file and the environment; see ``settings``."""
+        """Return a monitor by a settings file and the environment.
+
+        Args:
+            settings: What ``load_settings`` returns.
+            overrides: Arguments of the monitor that count more.
+
+        Raises:
+            TypeError: settings are none, or an override is of a wrong type.
+            ValueError: as of ``QualityMonitor``.
+        """
+        if not isinstance(settings, Settings):
+            raise TypeError(
+                "settings must be Settings, such as load_settings('quality.toml'), "
+                f"not {settings!r}"
+            )
         return cls(**{**settings.monitor_arguments(), **overrides})
 
     def _outputs(self) -> HookRunner:
@@ -195,7 +212,8 @@ class QualityMonitor(ObservationsById):
         """End the live calls, write what waits, and unregister the metrics.
 
         Live calls end as ``interrupted``: counted, recorded and told to hooks like others. All of
-        it is bounded in time.
+        it is bounded in time. A call that starts afterwards is still scored, logged and recorded,
+        and is in no metric.
         """
         self.stop()
         forget_monitor(self)
@@ -275,18 +293,19 @@ class QualityMonitor(ObservationsById):
         try:
             self._start(observations.call_id(call_id), provider, pipeline)
         except Rejected as rejected:
-            self.drop(rejected.reason)
+            self.drop(rejected.reason, words=_call_words("call_started", call_id))
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
 
     def _start(self, call_id: str, provider: object, pipeline: object) -> None:
         self.expire_calls()
+        given = "call_started"
         call = CallAccumulator(
             call_id,
             started=self._clock(),
             started_at=self._wall_clock(),
-            provider=self._reporter.checked(observations.name, provider),
-            pipeline=self._reporter.checked(observations.name, pipeline),
+            provider=self._reporter.checked(observations.name, provider, given, "provider"),
+            pipeline=self._reporter.checked(observations.name, pipeline, given, "pipeline"),
         )
         handle = CallHandle(self, call, call_id, DropReason.CALL_ENDED)
         self._live.add(handle)
@@ -303,9 +322,10 @@ class QualityMonitor(ObservationsById):
         call = handle.accumulator
         if call is None:
             return
+        checked = partial(self._reporter.checked, observations.name)
         names = (
-            self._reporter.checked(observations.name, provider) or call.provider,
-            self._reporter.checked(observations.name, pipeline) or call.pipeline,
+            checked(provider, "call_updated", "provider") or call.provider,
+            checked(pipeline, "call_updated", "pipeline") or call.pipeline,
         )
         if names != (call.provider, call.pipeline):
             call.provider, call.pipeline = names
@@ -344,21 +364,21 @@ class QualityMonitor(ObservationsById):
         try:
             handle = self._find(call_id)
             if not handle.live:
-                self.drop(handle.gone)
+                self.drop(handle.gone, words=_call_words("call_ended", call_id))
                 return None
             if provider is not None or pipeline is not None:
                 handle.call_updated(provider, pipeline)
-            checked = self._reporter.checked
+            checked, given = self._reporter.checked, "call_ended"
             self._ask_about_length(handle, duration)
-            ending = checked(observations.outcome, outcome)
-            has_failed = checked(observations.flag, failed) or False
+            ending = checked(observations.outcome, outcome, given, "outcome")
+            has_failed = checked(observations.flag, failed, given, "failed") or False
             if ending is not None and not has_failed and ending not in self._known_outcomes:
                 self._tell_outcome(ending)
             return self._finish(
                 handle,
                 outcome=ending,
                 failed=has_failed,
-                duration=checked(_call_seconds, duration),
+                duration=checked(_call_seconds, duration, given, "duration"),
             )
         except Exception as error:
             self.drop(DropReason.INTERNAL_ERROR, error)
@@ -378,7 +398,7 @@ class QualityMonitor(ObservationsById):
                 self.call_started(summary.call_id, summary.provider, summary.pipeline)
             handle = self._find(summary.call_id)
             if not handle.live:
-                self.drop(handle.gone)
+                self.drop(handle.gone, words=_call_words("call_observed", summary.call_id))
                 return None
             handle.call_updated(summary.provider, summary.pipeline)
             if self._live.take(handle, self._clock()) is None:
@@ -509,6 +529,10 @@ INTERRUPTED = "interrupted"
 """The outcome of calls that were live when the engine stopped."""
 
 
+def _call_words(method: str, call_id: object) -> str:
+    return gone_words(method, call_id if isinstance(call_id, str) else "")
+
+
 def _call_seconds(value: object) -> float:
     return observations.seconds(value, observations.MAX_CALL_SECONDS)
 
@@ -521,6 +545,20 @@ def _check_registry(registry: object) -> None:
 def _check_flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def _check_logger(logger: object, *, log: bool) -> None:
+    """Refuse what has not the methods by which events are logged; None is structlog's own.
+
+    One of ``logging`` has them, and would raise at each event: it takes no fields.
+    """
+    methods = ("info", "warning") if log else ("warning",)
+    logs = all(callable(getattr(logger, name, None)) for name in methods)
+    if logger is not None and (not logs or isinstance(logger, logging.Logger)):
+        raise TypeError(
+            f"logger must be a structlog logger, such as structlog.get_logger(), not {logger!r}; "
+            "docs/Integration.md, The log, says how logging gets the events"
+        )
 
 
 def _check_clock(name: str, clock: object) -> None:

@@ -183,11 +183,12 @@ def _base(key: str, value: object) -> Policy:
 
 
 def _records(key: str, value: object) -> Records:
-    if "path" not in reading.table(key, value):
+    given = reading.fields(key, value, _RECORDS, optional=True)  # first: "pth" is a slip of the pen
+    if "path" not in given:
         raise reading.WrongValue(
             f"{key}.path is missing; name the record file, or leave [{key}] out"
         )
-    return Records(**reading.fields(key, value, _RECORDS, optional=True))
+    return Records(**given)
 
 
 def _costs(key: str, value: object) -> dict[str, CallCost]:

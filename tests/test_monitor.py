@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 import subprocess
@@ -796,6 +797,19 @@ class TestStartUp:
             getattr(quality, method)("1.1", **arguments)
         assert quality.call_ended("1.1") is None
 
+    def test_a_call_after_close_is_scored_and_recorded(self, registry, tmp_path, logger):
+        """Whoever closes too early loses the metrics of a call, not its score, log or record."""
+        path = tmp_path / "calls.jsonl"
+        quality = aeq.QualityMonitor(registry=registry, records=path, logger=logger)
+        quality.close()
+        quality.call_started("1.1")
+        quality.turn_response("1.1", 0.4)
+        assert quality.call_ended("1.1", duration=60.0).score is not None
+        quality.close()
+        assert [call.call_id for call in aeq.read_records(path)] == ["1.1"]
+        assert [call.kwargs["call_id"] for call in logger.calls] == ["1.1"]
+        assert generate_latest(registry) == b""
+
     def test_two_monitors_on_one_registry_are_refused_with_the_fix(self, quality, registry):
         """The second monitor is a ValueError that says what to do; the first goes on."""
         with pytest.raises(ValueError, match=r"close\(\).*registry="):
@@ -834,6 +848,8 @@ class TestStartUp:
             ({"per_call_series": None}, TypeError),
             ({"log": "false"}, TypeError),
             ({"records": 7}, TypeError),
+            ({"logger": "root"}, TypeError),
+            ({"logger": logging.getLogger("engine")}, TypeError),
         ],
     )
     def test_wrong_use_is_refused_by_the_arguments_name(self, registry, wrong, error):
@@ -847,6 +863,30 @@ class TestStartUp:
         """It names the argument and what it should be."""
         with pytest.raises(TypeError, match=r"^registry must be .*CollectorRegistry, not 9400$"):
             aeq.QualityMonitor(registry=9400, log=False)
+
+    @pytest.mark.parametrize("wrong", ["quality.toml", None, {}])
+    def test_settings_that_are_none_are_refused(self, wrong):
+        """The name of a settings file, say: the error names the function that reads it."""
+        with pytest.raises(TypeError, match=r"^settings must be .*load_settings\("):
+            aeq.QualityMonitor.from_settings(wrong)
+
+    @pytest.mark.parametrize("observe", [aeq.attach, aeq.observe_pipecat, aeq.observe_livekit])
+    def test_what_is_no_monitor_is_refused_before_anything_is_attached(self, observe):
+        """A wrong monitor would fail in every observation: the error names the argument."""
+        with pytest.raises(TypeError, match=r"^monitor must be a QualityMonitor, or None, not 7$"):
+            observe(object(), 7)
+
+    @pytest.mark.parametrize(
+        ("observe", "kind"),
+        [
+            (aeq.observe_pipecat, "PipelineWorker of pipecat"),
+            (aeq.observe_livekit, "AgentSession of livekit-agents"),
+        ],
+    )
+    def test_what_is_no_session_is_refused(self, quality, observe, kind):
+        """The error says what is taken, whether or not the framework is installed."""
+        with pytest.raises(TypeError, match=f"^object is no {kind}"):
+            observe(object(), quality)
 
     def test_every_call_is_logged_by_default(self, registry, logger):
         """Each call is one structured event with its score and its explanation."""

@@ -183,6 +183,7 @@ MISTAKES = {
     "sampling of nothing": ("level_every = 0", "level_every", "over 0"),
     "records as text": ('records = "records.jsonl"', "records", "table"),
     "records without a path": ("[records]\nfiles = 3", "records.path", "missing"),
+    "path misspelt": ('[records]\npth = "x"', "records.pth", "choose one of path"),
     "empty path": ('[records]\npath = ""', "records.path", "text"),
     "path with a control character": ('[records]\npath = "a\\u0000b"', "records.path", "text"),
     "path as number": ("[records]\npath = 5", "records.path", "text"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from ai_engine_quality.adapters.report import FactorReport, publish
-from ai_engine_quality.adapters.shared_monitor import shared_monitor
+from ai_engine_quality.adapters.shared_monitor import check_monitor, shared_monitor
 from ai_engine_quality.adapters.wraps import CannotWrap, Wraps
 from ai_engine_quality.core.observations import DropReason
 from ai_engine_quality.monitor import QualityMonitor
@@ -27,7 +27,14 @@ class Observed:
     library: ClassVar[tuple[str, str]]
     """The framework's name, and the module that has its version."""
 
+    takes: ClassVar[tuple[str, str]]
+    """The class of the object, and an attribute that each of them has."""
+
     def __init__(self, owner: Any, monitor: QualityMonitor | None) -> None:
+        check_monitor(monitor)
+        kind, part = self.takes
+        if not hasattr(owner, part):
+            raise TypeError(f"{type(owner).__name__} is no {kind} of {self.library[0]}: {owner!r}")
         self._owner = weakref.ref(owner)
         self.monitor = shared_monitor.join() if monitor is None else monitor
         self._wraps = Wraps(self._failed)

@@ -40,6 +40,16 @@ def _make() -> QualityMonitor:
     return JobMonitor(path, **settings.monitor_arguments())
 
 
+def check_monitor(monitor: object) -> None:
+    """Refuse what is no monitor before anything is attached to it; None is the shared one.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if monitor is not None and not isinstance(monitor, QualityMonitor):
+        raise TypeError(f"monitor must be a QualityMonitor, or None, not {monitor!r}")
+
+
 shared_monitor = SharedMonitor(_make)
 """Made from the settings file and the environment, on the registry of the process. In a job's
 process it hands what it scores to the parent's."""
@@ -62,9 +72,11 @@ def collect_jobs(monitor: QualityMonitor | None = None) -> JobCollector:
 
     Raises:
         SettingsError: a setting can't be used.
+        TypeError: the monitor is none.
         ValueError: the default registry has a monitor already, which should be handed over then.
         OSError: no socket can be made.
     """
+    check_monitor(monitor)
     if _collector:
         return _collector[0]
 

@@ -22,7 +22,7 @@ from ai_engine_quality.cli.output import (
     plain_table,
     print_json,
 )
-from ai_engine_quality.cli.selecting import conditions, records_argument, selected
+from ai_engine_quality.cli.selecting import conditions, records_argument, say_none, selected
 from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import plural, printable
@@ -80,10 +80,17 @@ class _Group:
         }
 
 
-@click.command()
+@click.command(short_help="List the last calls, or the worst ones.")
 @records_argument
 @click.option("--worst", is_flag=True, help="The lowest scores first, instead of the last calls.")
-@click.option("-n", "--number", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "-n",
+    "--number",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many calls to list.",
+)
 @click.option("--by", type=click.Choice([*GROUPS]), help="All calls, put together.")
 @conditions
 @json_option
@@ -98,11 +105,14 @@ def calls(
     """
     found = selected(records, chosen)
     if by is not None:
-        _grouped(found, by, records, as_json=as_json)
+        groups = _groups(found, by)
+        if not groups:
+            _none(records, such=any(chosen.values()))
+        _print_groups(groups, by, as_json=as_json)
         return
     listed = worst_calls(found, number) if worst else last_calls(found, number)
     if not listed:
-        _none(records)
+        _none(records, such=worst or any(chosen.values()))
     elif as_json:
         print_json([{**described(call), "cause": main_cause(call)} for call in listed])
     else:
@@ -127,8 +137,8 @@ def worst_calls(found: Iterable[CallScore], number: int) -> list[CallScore]:
     ]
 
 
-def _none(records: Path) -> None:
-    click.echo(printable(f"{records} holds no such call"), err=True)
+def _none(records: Path, *, such: bool) -> None:
+    say_none(records, such=such)
     raise click.exceptions.Exit(NOT_FOUND)
 
 
@@ -168,12 +178,14 @@ def _cost(call: CallScore) -> str:
     return cause if lost is None else f"{cause} -{lost:.0f}"
 
 
-def _grouped(found: Iterable[CallScore], by: str, records: Path, *, as_json: bool) -> None:
+def _groups(found: Iterable[CallScore], by: str) -> dict[str, _Group]:
     groups: dict[str, _Group] = {}
     for call in found:
         groups.setdefault(GROUPS[by](call), _Group()).add(call)
-    if not groups:
-        _none(records)
+    return groups
+
+
+def _print_groups(groups: Mapping[str, _Group], by: str, *, as_json: bool) -> None:
     in_order = sorted(groups.items(), key=_order(by))
     if as_json:
         print_json([{by: name, **group.to_dict()} for name, group in in_order])

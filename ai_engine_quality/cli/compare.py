@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,7 +19,11 @@ from ai_engine_quality.cli.output import (
     stored_scores,
 )
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
-from ai_engine_quality.cli.selecting import settings_records
+from ai_engine_quality.cli.selecting import (
+    named_records,
+    named_records_option,
+    settings_records,
+)
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
 from ai_engine_quality.core.wording import printable
@@ -32,26 +37,28 @@ TOO_FEW = 4
 """Exit code: there are too few calls to say, where --fail-if-worse asks."""
 
 
-def read_selection(_context: click.Context, _param: click.Parameter, text: str) -> Selection:
-    """Return the selection that an argument means: of the settings' record file if it names none.
+def read_selection(context: click.Context, _param: click.Parameter, text: str) -> Selection:
+    """Return the selection that an argument means: of --records' file if it names none itself.
 
     Raises:
-        ClickException: it can't be read, or the settings can't be used.
+        ClickException: it can't be read, a file is named twice, or the settings can't be used.
     """
     file, mark, conditions = text.partition("?")
+    named = named_records(context, Path(file) if file else None)
     try:
         found = parse_selection(text if file else f"RECORDS{mark}{conditions}")
     except SelectionError as error:
         raise click.BadParameter(str(error)) from error
     if file:
         return found
-    path = settings_records()
+    path = named or settings_records()
     return replace(found, text=f"{path}{mark}{conditions}", path=path)
 
 
-@click.command("compare")
+@click.command("compare", short_help="Say whether calls got better or worse, and in what.")
 @click.argument("a", callback=read_selection)
 @click.argument("b", callback=read_selection)
+@named_records_option
 @click.option(
     "--policy",
     metavar="VERSION|FILE",
@@ -71,7 +78,7 @@ def compare_command(
 
     A and B are record files, or selections of their calls by provider, pipeline, outcome, policy,
     since and until: 'calls.jsonl?provider=deepgram&since=2026-11-01'. Without a file, as in
-    '?provider=deepgram', the record file is meant that the settings name.
+    '?provider=deepgram', the one of --records is meant.
 
     Exit code 1: a selection holds no call. With --fail-if-worse, 3: B is worse; 4: fewer than 20
     calls on either side, so that nothing can be said.

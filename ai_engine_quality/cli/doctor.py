@@ -32,9 +32,21 @@ _STYLES = {
 }
 
 
-@click.command()
-@click.option("--engine", default="http://127.0.0.1:15000", show_default=True)
-@click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True)
+@click.command(short_help="Check a running stack, from metrics to notifications.")
+@click.option(
+    "--engine",
+    metavar="URL",
+    default="http://127.0.0.1:15000",
+    show_default=True,
+    help="Where the engine shows its /metrics.",
+)
+@click.option(
+    "--prometheus",
+    metavar="URL",
+    default="http://127.0.0.1:9090",
+    show_default=True,
+    help="Where Prometheus answers queries.",
+)
 @click.option(
     "--dashboards",
     type=click.Path(path_type=Path, file_okay=False),

@@ -14,17 +14,21 @@ from ai_engine_quality.cli.output import (
     json_option,
     print_json,
     read_policy,
-    stored_scores,
 )
-from ai_engine_quality.cli.selecting import conditions, found_records_option, selected
+from ai_engine_quality.cli.selecting import (
+    conditions,
+    found_records_option,
+    say_none,
+    selected,
+)
 from ai_engine_quality.core.policy import Policy, versions
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
-from ai_engine_quality.core.wording import printable
+from ai_engine_quality.core.wording import plural, printable
 from ai_engine_quality.history.certainty import how_certain
 
 
-@click.command()
+@click.command(short_help="Say why a call has its score.")
 @click.argument("call_id", required=False)
 @click.option("--worst", is_flag=True, help="The call with the lowest score.")
 @click.option("--last", is_flag=True, help="The call that started last.")
@@ -48,8 +52,8 @@ def explain(
 ) -> None:
     """Say why CALL_ID got its score: its factors by cost, its ceilings, and what would differ.
 
-    Instead of CALL_ID, --worst or --last, of all calls or of those that --provider, --since and
-    the other conditions choose.
+    Instead of CALL_ID, --worst or --last. --provider, --since and the other conditions choose the
+    calls among which it is looked for.
 
     Exit code 1: there is no such call in the records.
     """
@@ -59,24 +63,24 @@ def explain(
         calls = selected(records, chosen)
         found = next(iter(worst_calls(calls, 1) if worst else last_calls(calls, 1)), None)
         if found is None:
-            click.echo(printable(f"{records} holds no such call"), err=True)
+            say_none(records, such=worst or any(chosen.values()))
     else:
-        found = _named(call_id, records)
+        found = _named(call_id, records, chosen)
     if found is None:
         raise click.exceptions.Exit(NOT_FOUND)
     _explain(found, policy, as_json=as_json)
 
 
-def _named(call_id: str, records: Path) -> CallScore | None:
+def _named(call_id: str, records: Path, chosen: dict[str, str | None]) -> CallScore | None:
     """Return the call of an id, the latest one where an id came twice; say where there is none."""
     found: CallScore | None = None
     known: list[str] = []
-    for stored in stored_scores(records):
+    for stored in selected(records, chosen):
         known.append(stored.call_id)
         if stored.call_id == call_id:
             found = stored
     if found is None:
-        _say_missing(call_id, records, known)
+        _say_missing(call_id, records, known, such=any(chosen.values()))
     return found
 
 
@@ -104,8 +108,9 @@ def _unknown(call: CallScore, scored_by: Policy | None) -> str:
     return "unknown; it takes a score" if call.score is None else "unknown; it takes 3 turns"
 
 
-def _say_missing(call_id: str, records: Path, known: list[str]) -> None:
+def _say_missing(call_id: str, records: Path, known: list[str], *, such: bool) -> None:
     close = difflib.get_close_matches(call_id, set(known), n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
-    message = f"{records} holds {len(known)} calls, and {call_id} is none of them{hint}"
+    held = plural(len(known), "such call" if such else "call")
+    message = f"{records} holds {held}, and {call_id} is none of them{hint}"
     click.echo(printable(message), err=True)

@@ -43,7 +43,7 @@ def _common(command: Command) -> Command:
             "--label", "labels", type=_Pairs(), multiple=True, help="A label of each object."
         ),
         click.option("--namespace", default="", help="The objects' namespace."),
-        click.option("--kubernetes", is_flag=True, help="Objects for the Prometheus operator."),
+        click.option("--kubernetes", is_flag=True, help="Objects for a cluster."),
         click.option(
             "--job",
             "jobs",
@@ -62,7 +62,11 @@ def _described() -> str:
     )
 
 
-@click.command("export-rules", epilog=f"Thresholds, and what they usually are:\n\n{_described()}")
+@click.command(
+    "export-rules",
+    short_help="Write rules and alerts, for your own Prometheus.",
+    epilog=f"Thresholds, and what they usually are:\n\n{_described()}",
+)
 @_common
 @click.option("--runbook", default=RUNBOOK, help="Where docs/Runbook.md can be read: an address.")
 @click.option("--grafana", default=GRAFANA, show_default=True, help="Grafana's address.")
@@ -102,7 +106,7 @@ def export_rules(
     _write(folder, files)
 
 
-@click.command("export-dashboards")
+@click.command("export-dashboards", short_help="Write the dashboards, for your own Grafana.")
 @_common
 def export_dashboards(
     *,

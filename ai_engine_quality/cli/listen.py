@@ -34,7 +34,7 @@ _NEVER = object()
 _STYLES = {"critical": f"bold {VERMILLION}", "warning": ORANGE, "info": SKY}
 
 
-@click.command()
+@click.command(short_help="Print the notifications that a stack sends.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=9099, show_default=True)
 @json_option
 def listen(*, port: int, as_json: bool) -> None:

@@ -128,17 +128,22 @@ def stored_scores(path: Path) -> Iterable[CallScore]:
             else:
                 yield item
     except OSError as error:
+        said = str(error) if str(path) in str(error) else f"{path}: {error}"
         raise click.ClickException(
-            f"{path}: {error}. Name the record file; `ai-engine-quality demo` makes one"
+            f"{said}. Name the record file by --records; `ai-engine-quality demo` makes one to try"
         ) from error
     if first is not None:
         click.echo(
             printable(
-                f"{unreadable} lines are no records and were left out; the first is line "
-                f"{first.line} of {first.path}: {first.reason}"
+                f"{_no_records(unreadable)} left out; the first is line {first.line} of "
+                f"{first.path}: {first.reason}"
             ),
             err=True,
         )
+
+
+def _no_records(lines: int) -> str:
+    return "1 line is no record and was" if lines == 1 else f"{lines} lines are no records and were"
 
 
 def read_policy(name: str) -> Policy:

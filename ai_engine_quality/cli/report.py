@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ai_engine_quality.cli.output import NOT_FOUND, json_option, print_json
-from ai_engine_quality.cli.selecting import conditions, records_argument, selected
+from ai_engine_quality.cli.selecting import conditions, records_argument, say_none, selected
 from ai_engine_quality.core.wording import plural, printable
 from ai_engine_quality.report.digest import digest
 from ai_engine_quality.report.markdown import markdown
@@ -17,7 +17,7 @@ DEFAULT_OUTPUT = Path("quality-report.html")
 MARKDOWN_SUFFIXES = {".md", ".markdown"}
 
 
-@click.command()
+@click.command(short_help="Write the calls of a day or a week as one page.")
 @records_argument
 @click.option(
     "-o",
@@ -27,8 +27,14 @@ MARKDOWN_SUFFIXES = {".md", ".markdown"}
     show_default=True,
     help="HTML, or Markdown where the name ends in .md; - is standard output, as Markdown.",
 )
-@click.option("--title", default="Call quality", show_default=True)
-@click.option("--worst", type=click.IntRange(min=0), default=10, show_default=True)
+@click.option("--title", default="Call quality", show_default=True, help="The report's heading.")
+@click.option(
+    "--worst",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="How many of the worst calls to explain.",
+)
 @conditions
 @json_option
 def report(
@@ -49,7 +55,7 @@ def report(
     """
     found = digest(selected(records, chosen), worst)
     if not found.every.calls:
-        click.echo(printable(f"{records} holds no such call"), err=True)
+        say_none(records, such=any(chosen.values()))
         raise click.exceptions.Exit(NOT_FOUND)
     if as_json:
         print_json(found.to_dict())

@@ -20,7 +20,7 @@ from ai_engine_quality.cli.output import (
     read_policy,
     stored_scores,
 )
-from ai_engine_quality.cli.selecting import records_argument
+from ai_engine_quality.cli.selecting import records_argument, say_none
 from ai_engine_quality.core.policy import Band, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
@@ -49,7 +49,7 @@ class _Totals:
         return self.sum / self.scored if self.scored else None
 
 
-@click.command()
+@click.command(short_help="Score stored calls again, by another policy.")
 @records_argument
 @click.option(
     "--policy",
@@ -74,7 +74,7 @@ def rescore(records: Path, policy: str, show: int, as_json: bool) -> None:
         if again.score != stored.score:
             changed.append((stored, again))
     if not before.bands:
-        click.echo(f"{records} holds no call", err=True)
+        say_none(records, such=False)
         raise click.exceptions.Exit(NOT_FOUND)
     changed.sort(key=lambda pair: -_distance(*pair))
     if as_json:

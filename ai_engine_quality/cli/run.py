@@ -7,7 +7,10 @@ import click
 from ai_engine_quality.adapters.launch import launch
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(
+    short_help="Start an engine with the library attached.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- PROGRAM")
 def run(command: tuple[str, ...]) -> None:
     """Start an unmodified engine with the library attached: run -- python main.py.

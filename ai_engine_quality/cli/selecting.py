@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ import click
 
 from ai_engine_quality.cli.output import DEFAULT_RECORDS, stored_scores
 from ai_engine_quality.core.result import CallScore
+from ai_engine_quality.core.wording import printable
 from ai_engine_quality.history.causes import has_cause
 from ai_engine_quality.history.selection import Selection, SelectionError, parse_selection
 from ai_engine_quality.settings import CONFIG_VARIABLE, SettingsError, load_settings
@@ -41,24 +43,70 @@ def settings_records() -> Path:
     return beside if beside.exists() and not path.exists() else path
 
 
-def records_of(_context: click.Context, _param: click.Parameter, value: Path | None) -> Path:
-    """Return the named record file, or the one that the settings name."""
-    return settings_records() if value is None else value
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_BY_OPTION = f"{__name__}.records"
+"""Where a command's context has the file that --records names."""
 
 
-def records_argument(command: Command) -> Command:
-    """Give a command the argument RECORDS, found by the settings where it isn't named."""
-    path = click.Path(path_type=Path, dir_okay=False)
-    return click.argument("records", type=path, required=False, callback=records_of)(command)
+def records_of(context: click.Context, _param: click.Parameter, value: Path | None) -> Path:
+    """Return the record file that is named, as RECORDS or by --records; else the settings' one.
+
+    Raises:
+        UsageError: both name one.
+        ClickException: the settings can't be used.
+    """
+    return named_records(context, value) or settings_records()
 
 
-found_records_option = click.option(
+def named_records(context: click.Context, argument: Path | None) -> Path | None:
+    """Return the record file that an argument or --records names; None: neither does.
+
+    Raises:
+        UsageError: both do.
+    """
+    option: Path | None = context.meta.get(_BY_OPTION)
+    if option is not None and argument is not None:
+        raise click.UsageError(
+            "name the record file once: as an argument, or by --records", context
+        )
+    return argument or option
+
+
+def _remember(context: click.Context, _param: click.Parameter, value: Path | None) -> None:
+    context.meta[_BY_OPTION] = value
+
+
+_records_option = partial(
+    click.option,
     "--records",
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=records_of,
+    metavar="FILE",
+    type=_FILE,
     help="The record file, rotated ones included; by default the one that the settings name "
     f"(AI_ENGINE_QUALITY_CONFIG or _RECORDS_PATH), else {DEFAULT_RECORDS}.",
 )
+
+found_records_option = _records_option(callback=records_of)
+"""For a command whose arguments name no record file."""
+
+named_records_option = _records_option(
+    "named_by_option",  # RECORDS is a parameter too
+    is_eager=True,  # known by the time that the arguments are looked at
+    expose_value=False,
+    callback=_remember,
+)
+"""For a command whose arguments may name one too: ``named_records`` puts both together."""
+
+
+def records_argument(command: Command) -> Command:
+    """Give a command a record file: as RECORDS, by --records, or by the settings."""
+    named = named_records_option(command)
+    return click.argument("records", type=_FILE, required=False, callback=records_of)(named)
+
+
+def say_none(records: Path, *, such: bool) -> None:
+    """Say that a record file holds no call; ``such``: none of those that were asked for."""
+    found = "no such call" if such else "no call"
+    click.echo(printable(f"{records} holds {found}"), err=True)
 
 
 def conditions(command: Command) -> Command:

@@ -19,6 +19,7 @@ from ai_engine_quality.cli.output import (
     program,
 )
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
+from ai_engine_quality.cli.selecting import named_records_option
 from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy, versions
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
@@ -33,8 +34,9 @@ from ai_engine_quality.history.tuning import (
 )
 
 
-@click.command()
+@click.command(short_help="Propose thresholds from stored calls.")
 @click.argument("records", callback=read_selection, default="")
+@named_records_option
 @click.option(
     "--base",
     type=click.Choice(versions()),
@@ -53,7 +55,7 @@ def tune(records: Selection, base: str, write: Path | None, as_json: bool) -> No
     """Propose policy and alert thresholds from the percentiles of the calls in RECORDS.
 
     RECORDS is a record file or a selection of its calls, as of compare; by default it is the file
-    that the settings name. The table shows how many calls would change their band. Nothing changes
+    of --records. The table shows how many calls would change their band. Nothing changes
     by itself: --write makes a file to try.
 
     Exit code 1: there is no call, or nothing to write.

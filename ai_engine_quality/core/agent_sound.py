@@ -21,7 +21,7 @@ MIN_LOUD_FRAMES = 12
 """Checked loud frames below which nothing is said of a track."""
 
 LEAST_FOUND = 3
-"""Clicks or held frames of which fewer are chance."""
+"""Clicks, held frames or holes with soft edges of which fewer are chance."""
 
 LEAST_JUMPS = 8
 """The same of jumps, for which each frame is looked at."""
@@ -61,6 +61,12 @@ MOST_HOLE_FRAMES = 10
 CUT_BEFORE = 0.2
 CUT_AFTER = 0.1
 """A hole cuts into speech: the samples beside it are so large, as a share of the speech's level."""
+
+LOUD_BESIDE = 0.7
+MOST_FADED_SECONDS = 0.1
+"""Or the 20 ms on either side of it are so loud, and it is no longer: a hole with soft edges. Who
+fills a gap may let the sound fade into it and out of it; a voice is silent of itself only between
+softer sounds."""
 
 TONE_SEAM = 0.3
 """A tone whose period fits in a frame comes again byte for byte, and its end meets its beginning
@@ -188,6 +194,10 @@ class SoundAccumulator:
     run: int = 0
     """Frames of digital silence since the last sound; 0 while it sounds."""
     _cut: bool = False
+    _soft: bool = False
+    soft_silent: int = 0
+    soft_holes: int = 0
+    """The same of holes with soft edges."""
     _e1: float = 0.0
     _e2: float = 0.0
     _e3: float = 0.0
@@ -245,21 +255,36 @@ class SoundAccumulator:
             self._changes_of += 1
         self._e3, self._e2, self._e1 = self._e2, self._e1, now
 
-    def silence_begins(self, last: float, level: float) -> None:
+    @property
+    def level_before(self) -> float:
+        """The level of the frame before the latest one, which counts as 30 where it was less."""
+        return float(10.0**self._e2)
+
+    def silence_begins(self, last: float, before: float, level: float) -> None:
         """Take the first frame of a digital silence.
 
         Args:
             last: The size of the sample before it.
+            before: The level of the 20 ms before it.
             level: The speech's level so far.
         """
         self._cut = last > CUT_BEFORE * level > 0.0
+        self._soft = before > LOUD_BESIDE * level > 0.0
 
-    def sounds_again(self, first: float, level: float) -> None:
-        """Take the first sample of the frame after a silence."""
+    def sounds_again(self, first: float, after: float, level: float) -> None:
+        """Take the first sample of the frame after a silence, and the level of its first 20 ms."""
         if self._cut and self.run <= MOST_HOLE_FRAMES and first > CUT_AFTER * level:
             self.silent += self.run
             self.holes += 1
+        elif self._soft and after > LOUD_BESIDE * level and self._is_short():
+            self.soft_silent += self.run
+            self.soft_holes += 1
         self.run = 0
+
+    def _is_short(self) -> bool:
+        """Return whether the silence is no longer than a hole with soft edges."""
+        seconds = self.run * self._level_seconds / self._joined
+        return seconds <= MOST_FADED_SECONDS + NEARLY_WHOLE * FRAME_SECONDS
 
     def repeats(self, wraps: float) -> None:
         """Take a loud frame that is the one before again; ``wraps``: how sharp its own seam is."""
@@ -332,7 +357,9 @@ class SoundAccumulator:
 
     def freeze(self, level: float, stands_for: float) -> AgentSound | None:
         """Return what was measured so far; None where nothing was looked at."""
-        if not self._loud and not self.repeated and not self.holes:
+        soft = self.soft_holes >= LEAST_FOUND
+        holes = self.holes + soft * self.soft_holes
+        if not self._loud and not self.repeated and not holes:
             return None
         enough = self._loud >= MIN_LOUD_FRAMES and level > 0
         tells = enough and self._voices >= MIN_LOUD_FRAMES
@@ -347,8 +374,8 @@ class SoundAccumulator:
             clicks=_share(self._clicks, self._loud),
             edges=_share(self.jumps, self._frames(), LEAST_JUMPS),
             repeated=self.repeated,
-            silent=self.silent,
-            holes=self.holes,
+            silent=self.silent + soft * self.soft_silent,
+            holes=holes,
             noisy_seconds=round(self.noisy_seconds + last, 3),
             noisy_from=None if began is None else round(began, 3),
             speed=self._speed(),

@@ -578,10 +578,13 @@ def _as_heard(told: dict[str, Any], heard: Heard) -> dict[str, Any]:
         values = {"turn_latencies": heard.latencies, "unanswered": heard.unanswered}
         fields["worst_turns"] = None
         fields["turn_count"] = heard.latencies.n or None
-        if heard.holes_known:  # else an answer that was cut can't be told from one that was over
+        timed = heard.reactions.n if heard.reactions else 0
+        if heard.holes_known or timed:
             factors.append("barge_in")
             values["barge_in_reactions"] = heard.reactions
-            fields["barge_ins"] = heard.reactions.n if heard.reactions else None
+            # Without hints not every stop is heard for one: what is told of others still counts.
+            others = 0 if heard.holes_known else told["barge_ins"] or 0
+            fields["barge_ins"] = max(timed, others)
     for name, found in values.items():
         fields[name] = tuple(round(value, 3) for value in found.exact) if found else None
         fields["binned"] = {key: bins for key, bins in fields["binned"].items() if key != name}

@@ -202,8 +202,11 @@ class Sound:
     """What is usual of voices, as ``AgentSound`` has it: Hz, dB and dB."""
     fast_fall: float = 0.1
     fast_rhythm: float = 0.25
+    fast_below: float = 0.0
+    fast_below_most: float = 0.0
     """A voice seems too fast by the octaves of its pitch over the usual one, so many octaves for
-    each dB that ``fall`` is less, and this share of ``speed``."""
+    each dB that ``fall`` is less, this share of ``speed``, and so many for each dB that ``below``
+    is less: of these at most so many dB, since a filter takes as many as it likes."""
     slow_below: float = 0.15
     slow_fall: float = 0.1
     slow_rhythm: float = 0.5
@@ -272,7 +275,7 @@ class NotScored:
     """Outcomes of calls whose end never came (from v3 on)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Policy:
     """Every number that a score depends on. Load one by version, or read one from a mapping."""
 
@@ -295,6 +298,10 @@ class Policy:
         # A policy's version says what it holds: nobody may change that below it.
         for name in ("weights", "bands"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __repr__(self) -> str:
+        """Name the policy: its 200 numbers would bury the signatures and messages that it is in."""
+        return f"<Policy {self.version}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let it be pickled and copied, which read-only mappings can't be."""

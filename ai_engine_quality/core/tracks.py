@@ -35,6 +35,9 @@ HANGOVER_SECONDS = 0.2
 SPARSE_SECONDS = 0.1
 """Frames that stand for more are looks at a track now and then."""
 
+ABRUPT = 0.3
+"""Share of the level of the frame before, under which words break off: 10 dB."""
+
 WARM_UP_SECONDS = 0.3
 """The caller's line is listened to for its noise so long before anything on it is speech."""
 
@@ -378,10 +381,10 @@ class AgentTrack(_Track):
     """What was sent to the caller, and when it was played."""
 
     __slots__ = (
-        "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
-        "_cut_by_gap", "_end", "_fading", "_held_back", "_last_voiced_end", "_loud_before",
-        "_prelude", "_prelude_end", "_quiet_for", "_rise", "_slip", "_turns", "_voice",
-        "echoes_until", "ever_voiced", "sounded",
+        "_abrupt", "_answers", "_blocks", "_candidate", "_comfort", "_comfort_high", "_comfort_low",
+        "_cut_by_gap", "_end", "_fading", "_held_back", "_last_voiced_end", "_level_before",
+        "_loud_before", "_prelude", "_prelude_end", "_quiet_for", "_rise", "_slip", "_turns",
+        "_voice", "echoes_until", "ever_voiced", "sounded",
     )  # fmt: skip
 
     def __init__(self, turns: TurnTaking, answers: AnswerAudio) -> None:
@@ -403,6 +406,8 @@ class AgentTrack(_Track):
         self._loud_before = False
         self._cut_by_gap = 0.0
         self._fading = False
+        self._abrupt = True
+        self._level_before = 0.0
         self._held_back = JITTER_SECONDS
         self.ever_voiced = False
         self.sounded = 0.0
@@ -419,8 +424,8 @@ class AgentTrack(_Track):
         self, at: float, level: float, seconds: float
     ) -> None:
         """Take a frame that was sent at ``at``: it is heard then, or after those before it."""
-        pace = at - self.last_at
-        if level == self._level and level > SILENT_RMS and self._doubled(pace, seconds):
+        pace, before = at - self.last_at, self._level
+        if level == before and level > SILENT_RMS and self._doubled(pace, seconds):
             return
         self._last_pace = pace
         self.last_at = at
@@ -453,6 +458,7 @@ class AgentTrack(_Track):
                 self._blocks[block] = level
         if self._voice.hear(level, seconds, 0.0, not self._speaking):
             self._fading = True
+            self._level_before = before
             if self._speaking and self._onset and not self._cut_by_gap:
                 self._last_voiced_end = start + seconds
             else:
@@ -466,15 +472,18 @@ class AgentTrack(_Track):
             self._loud_before = False
             self._quiet_for += seconds
             if self._speaking:
-                self._fade(level, start + seconds, seconds)
+                self._fade(before, level, start + seconds, seconds)
                 return
             if level >= AUDIBLE_RMS:
                 self._hear_prelude(start, seconds)
             if self._quiet_for > COMFORT_AFTER_SECONDS and (level or self._comfort):
                 self._hear_comfort(level)
 
-    def _fade(self, level: float, ends: float, seconds: float) -> None:
+    def _fade(self, before: float, level: float, ends: float, seconds: float) -> None:
         """Take a quiet frame after words, which end where they are faint."""
+        if self._quiet_for == seconds:  # the first one
+            loud = max(before, self._level_before)
+            self._abrupt = seconds > SPARSE_SECONDS or level < ABRUPT * loud
         self._fading = self._fading and level > self._voice.tail
         if self._fading:
             self._last_voiced_end = ends
@@ -495,7 +504,7 @@ class AgentTrack(_Track):
         if self._cut_by_gap:
             self._turns.put(start, Edge.HOLE, self._cut_by_gap)
         self._cut_by_gap = 0.0
-        self._loud_before = True
+        self._loud_before = self._abrupt = True
         self._quiet_for = 0.0
         self._onset += seconds
         if not self._speaking and self._onset >= ONSET_SECONDS:
@@ -561,7 +570,8 @@ class AgentTrack(_Track):
             self._speaking = False
             self._onset = 0.0
             self._held_back = JITTER_SECONDS
-            unfinished = self._answers.unfinished() if self._answers.hinted else None
+            blind = None if self._abrupt else False
+            unfinished = self._answers.unfinished() if self._answers.hinted else blind
             ended = self._last_voiced_end - _half(seconds)
             pause = self._answers.pause_due()
             self._turns.put(ended, Edge.AGENT_ENDS, _NEVER if pause is None else pause, unfinished)

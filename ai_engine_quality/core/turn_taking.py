@@ -54,6 +54,10 @@ MIN_BARGE_IN_SECONDS = 0.45
 MIN_BLIND_BARGE_IN_SECONDS = 0.8
 """The same where nobody says what was given: a noise may fall on the answer's own end."""
 
+MIN_BLIND_REST_SECONDS = 0.1
+"""And where a caller speaks on for so long once the agent is silent: who made it stop has more to
+say, where a noise may fall on the answer's own end."""
+
 GAVE_UP_SECONDS = 0.3
 """A caller who was silent for longer when the agent fell silent had not made it stop."""
 
@@ -340,9 +344,11 @@ class TurnTaking:
             self._stop_in_a_pause(end)
             return
         length = end - overlap
-        least = MIN_BLIND_BARGE_IN_SECONDS if self._agent_cut is None else MIN_BARGE_IN_SECONDS
-        long_enough = ended is None or ended - overlap >= least
-        if overlap > since and long_enough and self._stopped(end, length):
+        if (
+            overlap > since
+            and self._asked_to_stop(overlap, ended, end)
+            and self._stopped(end, length)
+        ):
             self.reactions.add(length)
             self._course.note(Kind.BARGE_IN, overlap, end)
             self._answers.barge_in(end)
@@ -365,11 +371,23 @@ class TurnTaking:
                 since = end
             self._answers.barge_in(end, since - self._agent_pause - self._caller_unheard)
 
+    def _asked_to_stop(self, since: float, until: float | None, end: float) -> bool:
+        """Return whether what the caller said over the agent was more than "mm-hm", or a noise."""
+        if until is None:
+            return True
+        if self._agent_cut is not None or self._is_told(end, end - since):
+            return until - since >= MIN_BARGE_IN_SECONDS
+        return until - since >= MIN_BLIND_BARGE_IN_SECONDS and until >= end + MIN_BLIND_REST_SECONDS
+
+    def _is_told(self, end: float, length: float) -> bool:
+        """Return whether the engine says that the caller stopped what ended then."""
+        return abs(self._told_at - end) <= TOLD_SECONDS + length
+
     def _stopped(self, end: float, length: float) -> bool:
         """Return whether the agent fell silent for the caller, not because it had said it all."""
         if length < (MIN_CUT_REACTION_SECONDS if self._agent_cut else MIN_REACTION_SECONDS):
             return False
-        if abs(self._told_at - end) <= TOLD_SECONDS + length:
+        if self._is_told(end, length):
             return True
         if self._agent_cut is None:
             return length <= MAX_BLIND_REACTION_SECONDS

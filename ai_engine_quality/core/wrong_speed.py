@@ -192,6 +192,7 @@ def _voice(track: HeardTrack | None, policy: Policy) -> _Voice | None:
         return None
     octaves, less = math.log2(pitch / rule.pitch), rule.fall - fall
     fast = octaves + rule.fast_fall * less + rule.fast_rhythm * rhythm
+    fast -= rule.fast_below * max(below - rule.below, -rule.fast_below_most)
     slow = rule.slow_below * (below - rule.below) + rule.slow_fall * less
     slow -= octaves + rule.slow_rhythm * rhythm
     if rhythm < -rule.slow_rhythm_is_not_fast:

@@ -17,6 +17,8 @@ SENT: Final = "alertmanager_notification_requests_total"
 FAILED: Final = "alertmanager_notification_requests_failed_total"
 RECEIVED: Final = "alertmanager_alerts_received_total"
 WINDOW: Final = "15m"
+FIRES: Final = 'ALERTS{alertname="Watchdog",alertstate="firing"}'
+"""It takes up to a rule group's interval after the start of Prometheus."""
 LATELY: Final = "in the last 15 minutes"
 ANY_ORIGIN: Final = ".*"
 """What Prometheus' --web.cors.origin is where nobody says it."""
@@ -83,6 +85,9 @@ def _watchdog(prometheus: Prometheus, alertmanager: Alertmanager) -> CheckResult
     except Unreachable as reason:
         return skipped(check, str(reason))
     states = [_state(alert) for alert in alerts] if isinstance(alerts, list) else []
+    if not states and not prometheus.query(FIRES):
+        fix = "ask again in a minute; where it stays so, see the checks rules and evaluation"
+        return warning(check, "the Watchdog doesn't fire in Prometheus yet", fix)
     if not states:
         fix = (
             "is the rule Watchdog loaded, does Prometheus know Alertmanager's password, and does "

@@ -67,8 +67,8 @@ def _put(url: str, authorization: str | None, outcome: queue.SimpleQueue[str | E
 
 
 def _get(url: str, authorization: str | None) -> str:
-    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-        raise Unreachable(f"{url} is no http:// address")
+    if not _is_http(url):
+        raise Unreachable(f"{url.partition('?')[0]} is no http:// address")
     try:
         with _opened(url, authorization) as answer:
             return str(answer.read(MAX_BYTES).decode("utf-8", "replace"))
@@ -80,6 +80,13 @@ def _get(url: str, authorization: str | None) -> str:
         reason = getattr(error, "reason", None) or error
         said = getattr(reason, "strerror", None) or reason
         raise Unreachable(f"{url.partition('?')[0]} can't be reached: {said}") from error
+
+
+def _is_http(url: str) -> bool:
+    try:
+        return urllib.parse.urlsplit(url).scheme in ("http", "https")
+    except ValueError:  # a bracket that isn't closed, say
+        return False
 
 
 def _opened(url: str, authorization: str | None) -> Any:

@@ -550,11 +550,14 @@ def _hear_edges(
         stage.still = False
         if sound.run:
             first = _size(frame[: form.sample_bytes], form.encoding)
-            sound.sounds_again(first, stage.level_so_far)
+            after = level if _is_usual(form) else _level(frame[: _beside(form)], form)
+            sound.sounds_again(first, after, stage.level_so_far)
         return
     if not sound.run:
         last = _size(before[-form.sample_bytes :], form.encoding)
-        sound.silence_begins(last, stage.level_so_far)
+        known = _is_usual(form) and before
+        loud = sound.level_before if known else _level(before[-_beside(form) :], form)
+        sound.silence_begins(last, loud, stage.level_so_far)
     sound.run += 1
     stage.still = sound.run >= STILL_FRAMES
 
@@ -562,6 +565,16 @@ def _hear_edges(
 def _size(samples: bytes, encoding: str) -> float:
     """Return how far from 0 a sample lies; 0 where there is none."""
     return abs(float(decode(samples, encoding).sum()))
+
+
+def _level(beside: bytes, form: FrameFormat) -> float:
+    """Return the RMS of samples; 0 where there are none."""
+    return float(frame_rms(decode(beside, form.encoding))) if beside else 0.0
+
+
+def _beside(form: FrameFormat) -> int:
+    """Return how many bytes of a frame lie beside a silence: 20 ms, or all that there are."""
+    return round(FRAME_SECONDS * form.sample_rate) * form.sample_bytes
 
 
 def check_noise(

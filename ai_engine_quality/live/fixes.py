@@ -50,3 +50,8 @@ FIXES: Final[Mapping[DropReason, str]] = {
     "in the log",
 }
 """By reason. Metrics and the log have the reason as its name."""
+
+SLOW_HOOK_FIX: Final = (
+    "a hook that held the engine's loop for too long: hand its work to a thread; one of yours is "
+    "run no more after five such runs"
+)

@@ -26,7 +26,14 @@ from ai_engine_quality.core.observations import (
 )
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.summary import CallSummary
-from ai_engine_quality.core.units import SUSPECTS, UNITS, dropped_words, suspect_words
+from ai_engine_quality.core.units import (
+    SUSPECTS,
+    UNITS,
+    clock_words,
+    dropped_words,
+    gone_words,
+    suspect_words,
+)
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.encodings import check_frame
 from ai_engine_quality.live.given_sound import pieces_of
@@ -36,17 +43,17 @@ _ENDED = array("d", [0.0] * EXACT_LIMIT)
 """What the handle of an ended call has for turns: no room, so that none is taken."""
 
 
-def _unobserved(_seconds: float) -> None:
-    """Take a latency for no histogram: the handle is not a live call's."""
-
-
-_RAW_FRAME = "raw frame"
+_NO_STAGES: dict[str, StageAccumulator] = {}
+"""What it has for raw frames: no stage, so that each takes the slow path, which drops it."""
 
 _USUAL_TURN = UNITS["turn"].suspect
 """Seconds: a longer turn is taken too, and asked about."""
 
-_NO_STAGES: dict[str, StageAccumulator] = {}
-"""Likewise for raw frames."""
+_RAW_FRAME = "raw frame"
+
+
+def _unobserved(_seconds: float) -> None:
+    """Take a latency for no histogram: the handle is not a live call's."""
 
 
 class CallOwner(Protocol):
@@ -318,7 +325,7 @@ class CallHandle:
         Args:
             stage: As of ``audio_level``.
             frame: 10 to 60 ms of audio; 200 ms at most.
-            encoding: ``ulaw``, ``alaw`` or ``slin16`` (little-endian).
+            encoding: ``ulaw``, ``alaw`` or ``slin16``: linear, 16 bits, little-endian, at any rate.
             sample_rate: 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 Hz.
             at: When it crossed the engine's edge, in monotonic seconds; None: now.
         """
@@ -361,8 +368,15 @@ class CallHandle:
         found.encoding, found.sample_rate, found.length = encoding, rate, len(data)
         if found.format != form:
             self._monitor.frames.begin(found, form)
+            self._ask_about_clock(moment)
         self._stages = call.stages or _NO_STAGES
         self._monitor.frames.take(found, data, moment)
+
+    def _ask_about_clock(self, at: float) -> None:
+        """Ask about a stage's first frame that is far from now: of another clock, it seems."""
+        away = at - self._monitor.frames.clock()
+        if abs(away) > MAX_SECONDS:
+            self._monitor.ask("clock", clock_words(self.call_id, at, away))
 
     def audio_given(self, seconds: float, silent: float = 0.0, *, at: float | None = None) -> None:
         """Report agent audio that the provider handed over: what is missing of it is a hole.
@@ -519,7 +533,7 @@ class CallHandle:
     ) -> CallScore | None:
         """End the call; see ``QualityMonitor.call_ended``."""
         if self._call is None:  # a new call may have the same id by now, and isn't this one
-            self._monitor.drop(self._gone)
+            self._monitor.drop(self._gone, words=gone_words("call_ended", self.call_id))
             return None
         return self._monitor.call_ended(
             self.call_id,
@@ -540,7 +554,7 @@ class CallHandle:
         """
         call = self._call
         if call is None:
-            self._monitor.drop(self._gone)
+            self._monitor.drop(self._gone, words=gone_words(what, self.call_id))
             return
         try:
             with SECTIONS:  # an end that interrupts would find the call half changed
@@ -554,7 +568,8 @@ class CallHandle:
 
     def _reject(self, what: str, rejected: Rejected, values: tuple[Any, ...] = ()) -> None:
         """Count what is not believed, and let the call know."""
-        self._monitor.drop(rejected.reason, words=dropped_words(what, self.call_id, values))
+        words = dropped_words(what, self.call_id, values, rejected.reason)
+        self._monitor.drop(rejected.reason, words=words)
         if self._call is not None:
             self._call.drop(what, rejected.reason)
 

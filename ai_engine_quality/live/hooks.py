@@ -77,6 +77,11 @@ class HookRunner:
                 f"{hook_name(hook)} is a coroutine function, which nobody would await; make it a "
                 "plain function that starts a task: loop.create_task(...)"
             )
+        if not _takes_a_score(hook):
+            raise TypeError(
+                f"{hook_name(hook)} can't be called with a score; make it a function of one "
+                "argument, the score"
+            )
         if self._added(hook) is not None:
             raise ValueError(f"{hook_name(hook)} is a hook already; remove_hook() it first")
         self._hooks.append(_Added(hook))
@@ -164,6 +169,19 @@ class _Nesting(threading.local):
     """How many hooks this thread is within: calls may end in several threads."""
 
     depth = 0
+
+
+def _takes_a_score(hook: Callable[..., object]) -> bool:
+    """Return whether a hook can be called with one value; True where Python can't tell."""
+    try:
+        signature = inspect.signature(hook)
+    except Exception:  # one in C that doesn't say, or a foreign __signature__
+        return True
+    try:
+        signature.bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def _is_coroutine_function(hook: object) -> bool:

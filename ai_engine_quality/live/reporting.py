@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ai_engine_quality.core.observations import OUTCOMES, DropReason, Rejected
-from ai_engine_quality.live.fixes import FIXES
+from ai_engine_quality.core.units import value_words
+from ai_engine_quality.live.fixes import FIXES, SLOW_HOOK_FIX
+
+_OF_A_CALL: Final = frozenset(
+    (
+        DropReason.BAD_CALL_ID,
+        DropReason.UNKNOWN_CALL,
+        DropReason.CALL_ENDED,
+        DropReason.ALREADY_STARTED,
+        DropReason.TOO_MANY_CALLS,
+    )
+)
+"""Reasons that lie in the call: whatever is reported of it is dropped, and told of once."""
 
 
 class Counts(Protocol):
@@ -41,11 +53,12 @@ class Reporter:
         Args:
             reason: Why.
             error: What was raised, where that is the reason.
-            words: A sentence that begins with the method: each has a warning of its own. Without
-                one the warning has what the reason means, and what to do.
+            words: A sentence that begins with the method. Each method has a warning of its own, but
+                where it is the call that isn't right.
         """
-        more = {"warning": words} if words else {"fix": FIXES[reason]}
-        method = words.partition("(")[0]
+        more = {"warning": words} if words else {}
+        more["fix"] = FIXES[reason]
+        method = "" if reason in _OF_A_CALL else words.partition("(")[0]
         subject = f"{reason.value} {method}" if method else reason.value
         try:
             self._counts.dropped(reason)
@@ -58,26 +71,31 @@ class Reporter:
         """Ask about what was taken, and may be of another unit."""
         self._warner.warn("quality_unit_unusual", what, warning=words)
 
-    def checked(self, check: Callable[[object], Any], value: object) -> Any:
+    def checked(self, check: Callable[[object], Any], value: object, method: str, name: str) -> Any:
         """Return a checked value, or None for one that is dropped: the call goes on all the same.
 
         Args:
             check: Raises Rejected for a value that isn't believed.
             value: What an engine reported; None is nothing, and not checked.
+            method: To which it was given.
+            name: The argument's.
         """
         if value is None:
             return None
         try:
             return check(value)
         except Rejected as rejected:
-            self.drop(rejected.reason)
+            words = f"{method}({name}={value_words(value)}): this argument was dropped"
+            self.drop(rejected.reason, words=words)
             return None
 
     def hook_failed(self, hook: str, error: BaseException | None) -> None:
         """Tell of a hook that raised; without an error, that it was slow."""
         self._counts.hook_failed(hook)
-        event = "quality_hook_slow" if error is None else "quality_hook_failed"
-        self._warner.warn(event, hook, error)
+        if error is None:
+            self._warner.warn("quality_hook_slow", hook, fix=SLOW_HOOK_FIX)
+        else:
+            self._warner.warn("quality_hook_failed", hook, error)
 
     def log_lost(self, output: str, error: BaseException | None) -> None:
         """Tell of a call that was not logged; no exception: too many waited.
@@ -97,9 +115,12 @@ class Reporter:
     def calls_lost(self, lost: int) -> None:
         """Tell of live calls that could not be ended in time when the engine stopped."""
         self._counts.dropped(DropReason.NOT_ENDED_IN_TIME, lost)
-        self._warner.warn("quality_calls_lost", "interrupted", calls=lost)
+        fix = FIXES[DropReason.NOT_ENDED_IN_TIME]
+        self._warner.warn("quality_calls_lost", "interrupted", calls=lost, fix=fix)
 
     def record_lost(self, lost: int, error: BaseException | None) -> None:
         """Tell of records that could not be written."""
         self._counts.dropped(DropReason.RECORD_NOT_WRITTEN, lost)
-        self._warner.warn("quality_record_not_written", type(error).__name__, error)
+        fix = FIXES[DropReason.RECORD_NOT_WRITTEN]
+        subject = "no_room" if error is None else type(error).__name__
+        self._warner.warn("quality_record_not_written", subject, error, fix=fix)

@@ -126,12 +126,12 @@ class LogSink:
         )
 
 
-def _traceback(error: BaseException | None) -> str | None:
+def _traceback(error: BaseException) -> str:
     """Return a traceback as text: a renderer's pretty one can hold the loop for 100 ms.
 
     An exception's text may be a provider's, so nothing in it steers the terminal of a log.
     """
-    return None if error is None else printable("".join(traceback.format_exception(error)))
+    return printable("".join(traceback.format_exception(error)))
 
 
 class Warnings:
@@ -179,12 +179,10 @@ class Warnings:
     ) -> None:
         event, subject = key
         try:
+            if error is not None:
+                fields = {**fields, "traceback": _traceback(error)}
             _log_of(self._logger).warning(
-                event,
-                subject=subject,
-                since_last_warning=since_last,
-                traceback=_traceback(error),
-                **fields,
+                event, subject=subject, since_last_warning=since_last, **fields
             )
         except BaseException:
             # A broken logger must not reach the engine; the counters still tell.

@@ -142,12 +142,12 @@ class Deployment:
 def _check_address(name: str, address: str) -> None:
     if address in (RUNBOOK, GRAFANA):
         return
-    parts = urlsplit(address)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.netloc
-        or re.search(r"[\s\"'{}#]", address)
-    ):
+    try:
+        parts = urlsplit(address)
+        is_one = parts.scheme in ("http", "https") and bool(parts.netloc)
+    except ValueError:  # a bracket that isn't closed, say
+        is_one = False
+    if not is_one or re.search(r"[\s\"'{}#]", address):
         raise ExportError(f"{name} {address!r}: write an address such as https://example.org/wiki")
 
 

@@ -179,3 +179,64 @@ class TestTheRecordFile:
         monkeypatch.setenv("AI_ENGINE_QUALITY_RECORDS_PATH", "elsewhere.jsonl")
         assert run("calls", stored).exit_code == 0
         assert run("explain", "1.slow", "--records", stored).exit_code == 0
+
+
+class TestNamingTheRecordFile:
+    """One way to name it serves every command that reads records."""
+
+    COMMANDS = (
+        ("calls",),
+        ("explain", "--last"),
+        ("report", "--output", "-"),
+        ("rescore", "--policy", "v1"),
+        ("tune",),
+        ("compare", "?provider=deepgram", "?provider=openai_realtime"),
+    )
+
+    @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+    def test_records_names_it_for_every_command(self, run, stored, monkeypatch, command):
+        """``--records`` is read, and counts more than what the settings name."""
+        monkeypatch.setenv("AI_ENGINE_QUALITY_RECORDS_PATH", "of-no-engine.jsonl")
+        done = run(*command, "--records", stored)
+        assert done.exit_code == 0, done.output
+
+    @pytest.mark.parametrize("command", COMMANDS[3:5], ids=lambda command: command[0])
+    def test_it_may_still_be_an_argument(self, run, stored, command):
+        """The file is an argument or an option, and both mean the same."""
+        assert run(*command, stored).output == run(*command, "--records", stored).output
+
+    @pytest.mark.parametrize("command", [*COMMANDS[:1], *COMMANDS[2:5]], ids=lambda it: it[0])
+    def test_it_is_named_once(self, run, stored, command):
+        """Named in both ways, the command says so, and reads neither."""
+        done = run(*command, stored, "--records", stored)
+        assert done.exit_code == 2
+        assert "name the record file once" in done.output
+
+    def test_a_selection_with_a_file_needs_no_option(self, run, stored):
+        """A file in the selection and one by ``--records`` are two, and the command says so."""
+        done = run("compare", f"{stored}?provider=deepgram", "?", "--records", stored)
+        assert done.exit_code == 2
+        assert "name the record file once" in done.output
+
+    @pytest.mark.parametrize("command", COMMANDS[:5], ids=lambda command: command[0])
+    def test_a_missing_one_is_named_once_with_the_fix(self, run, command):
+        """The error has the file's name once, and says how another one is named."""
+        done = run(*command, "--records", "missing.jsonl")
+        assert done.exit_code == 1
+        assert done.output.count("missing.jsonl") == 1
+        assert "--records" in done.output
+
+    def test_an_empty_one_holds_no_call(self, run, tmp_path):
+        """Only where calls were chosen, "such" ones are missing."""
+        empty = tmp_path / "empty.jsonl"
+        empty.touch()
+        assert run("calls", empty).output == f"{empty} holds no call\n"
+        assert run("calls", empty, "--provider", "x").output == f"{empty} holds no such call\n"
+
+
+def test_the_list_of_commands_has_whole_sentences(run):
+    """On 80 columns no command's line in ``--help`` is cut off."""
+    lines = run("--help").output.splitlines()
+    commands = lines[lines.index("Commands:") + 1 :]
+    assert len(commands) > 10
+    assert [line for line in commands if line.endswith("...")] == []

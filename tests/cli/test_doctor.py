@@ -169,6 +169,18 @@ def test_an_address_that_is_none():
     assert found["prometheus"][0] == "failed"
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "http://host:99999", "nonsense", ""])
+def test_an_address_that_can_not_be_read(fake, address):
+    """Whichever part has it fails by a line of its own; the rest is checked, or skipped."""
+    _, found = run("--engine", address, "--prometheus", fake.url)
+    assert found["engine"][0] == "failed"
+    assert found["rules"][0] == "ok"
+    _, found = run("--engine", fake.url, "--prometheus", address)
+    assert found["prometheus"][0] == "failed"
+    _, found = run("--engine", fake.url, "--prometheus", fake.url, "--alertmanager", address)
+    assert found["alertmanager"][0] == "failed"
+
+
 class TestAnIllPrometheus:
     def diagnose(self, fake, check):
         return run("--prometheus", fake.url, "--engine", fake.url)[1][check]
@@ -386,6 +398,18 @@ class TestAlertmanagersPassword:
         assert found["alert path"][0] == "ok"
         assert found["alertmanager"][1].endswith("is ready")
         assert found["web pages"][0] == "ok", "doctor's own login makes it no open one"
+
+    def test_a_watchdog_that_does_not_fire_yet_is_no_broken_path(self, locked, tmp_path):
+        """Just after its start Prometheus has evaluated no rule: doctor says to wait."""
+        self.stored(tmp_path)
+        locked.answers["/api/v2/alerts"] = []
+        found = self.diagnose(locked)
+        assert found["alert path"][0] == "failed", "it fires, and doesn't arrive"
+        locked.answers["/api/v1/query"] = {"result": []}
+        verdict, said, fix = self.diagnose(locked)["alert path"]
+        assert verdict == "warning"
+        assert "yet" in said
+        assert "a minute" in fix
 
     def test_without_it_one_line_says_how(self, locked):
         """What needs it is skipped, with the option and the file; Alertmanager itself is well."""

@@ -83,7 +83,7 @@ def test_unreadable_lines_are_told_and_do_not_stop_the_rest(run, records):
         stream.write('{"record":1,"sco')
     result = run("explain", "100.1", "--records", records)
     assert result.exit_code == 0
-    assert "1 lines are no records" in result.output
+    assert "1 line is no record" in result.output
     assert "torn by a crash" in result.output
 
 
@@ -95,3 +95,11 @@ def test_it_says_how_certain_the_score_is(run, records):
     words = f"certainty: fair, {int(sure['sure'] * 100 + 1e-9)} % sure; {sure['low']} to "
     assert f"{words}{sure['high']} by its 3 turns" in text
     assert run("explain", "100.3", "--records", records).output.endswith("it takes a score\n")
+
+
+def test_conditions_hold_for_a_named_call_too(run, records):
+    """Where a provider is named, a call of another one is none of those that are looked through."""
+    assert run("explain", "100.2", "--records", records, "--provider", "deepgram").exit_code == 0
+    done = run("explain", "100.2", "--records", records, "--provider", "grok")
+    assert (done.exit_code, "holds 0 such calls, and 100.2 is none" in done.output) == (1, True)
+    assert run("explain", "100.2", "--records", records, "--since", "yesterday").exit_code == 1

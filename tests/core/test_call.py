@@ -329,6 +329,24 @@ class TestHeardBeforeTold:
         assert not blind.is_heard("underflow")
         assert blind.underflows is None
 
+    def test_a_reaction_is_heard_without_hints(self):
+        """Frames of both sides suffice: who breaks off amid the caller's words was stopped."""
+        live = seen({"transport_in": ((4, 6),), "transport_out": ((1, 4.8), (7, 9))})
+        live.barge_in(0.05)
+        live.barge_in(None)
+        found = live.freeze(duration=20.0)
+        assert found.barge_in_reactions == pytest.approx((0.8,), abs=0.05)
+        assert found.barge_ins == 2
+        assert aeq.score(found).factor("barge_in").clock == "heard"
+
+    def test_what_was_told_stands_where_no_reaction_is_heard_without_hints(self):
+        """An ear that can't tell a stop from an end denies no barge-in that the engine tells."""
+        live = seen({"transport_in": CALLER, "transport_out": AGENT})
+        live.barge_in(0.4)
+        found = live.freeze(duration=20.0)
+        assert found.barge_in_reactions == (0.4,)
+        assert aeq.score(found).factor("barge_in").clock == "told"
+
     def test_fallbacks_and_formats_are_told(self):
         """What no ear can know stays as the engine tells it, and says so."""
         live = seen({"transport_in": CALLER, "transport_out": AGENT})

@@ -128,6 +128,47 @@ def test_a_barge_in_is_timed_until_the_agent_is_silent():
     assert found.talk_overs == 0
 
 
+@pytest.mark.parametrize(
+    ("last", "stopped"),
+    [
+        ((), True),  # from full voice to nothing
+        ((900, 600, 400, 220, 60), False),  # a last syllable that fades within five frames
+        ((1000, 700, 450, 250, 100, 40), False),
+    ],
+)
+def test_without_hints_words_that_fade_have_come_to_their_end(last, stopped):
+    """An answer that the caller talks into stops where it breaks off; one that fades is over."""
+    ear = Ear(0.0)
+    place = 0
+
+    def hear(caller, agent):
+        nonlocal place
+        ear.caller((place + 1) * FRAME, caller, FRAME)
+        ear.agent(place * FRAME, agent, FRAME)
+        place += 1
+
+    for _ in range(50):
+        hear(8.0, 0.0)
+    for _ in range(150):
+        hear(8.0, speech(place))
+    for _ in range(30):
+        hear(speech(place), speech(place))
+    hear(speech(place), 1_500)
+    for level in last:
+        hear(speech(place), level)
+    for _ in range(60):
+        hear(speech(place), 0.0)
+    for _ in range(100):
+        hear(8.0, 0.0)
+    assert ear.freeze(place * FRAME).reactions.n == stopped
+
+
+def test_without_hints_a_sound_that_ends_before_the_agent_stops_nothing():
+    """A noise of 1 s may fall on an answer's own end; who made the agent stop has more to say."""
+    assert heard(20, caller=[(5.6, 6.6)], agent=[(1, 6.6), (9, 12)]).reactions.n == 0
+    assert heard(20, caller=[(5.6, 6.8)], agent=[(1, 6.6), (9, 12)]).reactions.n == 1
+
+
 def test_the_agents_last_word_lasts_until_it_is_faint():
     """An agent that fades for 0.16 s when it is interrupted is silent after that, not before."""
 

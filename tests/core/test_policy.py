@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import math
 import pickle
@@ -446,3 +447,9 @@ class TestReadOnly:
         assert policy.to_dict() == V1
         with pytest.raises(TypeError):
             policy.weights["latency"] = 0
+
+
+def test_a_policy_is_shown_by_its_version():
+    """Help and messages name it, and don't spell out its numbers."""
+    assert repr(aeq.Policy.load("v2")) == "<Policy v2>"
+    assert "policy: 'Policy' = <Policy v3>" in str(inspect.signature(aeq.QualityMonitor))

@@ -181,8 +181,9 @@ VOICES = st.fixed_dictionaries(
 @pytest.mark.parametrize(
     ("pace", "voice", "held"),
     [
-        (20.0, USUAL_VOICE, False),
-        (20.0, FAST_VOICE, True),  # most voices reach it, but this one sounds too fast as well
+        (20.0, FAST_VOICE, False),
+        (21.5, USUAL_VOICE, False),
+        (21.5, FAST_VOICE, True),  # some voices reach it, but this one sounds too fast as well
         (17.0, FAST_VOICE, False),  # a high voice that talks as others do
         (27.0, USUAL_VOICE, True),
         (27.0, SLOW_VOICE, False),  # more text was told than it said
@@ -232,9 +233,9 @@ def test_a_voice_that_always_seems_quick_has_not_moved():
 def test_a_call_that_ends_in_an_answer_has_more_text_than_voice(pitch, held):
     """24 characters a second are too many; where the caller hung up amid them, voice decides."""
     voice = {**FAST_VOICE, "pitch": pitch}
-    assert wrong(call(24.0, **voice))
+    assert wrong(call(24.0, 0.9, **voice))
     heard = aeq.HeardCall(agent_voice=20.0, ended_in_answer=True)
-    assert wrong(call(24.0, **voice, heard=heard)) is held
+    assert wrong(call(24.0, 0.9, **voice, heard=heard)) is held
 
 
 @pytest.mark.parametrize(
@@ -254,6 +255,37 @@ def test_without_text_a_voice_that_seems_far_off_is_held(voice, rhythm, words):
     score = aeq.score(call(16.0, rhythm, **voice, agent_characters=None))
     assert ("seems_wrong_speed" in {ceiling.rule for ceiling in score.ceilings}) == bool(words)
     assert (words or "") in score.explain()
+
+
+@pytest.mark.parametrize(
+    ("pitch", "below", "fall", "rhythm", "held"),
+    [
+        (326.0, 10.4, 1.2, 0.5, False),  # neural voices at their own speed
+        (282.0, 8.0, 2.7, 0.4, False),
+        (345.0, 8.5, 5.3, 1.0, False),  # a high voice of espeak-ng's
+        (196.0, 8.4, 1.3, 0.7, False),
+        (214.0, -2.2, 1.2, 1.7, True),  # a man's at double speed
+        (207.0, -11.0, 2.0, 1.8, True),
+        (400.0, 1.5, 2.0, 1.5, True),  # a woman's
+    ],
+)
+def test_a_high_voice_is_not_fast_where_its_rhythm_is_a_voice_s_own(
+    pitch, below, fall, rhythm, held
+):
+    """A child's voice is an octave higher than a woman's, and no quicker: measured samples."""
+    voice = {"pitch": pitch, "below": below, "fall": fall}
+    score = aeq.score(call(16.0, rhythm, **voice, agent_characters=None))
+    assert ("seems_wrong_speed" in {ceiling.rule for ceiling in score.ceilings}) is held
+
+
+@pytest.mark.parametrize(
+    ("pace", "pitch", "below", "fall", "rhythm"),
+    [(19.5, 230.0, 3.1, 5.6, 0.68), (19.1, 208.0, 4.0, 6.0, 0.53), (18.8, 326.0, 10.4, 1.2, 0.5)],
+)
+def test_a_lively_woman_who_talks_quickly_is_healthy(pace, pitch, below, fall, rhythm):
+    """Neural voices talk at 18 to 20 characters a second, high ones too: measured samples."""
+    assert not wrong(call(pace, rhythm, pitch=pitch, below=below, fall=fall))
+    assert wrong(call(1.5 * pace, rhythm + 0.6, pitch=1.5 * pitch, below=below - 4, fall=fall - 4))
 
 
 @given(PACES | st.none(), SEEMS, VOICES, st.floats(1, 2), st.floats(0, 5))

@@ -15,7 +15,7 @@ from live_stack import eventually
 from panel_moves import MOVES
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.real_time,
     pytest.mark.system("prometheus", "prometheus-alertmanager"),
 ]
 

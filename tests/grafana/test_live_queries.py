@@ -15,7 +15,7 @@ from ai_engine_quality.doctor.dashboards import check_dashboards
 from ai_engine_quality.doctor.prometheus_api import Prometheus
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.real_time,
     pytest.mark.system("prometheus", "prometheus-alertmanager"),
 ]
 

@@ -193,6 +193,48 @@ class TestFaults:
         assert "cut_speech" in rules(score)
         assert score.score < 75
 
+    def test_silent_frames_with_soft_edges_are_found(self):
+        """The sound fades out of the frame before, within 2 ms, and into the frame after."""
+        frames = rows(speech("prompts"))
+        ramp = np.linspace(1, 0, 16)
+        frames[20::20] = 0
+        frames[19::20, -16:] *= ramp
+        frames[21::20, :16] *= ramp[::-1]
+        score = heard(frames.ravel())
+        assert "cut_speech" in rules(score)
+        assert score.score <= 84
+
+    def test_short_pauses_between_softer_sounds_are_no_holes(self):
+        """A voice that is silent for 0.1 s where its level is 4 dB lower, as it does of itself."""
+        frames = rows(speech("prompts"))
+        levels = np.sqrt((frames**2).mean(axis=1))
+        speech_level = np.sqrt((levels[levels >= 200] ** 2).mean())
+        softer = (levels >= 200) & (levels < 0.6 * speech_level)
+        places = np.flatnonzero(softer[:-1] & softer[1:])[::6]
+        ramp = np.linspace(0, 1, 16)
+        frames[places, -16:] *= ramp[::-1]
+        frames[places + 1, :16] *= ramp
+        paused = np.insert(frames, np.repeat(places + 1, 5), 0, axis=0)
+        assert len(places) >= 10
+        assert heard(paused.ravel()).summary.audio[STAGE].sound.holes == 0
+
+    def test_two_such_pauses_are_chance(self):
+        """A clean voice may halt twice in mid-word; three times is a fault."""
+        frames = rows(speech("prompts"))
+        levels = np.sqrt((frames**2).mean(axis=1))
+        speech_level = np.sqrt((levels[levels >= 200] ** 2).mean())
+        loud = np.flatnonzero(levels > 1.1 * speech_level)
+        loud = loud[np.isin(loud - 1, loud) & np.isin(loud + 1, loud)]
+        places = loud[[len(loud) // 4, len(loud) // 2, 3 * len(loud) // 4]]
+        ramp = np.linspace(0, 1, 16)
+        for count, holes in ((2, 0), (3, 3)):
+            spoilt = frames.copy()
+            for place in places[:count]:
+                spoilt[place] = 0
+                spoilt[place - 1, -16:] *= ramp[::-1]
+                spoilt[place + 1, :16] *= ramp
+            assert heard(spoilt.ravel()).summary.audio[STAGE].sound.holes == holes
+
     def test_clicks_where_frames_meet_are_found(self):
         """A click at each frame's first samples comes each 20 ms, and is said so."""
         frames = rows(speech("prompts"))

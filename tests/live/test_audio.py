@@ -616,13 +616,13 @@ def test_a_call_is_the_same_however_many_frames_are_measured_at_once(told, capac
 def test_digital_silence_taken_together_is_as_frame_by_frame(runs):
     """Holes, changes of level, and which frames are checked: as if each was looked at."""
     batch, stage = FrameBatch(clock=lambda: 0.0), CallAccumulator("1.1").stage("provider_out")
-    expected, last, energy, active = SoundAccumulator(), 0.0, 0.0, 0
+    expected, last, before, energy, active = SoundAccumulator(), 0.0, 0.0, 0.0, 0
     seen = checked = 0
     for (form, level), times in runs:
         frame = RAW[form, level]
         if stage.format is None or stage.format.encoding != form[0]:
             batch.begin(stage, FrameFormat(*form, len(frame)))
-            last = 0.0  # frames of two formats don't meet
+            last = before = 0.0  # frames of two formats don't meet
         samples = decode(frame, form[0])
         rms = float(frame_rms(samples[np.newaxis])[0])
         for _ in range(times):
@@ -635,15 +635,16 @@ def test_digital_silence_taken_together_is_as_frame_by_frame(runs):
             expected.level(rms)
             if rms <= DEAD_RMS:
                 if not expected.run:
-                    expected.silence_begins(last, so_far)
+                    expected.silence_begins(last, before, so_far)
                 expected.run += 1
             elif expected.run:
-                expected.sounds_again(abs(float(samples[0])), so_far)
-            last = abs(float(samples[-1]))
+                expected.sounds_again(abs(float(samples[0])), rms, so_far)
+            last, before = abs(float(samples[-1])), rms
     batch.measure()
     if runs:
         found = stage.sound
         assert (found.silent, found.holes) == (expected.silent, expected.holes)
+        assert (found.soft_silent, found.soft_holes) == (expected.soft_silent, expected.soft_holes)
         assert (found._changes, found._changes_of) == (expected._changes, expected._changes_of)
         assert (stage._noise_n, stage.last) == (checked, frame)
 

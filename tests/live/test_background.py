@@ -190,6 +190,8 @@ class TestAPipeThatNobodyReads:
                 free.wait()
                 logged.append((event, fields["call_id"]))
 
+            warning = info
+
         quality = aeq.QualityMonitor(registry=registry, logger=Stuck())
         try:
             call(quality, "first")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import operator
 import weakref
 
 import pytest
@@ -133,6 +134,16 @@ class AwaitableObject:
         """Do nothing with a score."""
 
 
+def by_name_only(*, score):
+    """No hook: a score comes by position."""
+    return score
+
+
+def with_a_default(score, room="hall"):
+    """A hook that serves elsewhere too."""
+    return score, room
+
+
 async def coroutine_hook(score):
     """Do nothing with a score, some time."""
 
@@ -169,6 +180,22 @@ class TestWrongHooks:
         """Nobody would await it: TypeError, naming the fix."""
         with pytest.raises(TypeError, match=r"coroutine.*create_task"):
             quality.add_hook(hook)
+        end_calls(quality)
+
+    @pytest.mark.parametrize(
+        "hook",
+        [lambda: None, operator.lt, by_name_only, [].clear],
+        ids=["no argument", "two", "by name only", "of Python's own"],
+    )
+    def test_what_cannot_take_a_score_is_refused(self, quality, hook):
+        """It would fail at every call's end: TypeError at once, naming the fix."""
+        with pytest.raises(TypeError, match="one argument, the score"):
+            quality.add_hook(hook)
+
+    @pytest.mark.parametrize("hook", [lambda *_: None, with_a_default, print, [].append])
+    def test_more_arguments_may_have_defaults(self, quality, hook):
+        """Whatever can be called with the score alone is a hook."""
+        quality.add_hook(hook)
         end_calls(quality)
 
     @pytest.mark.parametrize("hook", [None, 7, "page_someone", object()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ai_engine_quality.core.observations import DropReason, Rejected
-from ai_engine_quality.live.fixes import FIXES
+from ai_engine_quality.live.fixes import FIXES, SLOW_HOOK_FIX
 from ai_engine_quality.live.reporting import Reporter
 
 
@@ -46,6 +46,13 @@ class TestReporter:
         fields = {"fix": "a number under 0: subtract times of one monotonic clock"}
         assert told.warned == [("quality_observation_dropped", "negative", ERROR, fields)]
 
+    @pytest.mark.parametrize("reason", [DropReason.UNKNOWN_CALL, DropReason.CALL_ENDED])
+    def test_a_call_that_is_gone_is_one_subject(self, reporter, told, reason):
+        """Late audio, turns and frames of one call are one warning, which has the first of them."""
+        for words in ("audio() of call 1.1 dropped", "turn_response() of call 1.1 dropped"):
+            reporter.drop(reason, words=words)
+        assert {subject for _, subject, _, _ in told.warned} == {reason.value}
+
     def test_every_reason_has_a_fix(self):
         """No reason is told without what it means and what to do."""
         assert set(FIXES) == set(DropReason)
@@ -54,7 +61,7 @@ class TestReporter:
         """The sentence is in the warning, and its method in the subject."""
         words = "underflow(-3) of call a(b) dropped"  # an id may have brackets too
         reporter.drop(DropReason.NEGATIVE, words=words)
-        fields = {"warning": words}
+        fields = {"warning": words, "fix": FIXES[DropReason.NEGATIVE]}
         subject = "negative underflow"
         assert told.warned == [("quality_observation_dropped", subject, None, fields)]
 
@@ -77,11 +84,13 @@ class TestReporter:
         def refuse(_):
             raise Rejected(DropReason.WRONG_TYPE)
 
-        assert reporter.checked(refuse, None) is None
+        given = ("call_ended", "failed")
+        assert reporter.checked(refuse, None, *given) is None
         assert told.counted == []
-        assert reporter.checked(str.upper, "a") == "A"
-        assert reporter.checked(refuse, 0) is None
+        assert reporter.checked(str.upper, "a", *given) == "A"
+        assert reporter.checked(refuse, 0, *given) is None
         assert told.counted == [(DropReason.WRONG_TYPE, 1)]
+        assert told.warned[0][3]["warning"] == "call_ended(failed=0): this argument was dropped"
 
     @pytest.mark.parametrize(
         ("error", "event"), [(ERROR, "quality_hook_failed"), (None, "quality_hook_slow")]
@@ -89,7 +98,8 @@ class TestReporter:
     def test_a_hook(self, reporter, told, error, event):
         """One that raised is told with what it raised, one that was slow as slow."""
         reporter.hook_failed("mine.hook", error)
-        assert (told.counted, told.warned) == (["mine.hook"], [(event, "mine.hook", error, {})])
+        fields = {} if error else {"fix": SLOW_HOOK_FIX}
+        assert (told.counted, told.warned) == (["mine.hook"], [(event, "mine.hook", error, fields)])
 
     def test_the_log(self, reporter, told):
         """Lines for which there is no room are counted alone; a logger that raises is told of."""
@@ -103,14 +113,22 @@ class TestReporter:
         """As many are counted as were lost, and the warning says how many."""
         reporter.calls_lost(7)
         assert told.counted == [(DropReason.NOT_ENDED_IN_TIME, 7)]
-        assert told.warned == [("quality_calls_lost", "interrupted", None, {"calls": 7})]
+        assert told.warned == [
+            (
+                "quality_calls_lost",
+                "interrupted",
+                None,
+                {"calls": 7, "fix": FIXES[DropReason.NOT_ENDED_IN_TIME]},
+            )
+        ]
 
-    @pytest.mark.parametrize(("error", "subject"), [(ERROR, "OSError"), (None, "NoneType")])
+    @pytest.mark.parametrize(("error", "subject"), [(ERROR, "OSError"), (None, "no_room")])
     def test_records_that_were_lost(self, reporter, told, error, subject):
         """As many are counted as were lost; what stopped them is the warning's subject."""
         reporter.record_lost(3, error)
         assert told.counted == [(DropReason.RECORD_NOT_WRITTEN, 3)]
-        assert told.warned == [("quality_record_not_written", subject, error, {})]
+        fields = {"fix": FIXES[DropReason.RECORD_NOT_WRITTEN]}
+        assert told.warned == [("quality_record_not_written", subject, error, fields)]
 
     def test_an_outcome(self, reporter, told):
         """The warning has the word, the usual ones and the fix."""

@@ -22,13 +22,36 @@ class TestDropped:
             ("turn_response", (1234.5,), f"turn_response(1234.5) of call c1 dropped: {SECONDS}"),
             ("unanswered", (6000,), f"unanswered(6000) of call c1 dropped: {SECONDS}"),
             ("barge_in", (350.0,), f"barge_in(350) of call c1 dropped: {SECONDS}"),
-            ("audio_given", (400.0,), f"audio_given(400) of call c1 dropped: {SECONDS}"),
+            (
+                "audio_given",
+                (400.0,),
+                (
+                    "audio_given(400, 0) of call c1 dropped: seconds, at most 300, of which at most"
+                    " as many are silent; are these milliseconds?"
+                ),
+            ),
+            (
+                "audio_given",
+                (1.0, 2.0),
+                (
+                    "audio_given(1, 2) of call c1 dropped: seconds, at most 300, of which at most"
+                    " as many are silent"
+                ),
+            ),
+            (
+                "underflow",
+                (1, 5),
+                (
+                    "underflow(1, 5) of call c1 dropped: 20 ms frames, a whole number of at most"
+                    " 1,000,000,000, in at most as many episodes"
+                ),
+            ),
             (
                 "audio_level",
                 ("provider_out", -26.5),
                 (
-                    "audio_level(-26.5) of call c1 dropped: a 16-bit RMS, at most 32,768; is this"
-                    " in decibels?"
+                    "audio_level(str, -26.5) of call c1 dropped: a 16-bit RMS, at most 32,768; is"
+                    " this in decibels?"
                 ),
             ),
             (
@@ -43,8 +66,8 @@ class TestDropped:
                 "packets_lost",
                 (-1,),
                 (
-                    "packets_lost(-1) of call c1 dropped: packets so far, lost ones and all that"
-                    " were sent"
+                    "packets_lost(-1, 900) of call c1 dropped: packets so far, lost ones and all"
+                    " that were sent"
                 ),
             ),
         ],
@@ -70,14 +93,95 @@ class TestDropped:
         methods = [words.partition("(")[0] for words in told(logger, "quality_observation_dropped")]
         assert methods == ["turn_response", "unanswered", "turn_stage", "frames_sent"]
 
-    @pytest.mark.parametrize("value", ["+49 170 1234567", b"850", None, [850]])
-    def test_what_is_no_number_is_not_repeated(self, quality, logger, value):
-        """Text may be a caller's: the sentence has the unit, and not the value."""
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [("+49 170 1234567", "str"), (b"850", "3 bytes"), (None, "None"), ([850], "list")],
+    )
+    def test_what_is_no_number_is_not_repeated(self, quality, logger, value, kind):
+        """Text may be a caller's: the sentence has the unit, and of the value its type."""
         quality.call_started("c1")
         quality.turn_response("c1", value)
         assert told(logger, "quality_observation_dropped") == [
-            "turn_response() of call c1 dropped: seconds, at most 300"
+            f"turn_response({kind}) of call c1 dropped: seconds, at most 300"
         ]
+
+    @pytest.mark.parametrize("value", [math.nan, -1.0, True])
+    def test_another_unit_is_guessed_of_large_numbers_only(self, quality, logger, value):
+        """NaN, a negative time and a truth value are no milliseconds."""
+        quality.call_started("c1")
+        quality.turn_response("c1", value)
+        (sentence,) = told(logger, "quality_observation_dropped")
+        assert "milliseconds" not in sentence
+
+    @pytest.mark.parametrize(
+        ("report", "sentence", "fix"),
+        [
+            (
+                lambda call: call.audio("transport_in", "u", encoding="ulaw", sample_rate=8000),
+                "audio(str, str, str, 8000) of call c1 dropped",
+                "a value of another type",
+            ),
+            (
+                lambda call: call.audio("caller", bytes(160), encoding="ulaw", sample_rate=8000),
+                "audio(str, 160 bytes, str, 8000) of call c1 dropped",
+                "no such stage",
+            ),
+            (
+                lambda call: call.turn_stage("asr", 1.0),
+                "turn_stage(str, 1) of call c1 dropped",
+                "no such stage",
+            ),
+            (
+                lambda call: [call.audio_level(f"transport_out:{n}", 9.0) for n in "abcdefghijk"],
+                "audio_level(str, 9) of call c1 dropped",
+                "stages in one call",
+            ),
+        ],
+    )
+    def test_the_fix_is_of_the_reason(self, quality, logger, report, sentence, fix):
+        """What is wrong with a stage or a frame is not blamed on a number's unit."""
+        quality.call_started("c1")
+        report(quality.call("c1"))
+        assert told(logger, "quality_observation_dropped") == [sentence]
+        assert fix in logger.calls[0].kwargs["fix"]
+
+    @pytest.mark.parametrize(
+        ("call_id", "sentence"),
+        [
+            ("9.9", "turn_response() of call 9.9 dropped"),
+            ("9\n9", "turn_response() dropped"),
+            ("9" * 300, "turn_response() dropped"),
+        ],
+    )
+    def test_an_unknown_call_is_named(self, quality, logger, call_id, sentence):
+        """So that a wrong id is found; what can't be an id isn't repeated."""
+        quality.call(call_id).turn_response(0.5)
+        assert told(logger, "quality_observation_dropped") == [sentence]
+
+    def test_an_argument_of_a_calls_end_is_named(self, quality, logger):
+        """A call ends whatever its arguments are; the warning has method, argument and type."""
+        quality.call_started("c1")
+        assert quality.call_ended("c1", failed="no", duration=60.0) is not None
+        assert told(logger, "quality_observation_dropped") == [
+            "call_ended(failed=str): this argument was dropped"
+        ]
+        assert "traceback" not in logger.calls[0].kwargs, "nothing was raised"
+
+    def test_a_type_that_raises_is_a_value(self, quality, logger):
+        """Whatever a foreign type does, the engine notices nothing."""
+
+        class Meta(type):
+            @property
+            def __name__(cls):
+                raise RuntimeError
+
+        class Odd(metaclass=Meta):
+            pass
+
+        quality.call_started("c1")
+        quality.turn_response("c1", Odd())
+        (sentence,) = told(logger, "quality_observation_dropped")
+        assert sentence.startswith("turn_response(a value) of call c1 dropped")
 
     @pytest.mark.parametrize("value", [10**400, math.inf, math.nan, -(10**400)])
     def test_no_number_is_too_strange(self, quality, logger, value):
@@ -117,6 +221,30 @@ class TestUnusual:
         assert told(logger, "quality_unit_unusual") == [
             f"{method}({value:g}) of call c1: {SECONDS}"
         ]
+
+    @pytest.mark.parametrize(
+        ("away", "said"), [(-900.0, "900 s before now"), (1.7e9, "1,700,000,000 s after now")]
+    )
+    def test_a_frame_of_another_clock_is_asked_about(self, quality, logger, clock, away, said):
+        """Seconds of a stream, or of the day, are taken, and asked about once a minute."""
+        quality.call_started("c1")
+        for _ in range(3):
+            quality.audio(
+                "c1", "transport_in", bytes(160), encoding="ulaw", sample_rate=8000,
+                at=clock() + away,
+            )  # fmt: skip
+        (sentence,) = told(logger, "quality_unit_unusual")
+        assert "of call c1" in sentence
+        assert said in sentence
+        assert "time.monotonic()" in sentence
+
+    def test_a_frame_of_this_clock_is_not_asked_about(self, quality, logger, clock):
+        """A frame that is reported minutes late is unusual, and no other clock's."""
+        quality.call_started("c1")
+        quality.audio(
+            "c1", "transport_in", bytes(160), encoding="ulaw", sample_rate=8000, at=clock() - 299
+        )
+        assert logger.calls == []
 
     @pytest.mark.parametrize("value", [0.0, 5, 29.99])
     def test_usual_times_are_not_asked_about(self, quality, logger, value):

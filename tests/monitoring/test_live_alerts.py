@@ -11,7 +11,6 @@ follows from it, are proved in virtual time (`test_every_fault.py`).
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from itertools import pairwise
@@ -19,11 +18,10 @@ from itertools import pairwise
 import pytest
 from alert_faults import FAULTS, LIVE
 from live_stack import Fleet, Fleets, Stack, Webhook
-from services import eventually
+from services import eventually, waited_for_a_core
 
 # A busy machine scrapes late: more real time there for each second of the rules.
-BUSY = os.getloadavg()[0] / (os.cpu_count() or 1) > 0.75
-FACTOR, SCRAPE, SPEED = (10, "1s", 2) if BUSY else (20, "500ms", 3)
+FACTOR, SCRAPE, SPEED = (10, "1s", 2) if waited_for_a_core() > 0.5 else (20, "500ms", 3)
 
 PATIENCE = 12_000 / FACTOR
 """Seconds: longer than any rule's window and its pending time."""
@@ -32,7 +30,7 @@ AFTERMATH = 1_200 / FACTOR
 """Seconds for which nothing more may be told: as long as QualityBudgetBurn takes to fire."""
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.real_time,
     pytest.mark.system("prometheus", "prometheus-alertmanager"),
     pytest.mark.timeout(1_800),
 ]

@@ -204,7 +204,7 @@ class TestRecordFiles:
             timeout=300,
         )
         assert (done.returncode, "2 calls" in done.stdout) == (0, True), done.stderr
-        assert "1 lines are no records" in done.stderr
+        assert "1 line is no record" in done.stderr
         most = int(re.search(r"VmHWM:\s+(\d+) kB", done.stderr)[1])
         assert most < 400_000, f"{most} kB"
 

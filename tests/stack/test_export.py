@@ -133,6 +133,7 @@ class TestRules:
             {"jobs": ('a"} or up{',)},
             {"jobs": ()},
             {"runbook": "docs/elsewhere.md"},
+            {"runbook": "http://[::1"},
             {"grafana": "https://g.example.org/{{ evil }}"},
             {"thresholds": {"NoSuchAlert": 1}},
             {"thresholds": {"HighTurnResponseLatency": 2.2}},

@@ -55,6 +55,23 @@ def eventually(check, seconds=PATIENCE_SECONDS, what=None):
     return found
 
 
+def waited_for_a_core(seconds=0.5):
+    """Return for what share of so many seconds of work on each core a program waits for it.
+
+    Unlike the machine's load it leaves out programs of a lower priority, which don't hold this up.
+    """
+    work = (
+        "import time; begun = time.monotonic()\n"
+        f"while time.process_time() < {seconds}: pass\n"
+        "print((time.monotonic() - begun) / time.process_time() - 1)"
+    )
+    workers = [
+        subprocess.Popen([sys.executable, "-c", work], stdout=subprocess.PIPE, text=True)
+        for _ in range(os.cpu_count() or 1)
+    ]
+    return max(float(worker.communicate()[0]) for worker in workers)
+
+
 def is_ready(url, headers=()):
     """Whether a Prometheus, or what has its endpoints, answers."""
     request = urllib.request.Request(f"{url}/-/ready", headers=dict(headers))

@@ -9,7 +9,7 @@ from typing import Any
 from ai_engine_quality.adapters.ava import engine_facts, factors
 from ai_engine_quality.adapters.ava.observer import EngineObserver
 from ai_engine_quality.adapters.report import FactorReport, publish
-from ai_engine_quality.adapters.shared_monitor import shared_monitor
+from ai_engine_quality.adapters.shared_monitor import check_monitor, shared_monitor
 from ai_engine_quality.adapters.wraps import RemainingWrap
 from ai_engine_quality.monitor import QualityMonitor
 from ai_engine_quality.sinks.log import library_log
@@ -35,7 +35,9 @@ def attach(engine: Any, monitor: QualityMonitor | None = None) -> Attachment:
         ValueError: it is attached to another monitor; or the default registry has a monitor
             already, which should be handed over then.
         SettingsError: a setting can't be used.
+        TypeError: the monitor is none.
     """
+    check_monitor(monitor)
     found = _attached.get(id(engine))
     if found is not None and found.engine is engine:
         if monitor is not None and monitor is not found.monitor:

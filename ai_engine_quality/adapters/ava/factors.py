@@ -117,7 +117,7 @@ class _Factors:
                 _probed(lambda: self._underflow(events)).or_heard(given)
             ),
             "fallback": _probed(self._fallback),
-            "barge_in": _probed(self._barge_in).or_heard(given if sound.live else sound),
+            "barge_in": _probed(self._barge_in).or_heard(sound),
             "codec": _probed(self._codec),
             "rms": _probed(self._levels),
         }

@@ -34,6 +34,7 @@ class LifecycleObserver:
         loss: ProviderLossObserver,
         *,
         on_start: Callable[[], object],
+        on_last_end: Callable[[], object],
         at_end: Sequence[Callable[[ObservedCall], object]],
         on_forget: Sequence[Callable[[str], object]],
     ) -> None:
@@ -44,6 +45,7 @@ class LifecycleObserver:
             turns: Who knows which turns were not answered.
             loss: Who knows whether the provider was there to the end.
             on_start: Called when a call has started.
+            on_last_end: Called when no call is observed any more.
             at_end: Each is called with a call that ends, to report what is left to report.
             on_forget: Each is called with the id of each call that is not observed any more.
         """
@@ -51,6 +53,7 @@ class LifecycleObserver:
         self._turns = turns
         self._loss = loss
         self._on_start = on_start
+        self._on_last_end = on_last_end
         self._at_end = at_end
         self._on_forget = on_forget
 
@@ -129,6 +132,8 @@ class LifecycleObserver:
         self._context.calls.pop(call.call_id, None)
         forgetting = [lambda call, each=each: each(call.call_id) for each in self._on_forget]
         self._context.each(call, *forgetting)
+        if not self._context.calls:
+            self._on_last_end()
 
     # By the timer.
 

@@ -64,6 +64,7 @@ class EngineObserver:
             self.turns,
             self.loss,
             on_start=self.timer.ensure_running,
+            on_last_end=self.timer.cancel,
             at_end=(
                 self.turns.pick_up,
                 self.streams.count,

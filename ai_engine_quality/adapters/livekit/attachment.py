@@ -47,6 +47,7 @@ def observe_livekit(
 
     Raises:
         SettingsError: a setting can't be used.
+        TypeError: the session or the monitor is none.
         ValueError: the default registry has a monitor already, which should be handed over then.
     """
     return LiveKitAttachment.of(session) or LiveKitAttachment(session, monitor, call_id)
@@ -60,6 +61,7 @@ class LiveKitAttachment(Observed):
     """A session that is observed. Made by ``observe_livekit``."""
 
     library = ("livekit-agents", "livekit.agents")
+    takes = ("AgentSession", "on")
 
     def __init__(self, session: Any, monitor: QualityMonitor | None, call_id: str | None) -> None:
         super().__init__(session, monitor)

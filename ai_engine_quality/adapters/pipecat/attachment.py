@@ -43,6 +43,7 @@ def observe_pipecat(
 
     Raises:
         SettingsError: a setting can't be used.
+        TypeError: the worker or the monitor is none.
         ValueError: the default registry has a monitor already, which should be handed over then.
     """
     return PipecatAttachment.of(worker) or PipecatAttachment(worker, monitor, call_id)
@@ -56,6 +57,7 @@ class PipecatAttachment(Observed):
     """A worker that is observed. Made by ``observe_pipecat``."""
 
     library = ("pipecat", "pipecat")
+    takes = ("PipelineWorker", "pipeline")
 
     def __init__(self, worker: Any, monitor: QualityMonitor | None, call_id: str | None) -> None:
         super().__init__(worker, monitor)

@@ -96,8 +96,9 @@ class PrometheusSink:
         except ValueError as error:
             self.close()
             raise ValueError(
-                f"{error}. This registry has a QualityMonitor already: use that one, close() it "
-                "first, or pass registry=CollectorRegistry()"
+                f"{error}. This registry has these metrics already. Are they those of another "
+                "QualityMonitor? Use that one, close() it first, or pass "
+                "registry=CollectorRegistry()"
             ) from error
         self._series = Series(self._metrics, rates)
 

@@ -265,12 +265,14 @@ def worst_calls() -> panels.Panel:
             sort_by="Score",
         )
         .override_by_name(
-            "Score", [*panels.column(decimals=0), *panels.coloured(colours.by_score())]
+            # A number of two digits needs less than a fifth of the panel, which times and ids miss.
+            "Score",
+            [*panels.column(decimals=0, width=70), *panels.coloured(colours.by_score())],
         )
         .override_by_name(
             "Call",
             # An id looks like a number, and would be shown, and linked, rounded.
             [*panels.column(unit="string"), *panels.linked("Details of this call", url)],
         )
-        .override_by_name("Ended", panels.column(unit="dateTimeAsLocal"))
+        .override_by_name("Ended", panels.column(unit="dateTimeAsLocal", width=170))
     )

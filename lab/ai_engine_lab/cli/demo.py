@@ -41,7 +41,7 @@ INTERRUPTED = 130
 """Exit code: Ctrl-C before the twenty calls were through, as a shell has it."""
 
 
-@click.command()
+@click.command(short_help="Place twenty calls, and print their scores.")
 @click.option(
     "--profile",
     type=click.Choice(["healthy", "measured"]),

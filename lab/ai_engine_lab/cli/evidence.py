@@ -28,7 +28,7 @@ EAR_CALLS = 60
 """Generated calls for each condition."""
 
 
-@click.command()
+@click.command(short_help="Compare the score with PESQ and ViSQOL.")
 @click.option(
     "--samples",
     "path",

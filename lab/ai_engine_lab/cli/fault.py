@@ -25,7 +25,7 @@ TOTAL_SECONDS = 30.0
 MAX_BYTES = 1_000_000
 
 
-@click.command()
+@click.command(short_help="Switch a fault of `demo --serve` on or off.")
 @click.argument("name", required=False)
 @click.option("--for", "lasting", metavar="TIME", help="How long it lasts, e.g. 90s, 3m or 1h.")
 @click.option("--clear", is_flag=True, help="Take the fault back; without a NAME, all of them.")

@@ -59,7 +59,7 @@ OUTPUTS = ("markdown", "html", "write_golden", "as_json")
 file_option = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command()
+@click.command(short_help="Compare test calls with what is expected of them.")
 @click.option("--records", type=file_option, help="Judge the calls of this record file.")
 @click.option("--prometheus", metavar="URL", help="Judge the calls that this Prometheus has seen.")
 @click.option("--since", metavar="TIME", help="Real calls: the last so much time, e.g. 24h or 7d.")

@@ -33,6 +33,7 @@ from ai_engine_lab.real_calls.scenario import (
     Transport,
 )
 from ai_engine_lab.real_calls.scenarios import all_scenarios
+from ai_engine_lab.real_calls.sip import SipError
 from ai_engine_lab.real_calls.sound import NoPromptsError
 
 PROJECT = Path(aeq.__file__).resolve().parent.parent
@@ -105,7 +106,7 @@ def main(
                 asterisk=None if asterisk is None else (asterisk, out.resolve() / "asterisk"),
             )
         )
-    except (ComposedError, EngineError, NoPromptsError) as error:
+    except (ComposedError, EngineError, NoPromptsError, SipError) as error:
         raise click.ClickException(str(error)) from error
     written = report.write(results, out)
     _tell(results, written, console)

@@ -67,7 +67,9 @@ class SipPhone(RtpMedia):
         try:
             self._media = await asyncio.wait_for(self._answered, ANSWER_SECONDS)
         except TimeoutError:
-            raise SipError(f"Asterisk at {self._asterisk} did not answer the call") from None
+            raise SipError(
+                f"{self._asterisk} did not answer the call; see Asterisk in --out"
+            ) from None
         finally:
             if not self._to_tag:  # there is no call
                 self._abandon()
@@ -80,7 +82,7 @@ class SipPhone(RtpMedia):
                 self._rtp = await self._socket(self._take_rtp, port)
                 self._rtcp = await self._socket(self._take_rtcp, port + 1)
                 return
-        raise SipError("no two ports are free for the call's audio")
+        raise SipError("no two ports are free for the call's audio; end other calls")
 
     async def _socket(
         self, take: Callable[[bytes], None], port: int = 0
@@ -129,7 +131,9 @@ class SipPhone(RtpMedia):
         if status < 200 or self._answered.done():
             return
         if status >= 300:
-            self._answered.set_exception(SipError(f"Asterisk refused the call: {first}"))
+            self._answered.set_exception(
+                SipError(f"Asterisk refused the call: {first}; its log, in --out, says why")
+            )
             return
         self._to_tag = ";tag=" + str(headers["To"]).partition(";tag=")[2]
         media = next(line for line in body.splitlines() if line.startswith("m=audio "))

@@ -188,7 +188,9 @@ def _levels(samples: Samples, size: int) -> Samples:
 def generate(condition: Condition, seed: int, *, real: bool = True) -> Call:
     """Return a call under a condition; the same seed gives the same call."""
     chance = np.random.default_rng([seed, 19])
-    writer = Writer(chance, late_greeting=condition.late_greeting, real=real)
+    writer = Writer(
+        chance, late_greeting=condition.late_greeting, into_ends=condition.into_ends, real=real
+    )
     script = writer.write()
     if condition.back_channels:
         writer.back_channels()

@@ -45,6 +45,8 @@ class Condition:
     """How much quieter the caller is than other conditions' callers."""
     suppressed: bool = False
     """The phone sends nothing from 0.2 s after the caller's words until the next ones."""
+    into_ends: bool = False
+    """Callers speak into the ends of answers."""
 
 
 CLEAN: Final = Condition(name="clean")
@@ -78,6 +80,8 @@ TABLE: Final = (
     Condition(name="looks every 0.19 s", look_seconds=0.187, hints=False),
     Condition(name="echo at -10 dB", echo_db=-10),
     Condition(name="no frames in silence", suppressed=True),
+    Condition(name="into answers' ends", into_ends=True),
+    Condition(name="into answers' ends, no hints", into_ends=True, hints=False),
     Condition(name="car noise at 20 dB", noise="car", snr=20),
     Condition(name="a caller 16 dB quieter", quieter_db=16),
 )

@@ -82,15 +82,23 @@ class Writer:
     Args:
         chance: All that is left to chance.
         late_greeting: Whether the agent takes 5 to 11 s to greet.
+        into_ends: Whether callers don't wait for an answer's end: they speak 0.1 to 0.8 s before.
         real: Whether prompts may be used where they are installed.
     """
 
     def __init__(
-        self, chance: np.random.Generator, *, late_greeting: bool = False, real: bool = True
+        self,
+        chance: np.random.Generator,
+        *,
+        late_greeting: bool = False,
+        into_ends: bool = False,
+        real: bool = True,
     ) -> None:
         self._chance = chance
         self._now = float(chance.uniform(5, 11) if late_greeting else chance.uniform(0.3, 2))
         self._hung_up = False
+        self._into_ends = into_ends
+        self._words_end: float | None = None
         self._script = Script([], [], 0.0, [], [], [])
         self._script.loudness = self._uniform(0.5, 1.5)
         known = voices(real=real)
@@ -133,11 +141,18 @@ class Writer:
         skipped = answer.skipped[1] - answer.skipped[0] if answer.skipped else 0.0
         end = answer.starts + answer.voice.seconds + held - skipped
         self._now = end if answer.stops is None else min(end, answer.stops)
+        self._words_end = None
+        if answer.stops is None:
+            self._words_end = end - answer.voice.seconds + answer.voice.ends
         return answer
 
     def _ask(self) -> Words:
         """Let the caller ask."""
-        words = Words(self._now, self._pick(self._short), self._gain())
+        voice = self._pick(self._long if self._into_ends else self._short)
+        if self._into_ends and self._words_end is not None:
+            self._now = self._words_end - voice.starts - self._uniform(0.1, 0.8)
+        self._words_end = None
+        words = Words(self._now, voice, self._gain())
         self._script.words.append(words)
         self._now += words.voice.ends
         return words

@@ -341,7 +341,7 @@ def test_one_task_polls_all_calls_and_ends_with_the_last(
     async def main() -> None:
         double = attached(generation.Engine())
         timer = double.observer.timer
-        timer._between = 0.01
+        timer.between = 0.01
         assert not timer.running
         for call_id in ("1.1", "2.2", "3.3"):
             await double.call(call_id)
@@ -351,10 +351,23 @@ def test_one_task_polls_all_calls_and_ends_with_the_last(
         assert double.so_far("2.2").audio["provider_out"].frames == 1
         for call_id in ("1.1", "2.2", "3.3"):
             await double.hang_up(call_id)
-        await _until(lambda: not timer.running)
-        assert _ours() == []
+        await _until(lambda: _ours() == [])
         await double.call("4.4")
         assert timer.running
+
+    asyncio.run(main())
+
+
+def test_an_engine_without_calls_has_no_task_of_ours(today: ModuleType, attached: Any) -> None:
+    """The last call's end ends the timer, which doesn't wait for its next poll."""
+
+    async def main() -> None:
+        double = attached(today.Engine())
+        double.observer.timer.between = 600.0
+        await double.call()
+        assert len(_ours()) == 1
+        await double.hang_up()
+        await _until(lambda: _ours() == [])
 
     asyncio.run(main())
 
@@ -377,7 +390,7 @@ def test_the_timer_survives_what_a_poll_raises(
 
     async def main() -> None:
         double = attached(today.Engine())
-        double.observer.timer._between = 0.01
+        double.observer.timer.between = 0.01
         broken = await double.call("1.1")
         whole = await double.call("2.2")
         broken.turn_latencies_ms.append({})

@@ -746,12 +746,13 @@ def _stretch(line: Line, provider: Any) -> Callable[[], Any]:
 
 
 async def _observed(line: Line, kind: str) -> aeq.CallSummary:
-    """Drive a turn with an answer, and return what was observed of it."""
+    """Drive a turn and a barge-in into its answer, and return what was observed of them."""
     provider = line.engine.paced(CALL) if kind == "full agent with pacer" else kind
     await line.double.call()
     line.double.stream(frames_sent=50, underflow_events=0)
     line.double.poll()
-    await line.run(4.0, ((1.0, 2.0),), ((2.5, 3.5),), {2.44: _stretch(line, provider)})
+    caller = ((1.0, 2.0), (2.9, 4.0))
+    await line.run(5.0, caller, ((2.5, 3.5),), {2.44: _stretch(line, provider)})
     await line.engine.streaming_playback_manager._cleanup_stream(CALL, "stream:0")
     return (await line.double.hang_up()).summary
 

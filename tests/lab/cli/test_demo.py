@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 from services import serving_demo
+
+ROOT = Path(__file__).parents[3]
 
 _WIDE = {**os.environ, "COLUMNS": "220"}
 
@@ -161,3 +165,21 @@ def test_serve_prints_a_line_for_each_call(tmp_path):
     assert "virtual time, as fast as this machine can" in serving
     assert re.match(r"\d\d:\d\d:\d\d  [\d.]+  \w+  (\d+, \w+: |not scored: )", first)
     assert demo.returncode == 0
+
+
+def test_what_the_handbook_compares_is_what_compare_says(healthy, tmp_path):
+    """docs/History.md has both profiles side by side, line for line as the command does."""
+    _, folder = healthy
+    shutil.copy(folder / "records" / "calls.jsonl", tmp_path / "healthy.jsonl")
+    _demo("--profile", "measured", "--records", "measured.jsonl", cwd=tmp_path)
+    command = [sys.executable, "-m", "ai_engine_quality", "compare"]
+    done = subprocess.run(
+        [*command, "healthy.jsonl", "measured.jsonl"],
+        cwd=tmp_path, capture_output=True, text=True, check=True, env=_WIDE,
+    )  # fmt: skip
+    said = {" ".join(line.split()) for line in done.stdout.splitlines()}
+    shown = (ROOT / "docs" / "History.md").read_text().partition("    A: healthy.jsonl")[2]
+    lines = f"A: healthy.jsonl{shown.partition('(These files')[0]}".splitlines()
+    told = [" ".join(line.split()) for line in lines]
+    assert len(told) > 8
+    assert [line for line in told if line not in said | {"", "..."}] == []

@@ -137,7 +137,7 @@ def test_a_broken_line_costs_no_report(run, files, have_calls):
     records.write_text('{"torn\n' + records.read_text())
     done = run("validate", "--records", records, "--sheet", sheet, *files)
     assert done.exit_code == 0
-    assert "1 lines are no records and were left out; the first is line 1" in done.output
+    assert "1 line is no record and was left out; the first is line 1" in done.output
 
 
 @pytest.mark.parametrize(

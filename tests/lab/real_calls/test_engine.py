@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 import pytest
+from ai_engine_lab.real_calls import __main__ as real_calls
 from ai_engine_lab.real_calls.__main__ import choose, groups, main
 from ai_engine_lab.real_calls.engine import (
     NEEDED,
@@ -17,6 +18,7 @@ from ai_engine_lab.real_calls.engine import (
     free_ports,
 )
 from ai_engine_lab.real_calls.scenario import PROVIDERS, TRANSPORTS
+from ai_engine_lab.real_calls.sip import SipError
 from ai_engine_lab.real_calls.storing import save
 from click.testing import CliRunner
 
@@ -159,6 +161,19 @@ def test_a_folder_that_is_no_engine_ends_the_command_with_a_fix(tmp_path):
     result = CliRunner().invoke(main, ["--ava-root", str(tmp_path), "--out", str(out)])
     assert result.exit_code == 1
     assert "requirements.txt" in result.output
+
+
+def test_a_call_that_asterisk_refuses_ends_the_command_with_a_word(tmp_path, monkeypatch):
+    """Of a refused SIP call one line is printed, and no traceback."""
+
+    async def refused(*_, **__):
+        raise SipError("Asterisk refused the call: SIP/2.0 486 Busy Here")
+
+    monkeypatch.setattr(real_calls, "_engines", lambda *_: None)
+    monkeypatch.setattr(real_calls, "_run", refused)
+    result = CliRunner().invoke(main, ["--ava-root", str(tmp_path), "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.output == "Error: Asterisk refused the call: SIP/2.0 486 Busy Here\n"
 
 
 def test_what_a_folder_holds_is_measured_again(tmp_path, recorder, make_voice):
