@@ -57,10 +57,10 @@ MOST_CALLER_NOISE = 0.7
 MOST_AGENT_NOISE = 0.25
 """Share of the talker's level that noise may ask for: an engine sends little noise."""
 
-FALL_SECONDS = 0.013
-"""Speech falls by a dB in so many seconds where words end, measured on telephone prompts (0.012 in
-the mean, 0.015 midway between the fastest and the slowest): so much longer they last than noise
-lets hear."""
+FALL_SECONDS = 0.01
+"""Speech falls by a dB in so many seconds where words end: so much longer they last than noise lets
+hear. From 8 to 20 dB under their level, 0.012 in the mean of Debian's English prompts, 0.003 to
+0.009 in that of its Spanish and French ones and of espeak's voices."""
 
 UNHEARD_SECONDS = 0.05
 HIDDEN_SECONDS = 0.7
@@ -197,7 +197,8 @@ class CallerTrack(_Track):
         until it is decided.
         """
         pace = at - self.last_at
-        if level == self._level and level > SILENT_RMS and self._doubled(pace, seconds):
+        before = self._level
+        if level == before and level > SILENT_RMS and self._doubled(pace, seconds):
             return
         if pace > STALL_SECONDS:
             self._after_a_stall(at, pace, seconds)
@@ -243,7 +244,7 @@ class CallerTrack(_Track):
         if self._speaking:
             if not self._hang:
                 self._voice.words_fade()
-            if level > self._voice.tail and level > echo:
+            if level > echo and self._voice.lasts(level, before):
                 self._end_media, self._end_offset, self._hang = self._media, offset, 0.0
                 return
             self._end_offset = min(self._end_offset, offset)

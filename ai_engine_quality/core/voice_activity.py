@@ -48,6 +48,19 @@ DEVIATIONS = 4.5
 FADING_DEVIATIONS = 4.0
 """The same for words that have begun, whatever the mean: there are but a few frames to mistake."""
 
+NOISY = 0.8
+NOISY_RESTLESS = 0.6
+"""Share that noise, or restless noise, has of the level at which words would end in silence, from
+which it hides their end. Two frames together tell more then than one, in which voice and hum add up
+or cancel out by chance."""
+
+SHORT_SECONDS = 0.035
+"""Longer frames hold as much by themselves."""
+
+STEADY = 0.1
+"""Share of its mean by which steady noise deviates at most, white noise by 0.05: by chance alone,
+so that the mean of two frames deviates by less."""
+
 CLEAR_OF_NOISE = 1.5
 CLEAR_OF_DEVIATIONS = 10.0
 """Times the noise, and mean deviations of it, that a talker must have to be told from it: at 10 dB
@@ -88,8 +101,9 @@ class VoiceActivity:
 
     __slots__ = (
         "_bar", "_deviation", "_frame", "_least", "_mean", "_minima", "_most_noise", "_noising",
-        "_power", "_quietest", "_smooth", "_smoothing", "_sub_left", "_talked", "_talking",
-        "_warm_up", "_words", "hidden", "noise", "tail", "talker", "threshold",
+        "_noisy", "_pair_tail", "_power", "_quietest", "_smooth", "_smoothing", "_sub_left",
+        "_talked", "_talking", "_warm_up", "_words", "hidden", "noise", "tail", "talker",
+        "threshold",
     )  # fmt: skip
 
     def __init__(self, quietest: float, warm_up: float, most_noise: float) -> None:
@@ -108,6 +122,8 @@ class VoiceActivity:
         """The level over which a frame is speech, 16-bit RMS."""
         self.hidden = 0.0
         """Seconds that would have been speech, were they not as quiet as an echo."""
+        self._noisy = False
+        self._pair_tail = quietest
         self._talked = 0.0
         self._words = self._power = self._mean = self._bar = 0.0
         self._frame = self._smoothing = self._talking = self._noising = 0.0
@@ -179,10 +195,11 @@ class VoiceActivity:
 
         0 where the noise lets words be followed until they are faint.
         """
-        if self.tail <= self._bar:
+        tail = self._pair_tail if self._noisy else self.tail
+        if tail <= self._bar:
             return 0.0
         noise = self.noise * self.noise
-        needed = self.tail * self.tail - noise
+        needed = tail * tail - noise
         wanted = self._bar * self._bar - noise
         if needed <= wanted or wanted <= 0:
             return 0.0
@@ -213,6 +230,19 @@ class VoiceActivity:
     def words_begin(self) -> None:
         """Take note that somebody begins to speak, louder or quieter than before."""
         self._words = min(self._words, WORDS_BEFORE_SECONDS)
+
+    def lasts(self, level: float, before: float) -> bool:
+        """Return whether a quiet frame still belongs to words that have begun.
+
+        Args:
+            level: Its 16-bit RMS.
+            before: That of the frame before.
+        """
+        if not self._noisy:
+            return level > self.tail
+        if before > self.threshold:  # that one was speech, and says nothing about this one
+            before = level
+        return level * level + before * before > 2 * self._pair_tail * self._pair_tail
 
     def words_fade(self) -> None:
         """Take note that words may be ending: from their level follows where they do."""
@@ -248,9 +278,7 @@ class VoiceActivity:
         self._set_threshold()
 
     def _set_threshold(self) -> None:
-        steady = self.noise * STEADY_MARGIN
-        restless = self.noise + self._deviation * DEVIATIONS
-        noise = max(steady, restless)
+        noise = max(self.noise * STEADY_MARGIN, self.noise + self._deviation * DEVIATIONS)
         if self.talker and noise > self.talker * self._most_noise:
             noise = self.talker * self._most_noise
         talker = self.talker * UNDER_THE_TALKER
@@ -259,3 +287,10 @@ class VoiceActivity:
         self._bar = sqrt(faint * faint + self.noise * self.noise)
         fading = self.noise + self._deviation * FADING_DEVIATIONS
         self.tail = max(self._quietest, self._bar, min(noise, fading))
+        steady = self._deviation <= STEADY * self.noise
+        hides = self._bar * (NOISY if steady else NOISY_RESTLESS)
+        self._noisy = self._frame <= SHORT_SECONDS and self.noise > hides
+        if self._noisy:
+            if steady:
+                fading = self.noise + self._deviation * FADING_DEVIATIONS * sqrt(0.5)
+            self._pair_tail = max(self._quietest, self._bar, min(noise, fading))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import tracemalloc
 
@@ -763,3 +764,22 @@ def held(ear):
         total += sys.getsizeof(one)
         waiting.extend(gc.get_referents(one))
     return total
+
+
+@pytest.mark.parametrize("after", [0.1, 0.16])
+def test_a_single_frame_that_noise_makes_louder_is_no_part_of_the_words(after):
+    """In step with a hum a far quieter voice makes one frame a twentieth louder: words are over."""
+    ear, hum = Ear(0.0), 475.0
+    for place in range(900):
+        at = place * FRAME
+        words = said([(5, 7), (13, 15)], at, place) or 0.0
+        glint = near_to(at, 7 + after) or near_to(at, 15 + after)
+        level = math.hypot(words, hum) * (1.06 if glint else 1.0)
+        ear.caller(at + FRAME, level, FRAME)
+        ear.agent(at, said([(1, 4), (8, 12), (16, 17.5)], at, place) or 0.0, FRAME)
+    assert ear.freeze(18).latencies.exact == pytest.approx((1.0, 1.0), abs=0.05)
+
+
+def near_to(at, moment):
+    """Return whether a frame is the one that begins at a moment."""
+    return abs(at - moment) < FRAME / 2

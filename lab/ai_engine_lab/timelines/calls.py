@@ -194,6 +194,8 @@ def generate(condition: Condition, seed: int, *, real: bool = True) -> Call:
     script = writer.write()
     if condition.back_channels:
         writer.back_channels()
+    if condition.quieter_db:
+        writer.quieter(condition.quieter_db)
     studio = _Studio(script, condition, chance)
     for answer in script.answers:
         studio.play(answer)

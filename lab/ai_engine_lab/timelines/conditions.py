@@ -12,7 +12,7 @@ class Condition:
 
     name: str
     noise: str | None = None
-    """At the caller: white, hum or babble."""
+    """At the caller: white, hum, babble or car."""
     snr: float = 100.0
     """dB, against the caller's active level."""
     echo_db: float | None = None
@@ -41,6 +41,8 @@ class Condition:
     burst: bool = False
     """The engine sends all that it has at once: the far end buffers it."""
     late_greeting: bool = False
+    quieter_db: float = 0.0
+    """How much quieter the caller is than other conditions' callers."""
     suppressed: bool = False
     """The phone sends nothing from 0.2 s after the caller's words until the next ones."""
     into_ends: bool = False
@@ -80,6 +82,8 @@ TABLE: Final = (
     Condition(name="no frames in silence", suppressed=True),
     Condition(name="into answers' ends", into_ends=True),
     Condition(name="into answers' ends, no hints", into_ends=True, hints=False),
+    Condition(name="car noise at 20 dB", noise="car", snr=20),
+    Condition(name="a caller 16 dB quieter", quieter_db=16),
 )
 
 MILD: Final = (

@@ -232,6 +232,13 @@ class Writer:
         answer.skipped = (begin, begin + self._uniform(0.5, 1.5))
         self._reply(0.3, 1.5, answer)
 
+    def quieter(self, decibels: float) -> None:
+        """Let the caller be quieter, and all else as it is."""
+        gain = 10 ** (-decibels / 20)
+        self._script.loudness *= gain
+        for words in self._script.words:
+            words.gain *= gain
+
     def back_channels(self) -> None:
         """Add "mm-hm" to some answers that nobody interrupts."""
         busy = {id(answer) for _, answer in self._script.barge_ins}

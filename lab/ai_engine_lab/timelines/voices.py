@@ -152,6 +152,15 @@ def hum(n: int, chance: np.random.Generator) -> Samples:
     return sound / float(np.sqrt(np.mean(sound**2)))
 
 
+def car(n: int, chance: np.random.Generator) -> Samples:
+    """Return a car's noise of RMS 1: it falls by 6 dB an octave from 60 Hz on."""
+    spectrum = np.fft.rfft(chance.standard_normal(n))
+    hertz = np.fft.rfftfreq(n, 1 / RATE)
+    spectrum *= np.where(hertz < 60, 0.1, 1.0) / np.maximum(hertz, 20)
+    sound: Samples = np.fft.irfft(spectrum, n)
+    return sound / float(np.sqrt(np.mean(sound**2)))
+
+
 def babble(n: int, chance: np.random.Generator, talkers: int = 6) -> Samples:
     """Return several talkers at once, of RMS 1."""
     sound = np.zeros(n)
@@ -167,4 +176,4 @@ def babble(n: int, chance: np.random.Generator, talkers: int = 6) -> Samples:
     return sound / float(np.sqrt(np.mean(sound**2)) or 1.0)
 
 
-NOISES: Final = {"white": white, "hum": hum, "babble": babble}
+NOISES: Final = {"white": white, "hum": hum, "babble": babble, "car": car}
