@@ -92,7 +92,7 @@ def test_every_missed_row_is_there_with_its_causes(report_of, placed):
     report = report_of(placed("measured"))
     text = to_markdown(report)
     missed = [row for row in report.sections[0].judgement.rows if row.verdict is Expectation.MISSED]
-    assert len(missed) == 5
+    assert len(missed) == 6
     for row in missed:
         assert row.causes
         for found in row.causes:
@@ -154,5 +154,5 @@ def test_it_goes_through_json(report_of, placed):
     (section,) = found["sections"]
     assert (found["verdict"], section["verdict"]) == ("missed", "missed")
     assert sum(len(row["calls"]) for row in section["rows"]) == 20
-    assert [row["verdict"] for row in section["rows"]].count("missed") == 5
+    assert [row["verdict"] for row in section["rows"]].count("missed") == 6
     assert len(section["baselines"]) == 4
