@@ -15,14 +15,18 @@ from rich.text import Text
 
 from ai_engine_quality.cli.output import (
     BAND_STYLES,
-    NOT_FOUND,
     console,
     described,
     json_option,
     plain_table,
     print_json,
 )
-from ai_engine_quality.cli.selecting import conditions, records_argument, say_none, selected
+from ai_engine_quality.cli.selecting import (
+    conditions,
+    end_without_a_call,
+    records_argument,
+    selected,
+)
 from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import plural, printable
@@ -107,12 +111,12 @@ def calls(
     if by is not None:
         groups = _groups(found, by)
         if not groups:
-            _none(records, such=any(chosen.values()))
+            end_without_a_call(records, such=any(chosen.values()))
         _print_groups(groups, by, as_json=as_json)
         return
     listed = worst_calls(found, number) if worst else last_calls(found, number)
     if not listed:
-        _none(records, such=worst or any(chosen.values()))
+        end_without_a_call(records, such=worst or any(chosen.values()))
     elif as_json:
         print_json([{**described(call), "cause": main_cause(call)} for call in listed])
     else:
@@ -135,11 +139,6 @@ def worst_calls(found: Iterable[CallScore], number: int) -> list[CallScore]:
         call
         for _, call in heapq.nsmallest(number, scored, key=lambda item: (item[1].score, -item[0]))
     ]
-
-
-def _none(records: Path, *, such: bool) -> None:
-    say_none(records, such=such)
-    raise click.exceptions.Exit(NOT_FOUND)
 
 
 def _print(listed: list[CallScore]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from ai_engine_quality.cli.output import (
-    NOT_FOUND,
     console,
     json_option,
     plain_table,
@@ -20,6 +19,7 @@ from ai_engine_quality.cli.output import (
 )
 from ai_engine_quality.cli.rescore import BANDS, NOT_SCORED
 from ai_engine_quality.cli.selecting import (
+    end_without_a_call,
     named_records,
     named_records_option,
     settings_records,
@@ -101,8 +101,7 @@ def selected_calls(selection: Selection) -> list[CallScore]:
     """Return the calls that a selection means; exit where there is none."""
     calls = [call for call in stored_scores(selection.path) if selection.matches(call)]
     if not calls:
-        click.echo(printable(f"{selection.text} holds no call"), err=True)
-        raise click.exceptions.Exit(NOT_FOUND)
+        end_without_a_call(selection.text, such=False)
     return calls
 
 

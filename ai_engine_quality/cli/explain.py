@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -17,8 +18,8 @@ from ai_engine_quality.cli.output import (
 )
 from ai_engine_quality.cli.selecting import (
     conditions,
+    end_without_a_call,
     found_records_option,
-    say_none,
     selected,
 )
 from ai_engine_quality.core.policy import Policy, versions
@@ -63,16 +64,14 @@ def explain(
         calls = selected(records, chosen)
         found = next(iter(worst_calls(calls, 1) if worst else last_calls(calls, 1)), None)
         if found is None:
-            say_none(records, such=worst or any(chosen.values()))
+            end_without_a_call(records, such=worst or any(chosen.values()))
     else:
         found = _named(call_id, records, chosen)
-    if found is None:
-        raise click.exceptions.Exit(NOT_FOUND)
     _explain(found, policy, as_json=as_json)
 
 
-def _named(call_id: str, records: Path, chosen: dict[str, str | None]) -> CallScore | None:
-    """Return the call of an id, the latest one where an id came twice; say where there is none."""
+def _named(call_id: str, records: Path, chosen: dict[str, str | None]) -> CallScore:
+    """Return the call of an id, the latest one where an id came twice; exit where there is none."""
     found: CallScore | None = None
     known: list[str] = []
     for stored in selected(records, chosen):
@@ -80,7 +79,7 @@ def _named(call_id: str, records: Path, chosen: dict[str, str | None]) -> CallSc
         if stored.call_id == call_id:
             found = stored
     if found is None:
-        _say_missing(call_id, records, known, such=any(chosen.values()))
+        _end_without(call_id, records, known, such=any(chosen.values()))
     return found
 
 
@@ -108,9 +107,10 @@ def _unknown(call: CallScore, scored_by: Policy | None) -> str:
     return "unknown; it takes a score" if call.score is None else "unknown; it takes 3 turns"
 
 
-def _say_missing(call_id: str, records: Path, known: list[str], *, such: bool) -> None:
+def _end_without(call_id: str, records: Path, known: list[str], *, such: bool) -> NoReturn:
     close = difflib.get_close_matches(call_id, set(known), n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     held = plural(len(known), "such call" if such else "call")
     message = f"{records} holds {held}, and {call_id} is none of them{hint}"
     click.echo(printable(message), err=True)
+    raise click.exceptions.Exit(NOT_FOUND)

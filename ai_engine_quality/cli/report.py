@@ -6,8 +6,13 @@ from pathlib import Path
 
 import click
 
-from ai_engine_quality.cli.output import NOT_FOUND, json_option, print_json
-from ai_engine_quality.cli.selecting import conditions, records_argument, say_none, selected
+from ai_engine_quality.cli.output import json_option, print_json
+from ai_engine_quality.cli.selecting import (
+    conditions,
+    end_without_a_call,
+    records_argument,
+    selected,
+)
 from ai_engine_quality.core.wording import plural, printable
 from ai_engine_quality.report.digest import digest
 from ai_engine_quality.report.markdown import markdown
@@ -55,8 +60,7 @@ def report(
     """
     found = digest(selected(records, chosen), worst)
     if not found.every.calls:
-        say_none(records, such=any(chosen.values()))
-        raise click.exceptions.Exit(NOT_FOUND)
+        end_without_a_call(records, such=any(chosen.values()))
     if as_json:
         print_json(found.to_dict())
         return

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from ai_engine_quality.cli.output import (
-    NOT_FOUND,
     band_text,
     console,
     json_option,
@@ -20,7 +19,7 @@ from ai_engine_quality.cli.output import (
     read_policy,
     stored_scores,
 )
-from ai_engine_quality.cli.selecting import records_argument, say_none
+from ai_engine_quality.cli.selecting import end_without_a_call, records_argument
 from ai_engine_quality.core.policy import Band, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.scoring import score
@@ -74,8 +73,7 @@ def rescore(records: Path, policy: str, show: int, as_json: bool) -> None:
         if again.score != stored.score:
             changed.append((stored, again))
     if not before.bands:
-        say_none(records, such=False)
-        raise click.exceptions.Exit(NOT_FOUND)
+        end_without_a_call(records, such=False)
     changed.sort(key=lambda pair: -_distance(*pair))
     if as_json:
         print_json(_as_json(new_policy, before, after, changed))

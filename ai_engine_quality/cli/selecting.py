@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 import click
 
-from ai_engine_quality.cli.output import DEFAULT_RECORDS, stored_scores
+from ai_engine_quality.cli.output import DEFAULT_RECORDS, NOT_FOUND, stored_scores
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.history.causes import has_cause
@@ -103,10 +103,11 @@ def records_argument(command: Command) -> Command:
     return click.argument("records", type=_FILE, required=False, callback=records_of)(named)
 
 
-def say_none(records: Path, *, such: bool) -> None:
-    """Say that a record file holds no call; ``such``: none of those that were asked for."""
+def end_without_a_call(records: Path | str, *, such: bool) -> NoReturn:
+    """End the command: a record file, or a selection of it, holds no call; ``such``: none such."""
     found = "no such call" if such else "no call"
     click.echo(printable(f"{records} holds {found}"), err=True)
+    raise click.exceptions.Exit(NOT_FOUND)
 
 
 def conditions(command: Command) -> Command:

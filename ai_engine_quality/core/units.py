@@ -96,7 +96,7 @@ def suspect_words(what: str, call_id: str, value: object) -> str:
     unit = UNITS.get(what)
     if unit is None or type(value) not in (int, float) or not value >= unit.suspect:  # type: ignore[operator]  # a number
         return ""
-    return f"{unit.method}({_number(value)}) of call {call_id}: {unit.takes}; {unit.otherwise}"
+    return f"{unit.method}({_number(value)}){of_call(call_id)}: {unit.takes}; {unit.otherwise}"
 
 
 def clock_words(call_id: str, at: float, away: float) -> str:

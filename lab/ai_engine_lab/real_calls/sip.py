@@ -67,9 +67,7 @@ class SipPhone(RtpMedia):
         try:
             self._media = await asyncio.wait_for(self._answered, ANSWER_SECONDS)
         except TimeoutError:
-            raise SipError(
-                f"{self._asterisk} did not answer the call; see Asterisk in --out"
-            ) from None
+            raise SipError("Asterisk did not answer the call; its log is in --out") from None
         finally:
             if not self._to_tag:  # there is no call
                 self._abandon()
