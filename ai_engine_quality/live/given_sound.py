@@ -6,6 +6,7 @@ Pieces of all calls are measured together, with the frames among which they came
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from ai_engine_quality.core.observations import FRAME_SECONDS, DropReason, Rejec
 from ai_engine_quality.live.encodings import (
     ENCODINGS,
     MAX_FRAME_SECONDS,
+    SAMPLE_RATES,
     check_format,
     decode,
     frame_rms,
@@ -53,10 +55,30 @@ def _cut(data: bytes, encoding: str, size: int, rate: int) -> Iterator[GivenSoun
     longest = int(rate * MAX_FRAME_SECONDS) * size
     for first in range(0, len(data) - size + 1, longest):
         part = data[first : first + longest]
-        samples = len(part) // size
-        frames = max(1, round(samples / (rate * FRAME_SECONDS)))
-        whole = samples // frames * frames * size
-        yield GivenSound(part[:whole], encoding, frames, samples / rate)
+        frames, whole, seconds = _frames_of(len(part), size, rate)
+        yield GivenSound(part[:whole], encoding, frames, seconds)
+
+
+@lru_cache(maxsize=256)  # bounded: lengths come from outside
+def _frames_of(length: int, size: int, rate: int) -> tuple[int, int, float]:
+    """Return how many frames so many bytes are, how many bytes those have, and all the seconds."""
+    samples = length // size
+    frames = max(1, round(samples / (rate * FRAME_SECONDS)))
+    return frames, samples // frames * frames * size, samples / rate
+
+
+def only_piece(sound: object, encoding: object, sample_rate: object) -> GivenSound | None:
+    """Return the one piece that a usual chunk is; None of any other, which ``pieces_of`` takes."""
+    if type(sound) is not bytes or type(encoding) is not str or sample_rate not in SAMPLE_RATES:
+        return None
+    known = ENCODINGS.get(encoding)
+    if known is None or type(sample_rate) is not int:
+        return None
+    length, size = len(sound), 2 if known == "slin16" else 1
+    if not size <= length <= sample_rate * MAX_FRAME_SECONDS * size:
+        return None
+    frames, whole, seconds = _frames_of(length, size, sample_rate)
+    return GivenSound(sound if whole == length else sound[:whole], known, frames, seconds)
 
 
 def silent_seconds(pieces: Sequence[GivenSound]) -> list[float]:

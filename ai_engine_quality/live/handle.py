@@ -36,7 +36,7 @@ from ai_engine_quality.core.units import (
 )
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.encodings import check_frame
-from ai_engine_quality.live.given_sound import pieces_of
+from ai_engine_quality.live.given_sound import only_piece, pieces_of
 from ai_engine_quality.live.sections import SECTIONS
 
 _ENDED = array("d", [0.0] * EXACT_LIMIT)
@@ -410,8 +410,23 @@ class CallHandle:
             sample_rate: As of ``audio``; its true one.
             at: When, in monotonic seconds; None: now.
         """
-        moment = self._monitor.frames.clock() if at is None else at
-        self._take("given sound", self._sound_given, sound, encoding, sample_rate, moment)
+        frames = self._monitor.frames
+        if at is None:
+            at = frames.clock()
+        call = self._call
+        try:
+            usual = call is not None and self._sound_waits and type(at) is float
+            usual = usual and -MAX_INSTANT <= at <= MAX_INSTANT
+            piece = only_piece(sound, encoding, sample_rate) if usual else None
+        except Exception:  # values that can't be compared
+            piece = None
+        if piece is None or call is None:
+            self._take("given sound", self._sound_given, sound, encoding, sample_rate, at)
+            return
+        try:
+            frames.take_given(call, piece, at)
+        except Exception as error:  # of other calls' frames, measured with it
+            self._monitor.drop(DropReason.INTERNAL_ERROR, error)
 
     def _sound_given(
         self,

@@ -13,7 +13,7 @@ import ai_engine_quality as aeq
 from ai_engine_quality.core.answer_audio import SILENT_RMS
 from ai_engine_quality.core.observations import DropReason, Rejected
 from ai_engine_quality.live.encodings import SAMPLE_RATES, decode, frame_bytes, frame_rms
-from ai_engine_quality.live.given_sound import pieces_of, silent_seconds
+from ai_engine_quality.live.given_sound import only_piece, pieces_of, silent_seconds
 
 chunks = st.lists(
     st.tuples(
@@ -61,6 +61,38 @@ def test_every_sample_counts_whatever_the_length(encoding, rate, samples):
         assert sum(silent_seconds(pieces)) == pytest.approx(samples / rate)
     else:
         assert sum(silent_seconds(pieces)) == 0.0
+
+
+@given(
+    st.sampled_from(["mulaw", "alaw", "linear16"]),
+    st.sampled_from(SAMPLE_RATES),
+    st.integers(0, 25_000),
+    st.booleans(),
+)
+def test_the_short_way_finds_the_same_piece(encoding, rate, length, usual):
+    """A chunk of up to 0.2 s, odd bytes included, is cut as any other, or is left to that way."""
+    chunk = bytes(length % (rate * 2 // 10) + 1 if usual else length)
+    found, pieces = only_piece(chunk, encoding, rate), list(pieces_of(chunk, encoding, rate))
+    assert found is None or [found] == pieces
+    if usual and encoding != "linear16":
+        assert [found] == pieces
+
+
+@pytest.mark.parametrize(
+    ("sound", "encoding", "rate"),
+    [
+        (bytearray(160), "ulaw", 8_000),
+        (b"", "ulaw", 8_000),
+        (b"\0", "slin16", 8_000),
+        (bytes(160), "opus", 8_000),
+        (bytes(160), ["ulaw"], 8_000),
+        (bytes(160), "ulaw", 8_000.0),
+        (bytes(160), "ulaw", 7_999),
+    ],
+)
+def test_what_is_unusual_is_left_to_the_long_way(sound, encoding, rate):
+    """There it is copied, or rejected with its reason."""
+    assert only_piece(sound, encoding, rate) is None
 
 
 @pytest.mark.parametrize("milliseconds", [1, 10, 25, 50])

@@ -77,6 +77,16 @@ class CallStreams:
             self._before_answer = self._own_frames()
         return first
 
+    def waits(self, info: Mapping[str, Any] | None) -> bool:
+        """Return whether nothing of the provider's present answer has been played yet.
+
+        Providers may give a whole answer at once: this takes a tenth of what a report does.
+        """
+        before = self._before_answer
+        if before is None or info is not self._info:
+            return False
+        return self.speaking and self._own_frames() <= before
+
     def answer_ends(self, info: Mapping[str, Any] | None, call: CallHandle) -> None:
         """Take the end of the provider's answer: fillers from here on are idle ones."""
         if self.speaking:

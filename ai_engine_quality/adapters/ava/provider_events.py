@@ -42,9 +42,11 @@ class ProviderEventObserver:
         kind = event.get("type")
         if kind == "AgentAudio":
             call = self._context.call(event.get("call_id"))
-            if call is not None and call.in_answer:
+            if call is None:
+                return
+            if call.in_answer and (call.streams.heard or self._streams.answer_waits(call)):
                 self._sound.note_given(call, event)
-            elif call is not None and event.get("data"):
+            elif event.get("data"):
                 self._agent_audio(call, event)
         elif kind == "AgentAudioDone":
             call = self._context.call(event.get("call_id"))
@@ -72,7 +74,7 @@ class ProviderEventObserver:
             self._loss.back(call)
         if call.levels.wants_provider_audio:
             self._levels.take_provider_audio(call, event)
-        call.in_answer = call.streams.heard and not paced
+        call.in_answer = not paced
 
     def _only_call(self) -> ObservedCall | None:
         """Return the call of the provider whose events name none; it has one call at a time."""

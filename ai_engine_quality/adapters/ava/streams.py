@@ -50,6 +50,10 @@ class StreamObserver:
         """Take audio of the provider's; return whether it is the first of an answer."""
         return call.streams.answer_goes_on(self._context.stream(call.call_id), call.handle)
 
+    def answer_waits(self, call: ObservedCall) -> bool:
+        """Return whether nothing of the provider's present answer has been played yet."""
+        return call.streams.waits(self._context.stream(call.call_id))
+
     def answer_ends(self, call: ObservedCall) -> None:
         """Take the end of the provider's answer."""
         call.streams.answer_ends(self._context.stream(call.call_id), call.handle)
