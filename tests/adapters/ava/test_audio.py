@@ -139,6 +139,29 @@ def test_fillers_between_answers_are_idle_and_those_within_are_not(
     assert (score.summary.frames_sent, score.summary.underflows) == (70, 5)
 
 
+def test_an_answer_given_at_once_is_seen_to_begin_between_two_looks(
+    generation: ModuleType, attached: Any
+) -> None:
+    """Its next chunk finds the first frame played: what is filled from then on is a hole's."""
+
+    async def main() -> tuple[int, int]:
+        double = attached(generation.Engine())
+        await double.call()
+        await double.said("AgentAudio", **AUDIO)
+        info = double.stream()
+        info["frames_sent"] = 40
+        await double.said("AgentAudioDone")
+        for played, fillers in ((0, 0), (0, 2), (0, 3), (1, 3), (5, 3), (5, 7)):
+            info["frames_sent"] = 40 + played + fillers
+            info["underflow_events"] = fillers
+            await double.said("AgentAudio", **AUDIO)
+        double.poll()
+        known = double.so_far()
+        return known.frames_sent or 0, known.underflows or 0
+
+    assert asyncio.run(main()) == (45, 4)
+
+
 def test_a_pipelines_fillers_all_count(generation: ModuleType, attached: Any) -> None:
     """Its stream holds one answer, and no provider tells where it begins or ends."""
 
