@@ -207,6 +207,12 @@ class Sound:
     """A voice seems too fast by the octaves of its pitch over the usual one, so many octaves for
     each dB that ``fall`` is less, this share of ``speed``, and so many for each dB that ``below``
     is less: of these at most so many dB, since a filter takes as many as it likes."""
+    fast_low_fall: float = 0.0
+    low_voice: float = 120.0
+    high_voice: float = 240.0
+    """So many octaves more for each dB that ``fall`` is less, where the pitch is up to
+    ``low_voice`` Hz, and fewer up to ``high_voice``, where a voice's harmonics lie further apart
+    than the bands are wide by which ``fall`` is measured."""
     slow_below: float = 0.15
     slow_fall: float = 0.1
     slow_rhythm: float = 0.5

@@ -191,7 +191,8 @@ def _voice(track: HeardTrack | None, policy: Policy) -> _Voice | None:
     if pitch <= rule.low_pitch and (track.thinness or 0.0) >= rule.clear_thin:
         return None
     octaves, less = math.log2(pitch / rule.pitch), rule.fall - fall
-    fast = octaves + rule.fast_fall * less + rule.fast_rhythm * rhythm
+    fall_counts = rule.fast_fall + rule.fast_low_fall * _lowness(pitch, policy)
+    fast = octaves + fall_counts * less + rule.fast_rhythm * rhythm
     fast -= rule.fast_below * max(below - rule.below, -rule.fast_below_most)
     slow = rule.slow_below * (below - rule.below) + rule.slow_fall * less
     slow -= octaves + rule.slow_rhythm * rhythm
@@ -200,6 +201,14 @@ def _voice(track: HeardTrack | None, policy: Policy) -> _Voice | None:
     if rhythm > rule.quick_rhythm_is_not_slow:
         slow = _NOT
     return _Voice(fast, slow)
+
+
+def _lowness(pitch: float, policy: Policy) -> float:
+    """Return 1 for a low voice and 0 for a high one; what lies between, by octaves."""
+    low, high = policy.sound.low_voice, policy.sound.high_voice
+    if pitch <= low or pitch >= high:
+        return float(pitch <= low)
+    return math.log2(high / pitch) / math.log2(high / low)
 
 
 def _is_clear(track: HeardTrack, policy: Policy) -> bool:

@@ -288,6 +288,17 @@ def test_a_lively_woman_who_talks_quickly_is_healthy(pace, pitch, below, fall, r
     assert wrong(call(1.5 * pace, rhythm + 0.6, pitch=1.5 * pitch, below=below - 4, fall=fall - 4))
 
 
+@pytest.mark.parametrize(
+    ("pace", "pitch", "below", "fall", "rhythm"),
+    [(23.4, 166.4, 5.8, 6.3, 0.42), (24.7, 169.8, 6.0, 7.1, 0.28), (19.7, 159.8, 1.5, 6.0, 1.1)],
+)
+def test_a_man_who_is_played_too_fast_has_a_child_s_formants(pace, pitch, below, fall, rhythm):
+    """At 1.5 times the rate: measured samples, of which the pitch is that of a low woman."""
+    voice = {"pitch": pitch, "below": below}
+    assert wrong(call(pace, rhythm, **voice, fall=fall))
+    assert not wrong(call(pace, rhythm, **voice, fall=10.5))  # a man's formants: he talks quickly
+
+
 @given(PACES | st.none(), SEEMS, VOICES, st.floats(1, 2), st.floats(0, 5))
 def test_a_fast_voice_that_moves_up_further_is_never_better(pace, seems, voice, times, less):
     """With a higher pitch and a later fall, a call that is too fast stays so."""
