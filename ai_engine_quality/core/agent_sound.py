@@ -8,10 +8,13 @@ them speech stands far over noise, its spectrum has deep valleys, and its wavefo
 from __future__ import annotations
 
 import math
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
-from ai_engine_quality.core.distribution import BoundedValues
+from ai_engine_quality.core.distribution import BoundedValues, Distribution
 from ai_engine_quality.core.observations import ACTIVE_RMS, FRAME_SECONDS
 
 LOUD_SHARE = 0.25
@@ -31,6 +34,18 @@ VALLEY_PERCENTILE = 8
 
 STEADY_PERCENTILES = (15, 50)
 """Noise fills the valleys of all frames alike; what speech leaves in them is of its own."""
+
+BAND_EDGES_HZ = (200.0, 900.0, 2_000.0, 3_800.0)
+"""Between them lie the bands whose noise is looked for one by one, too."""
+
+BANDS = len(BAND_EDGES_HZ) - 1
+MOST_BANDS = 256
+"""Frames whose bands are kept, some 40 s of speech: of a longer track each second one is, or each
+fourth."""
+
+STEADY_BAND = 4.0
+"""So much, as a ratio of powers, the valleys of a band may differ between frames and be noise: in
+clean speech mostly 5 and more. What is steadier in it lies at least 35 dB under its level."""
 
 HELD_RMS = 400.0
 """Quieter samples are too coarse in G.711: equal neighbours are no fault there."""
@@ -125,6 +140,10 @@ class FrameCheck(NamedTuple):
     """Level at 250 to 400 Hz, in dB beside that at 400 to 600, where the first formant lies."""
     fall: float
     """How many dB lower than that it is at 800 to 1,000 Hz."""
+    bands: Sequence[float]
+    """As ``valley``, of each part of the spectrum between ``BAND_EDGES_HZ``, by itself."""
+    flat: float
+    """Share of samples with which a flat top begins: its wave is cut off under full scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +193,12 @@ class AgentSound:
     """Mean level of loud frames at 250 to 400 Hz, in dB beside that at 400 to 600."""
     fall: float | None = None
     """How many dB lower than that it is at 800 to 1,000 Hz."""
+    band_noise: float | None = None
+    """As ``noise``, of the band that has the loudest steady noise by itself; 0: none has any."""
+    band: float | None = None
+    """Where that band begins, in Hz: 200, 900 or 2,000."""
+    flat: float | None = None
+    """Share of samples with which flat tops begin, of waves that were cut off under full scale."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -182,6 +207,11 @@ class SoundAccumulator:
 
     _loud: int = 0
     _valleys: BoundedValues = field(default_factory=lambda: BoundedValues(64))
+    _bands: array[float] = field(default_factory=lambda: array("f"))
+    """Valleys of every band, of one loud frame after the other."""
+    _bands_every: int = 1
+    """1: of each loud frame; 2: of each second one."""
+    _flat: float = 0.0
     _held_of: int = 0
     _held: int = 0
     _fresh: float = 0.0
@@ -318,7 +348,10 @@ class SoundAccumulator:
             return
         self._loud += 1
         self._valleys.add(found.valley)
+        if self._loud % self._bands_every == 0:
+            self._take_bands(found.bands)
         self._clicks += found.click
+        self._flat += found.flat
         if found.pitch is not None:
             self._voices += 1
             self._below += found.below
@@ -326,6 +359,15 @@ class SoundAccumulator:
             if found.pitch:
                 self._pitches.add(found.pitch)
         self._listen(found.flatness >= FLAT, at, stands_for)
+
+    def _take_bands(self, valleys: Sequence[float]) -> None:
+        """Keep the valleys of a frame's bands; once there are many, only half of all."""
+        kept = self._bands
+        kept.extend(valleys)
+        if len(kept) >= MOST_BANDS * BANDS:
+            frames = range(BANDS, len(kept), 2 * BANDS)
+            self._bands = array("f", chain.from_iterable(kept[at : at + BANDS] for at in frames))
+            self._bands_every *= 2
 
     def _listen(self, flat: bool, at: float, stands_for: float) -> None:
         """Take note of a loud frame, in its window.
@@ -363,6 +405,7 @@ class SoundAccumulator:
             return None
         enough = self._loud >= MIN_LOUD_FRAMES and level > 0
         tells = enough and self._voices >= MIN_LOUD_FRAMES
+        band_noise, band = self._band_noise(level) if enough else (None, None)
         last = self._noisy(stands_for)
         began = self._window_from if last and self.noisy_from is None else self.noisy_from
         return AgentSound(
@@ -386,6 +429,9 @@ class SoundAccumulator:
             pitch=self._pitch() if tells else None,
             below=round(self._below / self._voices, 2) if tells else None,
             fall=round(self._fall / self._voices, 2) if tells else None,
+            band_noise=band_noise,
+            band=band,
+            flat=round(self._flat / self._loud, 6) if enough else None,
         )
 
     def _pitch(self) -> float:
@@ -401,13 +447,20 @@ class SoundAccumulator:
         return float(f"{min(1.0, power / self._power):.3g}")
 
     def _noise(self, level: float) -> float:
-        valley = self._valleys.freeze().percentile(VALLEY_PERCENTILE)
-        return round(min(1.0, math.sqrt(valley) / level), 6)
+        return _noise_in(self._valleys.freeze(), level)
 
     def _wavers(self) -> float:
-        valleys = self._valleys.freeze()
-        low, middle = (valleys.percentile(percent) for percent in STEADY_PERCENTILES)
-        return round(min(1e6, middle / max(low, 1e-9)), 2)
+        return _wavers_of(self._valleys.freeze())
+
+    def _band_noise(self, level: float) -> tuple[float, float | None]:
+        """Return the loudest steady noise of one band, and where the band begins."""
+        loudest, begins = 0.0, None
+        for number, start in enumerate(BAND_EDGES_HZ[:-1]):
+            valleys = Distribution(tuple(self._bands[number::BANDS]))
+            noise = _noise_in(valleys, level)
+            if noise > loudest and _wavers_of(valleys) <= STEADY_BAND:
+                loudest, begins = noise, start
+        return loudest, begins
 
     def _lively(self) -> float | None:
         if not self._changes_of:
@@ -438,6 +491,18 @@ class SoundAccumulator:
         if low < LEAST_LOW:
             return None
         return round(changes + 0.5 * middle - low - USUAL_SPEED, 3)
+
+
+def _noise_in(valleys: Distribution, level: float) -> float:
+    """Return the level of the noise that fills valleys, as a share of the speech's level."""
+    valley = valleys.percentile(VALLEY_PERCENTILE)
+    return round(min(1.0, math.sqrt(valley) / level), 6)
+
+
+def _wavers_of(valleys: Distribution) -> float:
+    """Return how much deeper some valleys are than others, as a ratio of powers."""
+    low, middle = (valleys.percentile(percent) for percent in STEADY_PERCENTILES)
+    return round(min(1e6, middle / max(low, 1e-9)), 2)
 
 
 LEAST_IN_BAND = 0.05

@@ -182,6 +182,13 @@ class Sound:
     """Noise is steady: so much, as a ratio of powers, its level may differ between frames."""
     loud_noise: float = 0.045
     """Share of the speech's level from which noise is noise however it wavers."""
+    band_noise: float = 1.0
+    band_weight: float = 0.0
+    """Share of the speech's level from which noise in one band is noise, and as how much of that
+    in the whole width it counts; 1 and 0: not at all."""
+    flat_tops: float = 1.0
+    """Share of samples with which flat tops begin from which speech was clipped and then made
+    quieter; 1: never."""
     lively: float = 0.04
     """How much levels change from frame to frame, as a power of ten, where it is speech."""
     least_noisy_seconds: float = 0.8

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from ai_engine_quality.core.agent_sound import BAND_EDGES_HZ
 from ai_engine_quality.core.heard_track import HeardTrack, heard_track
 from ai_engine_quality.core.observations import FRAME_SECONDS
 from ai_engine_quality.core.policy import Policy
@@ -49,7 +50,11 @@ def faults(summary: CallSummary, policy: Policy) -> Iterator[Fault]:
             value = rule.value(track, policy)
             reached = None if value is None else policy.ceiling(rule.kind, value)
             if reached:
-                yield Fault(rule.kind, reached[1], rule.words(track), rule.factor)
+                yield Fault(rule.kind, reached[1], rule.words(track, policy), rule.factor)
+        flat = _flat_tops(track, policy)
+        reached = None if flat is None else policy.ceiling("clipping", flat)
+        if reached:
+            yield Fault("clipping", reached[1], _flat_words(flat or 0.0), "rms")
     wrong = wrong_speed(summary, track, policy)
     if wrong is not None:
         yield Fault(wrong.rule, wrong.ceiling, wrong.words, "codec")
@@ -61,18 +66,50 @@ class _Rule(NamedTuple):
     kind: str
     factor: str
     value: Callable[[HeardTrack, Policy], float | None]
-    words: Callable[[HeardTrack], str]
+    words: Callable[[HeardTrack, Policy], str]
 
 
 def _noise_level(track: HeardTrack, policy: Policy) -> float | None:
+    """Return the noise in the speech's valleys, or that of one band, which is heard as less."""
+    whole, band = _whole_noise(track, policy), _band_noise(track, policy)
+    return band if band > (whole or 0.0) else whole
+
+
+def _whole_noise(track: HeardTrack, policy: Policy) -> float | None:
     rule, sound = policy.sound, track.sound
     steady = (sound.wavers or 0.0) <= rule.steady
     return sound.noise if steady or (sound.noise or 0.0) >= rule.loud_noise else None
 
 
-def _noise_words(track: HeardTrack) -> str:
-    below = -20 * math.log10(max(track.sound.noise or 0.0, 1e-6))
-    return f"noise in the agent's speech, {below:.0f} dB below it"
+def _band_noise(track: HeardTrack, policy: Policy) -> float:
+    """Return what one band's noise counts; of a thin voice, what was taken away is missing."""
+    noise = track.sound.band_noise or 0.0
+    if noise < policy.sound.band_noise or _is_thin(track, policy):
+        return 0.0
+    return policy.sound.band_weight * noise
+
+
+def _noise_words(track: HeardTrack, policy: Policy) -> str:
+    sound = track.sound
+    if sound.band and _band_noise(track, policy) > (_whole_noise(track, policy) or 0.0):
+        ends = next(edge for edge in BAND_EDGES_HZ if edge > sound.band)
+        where = f"at {sound.band:,.0f} to {ends:,.0f} Hz in"
+        return f"noise {where} the agent's speech, {_below(sound.band_noise)} below it"
+    return f"noise in the agent's speech, {_below(sound.noise)} below it"
+
+
+def _below(share: float | None) -> str:
+    return f"{-20 * math.log10(max(share or 0.0, 1e-6)):.0f} dB"
+
+
+def _flat_tops(track: HeardTrack, policy: Policy) -> float | None:
+    """Return the share of samples with which flat tops begin, where it is a clipped voice's."""
+    flat = track.sound.flat or 0.0
+    return flat if flat >= policy.sound.flat_tops and track.is_lively(policy) else None
+
+
+def _flat_words(flat: float) -> str:
+    return f"speech clipped, then made quieter: flat tops at {percent(flat)} of the samples"
 
 
 def _noisy_seconds(track: HeardTrack, policy: Policy) -> float | None:
@@ -93,7 +130,7 @@ def _is_thin(track: HeardTrack, policy: Policy) -> bool:
     return thinness is not None and policy.ceiling("thin", thinness) is not None
 
 
-def _noisy_words(track: HeardTrack) -> str:
+def _noisy_words(track: HeardTrack, _: Policy) -> str:
     sound = track.sound
     began = "" if sound.noisy_from is None else f", first at {clock(sound.noisy_from)}"
     return (
@@ -108,19 +145,19 @@ def _times_held(track: HeardTrack, policy: Policy) -> float | None:
     return track.times_held or UNKNOWN_TIMES
 
 
-def _held_words(track: HeardTrack) -> str:
+def _held_words(track: HeardTrack, _: Policy) -> str:
     words = f"samples held in {percent(track.sound.held or 0)} of the agent's frames"
     fresh = track.sound.fresh
     return words if fresh is None else f"{words}, {fresh:,.0f} new ones a second"
 
 
-def _edges_words(track: HeardTrack) -> str:
+def _edges_words(track: HeardTrack, _: Policy) -> str:
     share = track.sound.edges or 0.0
     frame = min(FRAME_SECONDS, track.frame_seconds)
     return f"clicks where frames meet, each {frame / max(share, 0.02) * 1000:.0f} ms"
 
 
-def _repeated_words(track: HeardTrack) -> str:
+def _repeated_words(track: HeardTrack, _: Policy) -> str:
     share = track.share_of_frames(track.sound.repeated)
     return f"{_one_in(share)} frames repeated"
 
@@ -130,7 +167,7 @@ def _cut(track: HeardTrack, _: Policy) -> float | None:
     return None if track.noisy_share > MOSTLY_NOISE else track.cut
 
 
-def _cut_words(track: HeardTrack) -> str:
+def _cut_words(track: HeardTrack, _: Policy) -> str:
     holes = plural(track.sound.holes, "hole")
     return f"{holes} of digital silence that cut into the agent's words"
 
@@ -152,7 +189,7 @@ _RULES = (
         "clicks",
         "codec",
         lambda track, _: track.sound.clicks,
-        lambda track: f"clicks in {percent(track.sound.clicks or 0)} of the agent's frames",
+        lambda track, _: f"clicks in {percent(track.sound.clicks or 0)} of the agent's frames",
     ),
     _Rule(
         "repeated",
@@ -165,7 +202,7 @@ _RULES = (
         "narrow",
         "codec",
         lambda track, policy: track.dullness if track.is_lively(policy) else None,
-        lambda track: (
+        lambda track, _: (
             f"nothing over 2.3 kHz in the agent's speech ({-(track.dullness or 0):.0f} dB)"
         ),
     ),
@@ -173,7 +210,7 @@ _RULES = (
         "thin",
         "codec",
         _thinness,
-        lambda track: (
+        lambda track, _: (
             f"a thin voice: little under 375 Hz in the agent's speech "
             f"({-(track.thinness or 0):.0f} dB)"
         ),

@@ -579,13 +579,15 @@ def _binned(name: str, value: object) -> dict[str, Bins]:
 _SOUND_READERS: dict[str, reading.Reader] = {
     **dict.fromkeys(("checked", "repeated", "silent", "holes"), reading.count),
     **dict.fromkeys(
-        ("noise", "held", "clicks", "edges", "above", "upper", "low"),
+        ("noise", "band_noise", "held", "clicks", "edges", "above", "upper", "low", "flat"),
         reading.optional(reading.share),
     ),
     "noisy_seconds": reading.not_negative,
     "noisy_from": reading.optional(reading.not_negative),
     **dict.fromkeys(("speed", "below", "fall"), reading.optional(reading.real)),
-    **dict.fromkeys(("wavers", "lively", "fresh", "pitch"), reading.optional(reading.not_negative)),
+    **dict.fromkeys(
+        ("wavers", "lively", "fresh", "pitch", "band"), reading.optional(reading.not_negative)
+    ),
 }
 
 _LEVEL_READERS: dict[str, reading.Reader] = {

@@ -212,10 +212,12 @@ def _lowness(pitch: float, policy: Policy) -> float:
 
 
 def _is_clear(track: HeardTrack, policy: Policy) -> bool:
-    """Return whether no noise, offset or click would deceive who listens to a voice."""
+    """Return whether no noise, offset, click or clipping would deceive who hears a voice."""
     rule, sound = policy.sound, track.sound
     return (
         (sound.noise or 0.0) <= rule.clear_noise
+        and (sound.band_noise or 0.0) <= max(rule.clear_noise, rule.band_noise)
+        and (sound.flat or 0.0) <= rule.flat_tops
         and abs(track.levels.dc or 0.0) <= rule.clear_offset
         and (sound.edges or 0.0) <= rule.clear_clicks
         and (sound.clicks or 0.0) <= rule.clear_clicks

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine_quality.core.agent_sound import FrameCheck
+from ai_engine_quality.core.agent_sound import BAND_EDGES_HZ, FrameCheck
 from ai_engine_quality.live.voice import bins, voices
 
 Samples = npt.NDArray[np.float32]
@@ -29,6 +29,14 @@ CLIPPED_AT = 32_100.0
 
 VALLEY_SHARE = 0.15
 """The quietest bins, whose power says how deep a spectrum's valleys are."""
+
+NOISE_BANDS_HZ = tuple(pairwise(BAND_EDGES_HZ))
+"""Each has valleys of its own: noise of less than the whole width leaves those elsewhere deep."""
+
+NEAR_PEAK = 0.97
+FLAT_SECONDS = 0.00025
+"""A frame's top is flat where samples lie so near its peak for so long. Speech that isn't clipped
+is there for 0.2 ms at most: a tone of 300 Hz stays so near its own peak for 0.26 ms."""
 
 CLICK = 8.0
 """Corners that are so many times as sharp as the mean one are clicks; glottal pulses reach 6."""
@@ -88,6 +96,14 @@ its period it began. Rounding by G.711 takes 0.0002 of it; no repeated frame of 
 voices is as pure."""
 
 
+class _Band(NamedTuple):
+    """A part of a spectrum, whose valley is found as the whole one's is."""
+
+    bins: slice
+    valley: int
+    scale: float
+
+
 class _Spectrum(NamedTuple):
     """How the bins of a frame's spectrum are read."""
 
@@ -99,6 +115,8 @@ class _Spectrum(NamedTuple):
     """So many of the speech's bins are quieter than the valley."""
     valley_scale: float
     """From that bin's power to that of a whole spectrum as quiet."""
+    bands: tuple[_Band, ...]
+    """The parts of it that have valleys of their own."""
 
 
 @lru_cache(maxsize=32)  # bounded: lengths come from outside
@@ -120,7 +138,13 @@ def _spectrum_of(samples: int, sample_rate: int) -> _Spectrum:
         (scale * np.array(parts)).T.astype(np.float32),
         int(VALLEY_SHARE * size),
         scale * size,
+        tuple(_band(bins(hertz, *edges), scale) for edges in NOISE_BANDS_HZ),
     )
+
+
+def _band(inside: slice, scale: float) -> _Band:
+    size = inside.stop - inside.start
+    return _Band(inside, int(VALLEY_SHARE * size), scale * size)
 
 
 def power_of(samples: Samples, sample_rate: int) -> Samples:
@@ -161,6 +185,23 @@ def _clipped(samples: Samples) -> npt.NDArray[np.float64]:
     return np.asarray((np.abs(samples) >= CLIPPED_AT).mean(axis=-1))
 
 
+def _flat(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
+    """Return the share of each row's samples with which a flat top under full scale begins.
+
+    An offset is no top; where it is larger than the wave upon it, nothing is told.
+    """
+    offset = samples.mean(axis=-1, keepdims=True)
+    size = np.abs(samples - offset)
+    peak = size.max(axis=-1, keepdims=True)
+    under = (peak > np.abs(offset)) & (peak + np.abs(offset) < CLIPPED_AT)
+    near = (size >= NEAR_PEAK * peak) & under
+    longer = round(FLAT_SECONDS * sample_rate)
+    flat = near[:, longer:].copy()
+    for earlier in range(longer):
+        flat &= near[:, earlier : earlier - longer]
+    return np.asarray(flat.mean(axis=-1))
+
+
 def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
     """Return what is wrong with each row of a (frames, samples) array.
 
@@ -172,6 +213,10 @@ def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
     power = power_of(samples, sample_rate)
     speech = power[:, how.speech]
     quietest = np.partition(speech, how.valley, axis=-1)[:, how.valley]
+    valleys = [
+        band.scale * np.partition(power[:, band.bins], band.valley, axis=-1)[:, band.valley]
+        for band in how.bands
+    ]
     steps = np.diff(samples, axis=-1)
     corners = np.diff(steps, axis=-1)
     flat = _flatness(speech)
@@ -189,6 +234,8 @@ def check(samples: Samples, sample_rate: int) -> list[FrameCheck]:
         ((wraps & (flat < HISS)) | clicks).tolist(),
         *(power @ how.parts).T.tolist(),
         *voices(power, samples.shape[-1], sample_rate),
+        np.stack(valleys, axis=-1).tolist(),
+        _flat(samples, sample_rate).tolist(),
     )
     return [FrameCheck(*row) for row in zip(*columns, strict=True)]
 

@@ -25,7 +25,7 @@ def stage_of(*levels, seconds=0.02):
 def found(**measured):
     """Return the check of a frame in which nothing else is wrong."""
     usual = dict.fromkeys(FrameCheck._fields, 0.0)
-    return FrameCheck(**{**usual, "click": False, **measured})
+    return FrameCheck(**{**usual, "click": False, "bands": (0.0, 0.0, 0.0), **measured})
 
 
 def checked(*checks):

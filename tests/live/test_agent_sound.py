@@ -42,6 +42,15 @@ def filtered(samples, hertz):
     return np.fft.irfft(np.fft.rfft(samples) * gain, len(samples))
 
 
+def band_noise(low, high, below):
+    """Return noise between two frequencies, in Hz, so many dB under the speech."""
+    n = len(speech("prompts"))
+    hertz = np.fft.rfftfreq(n, 1 / 8_000)
+    spectrum = np.fft.rfft(np.random.default_rng(2).normal(0, 1, n))
+    noise = np.fft.irfft(spectrum * ((hertz >= low) & (hertz <= high)), n)
+    return 2_600 * 10 ** (-below / 20) * noise / np.sqrt((noise**2).mean())
+
+
 def bytes_swapped(samples):
     """Return what is heard where the byte order is wrong."""
     return samples.astype("<i2").byteswap().astype(np.float64)
@@ -261,6 +270,59 @@ class TestFaults:
         assert "noise_level" in rules(score)
         assert score.score <= most
 
+    @pytest.mark.parametrize("below", [5, 15])
+    @pytest.mark.parametrize(
+        ("low", "high", "words"),
+        [(0, 900, "200 to 900"), (1_000, 2_000, "900 to 2,000"), (2_000, 3_800, "2,000 to 3,800")],
+    )
+    def test_noise_in_a_part_of_the_band_is_found_and_named(self, low, high, words, below):
+        """Noise that leaves the valleys elsewhere deep is poor, and the explanation says where."""
+        score = heard(speech("prompts") + band_noise(low, high, below))
+        (reason,) = (c.reason for c in score.ceilings if c.rule == "noise_level")
+        assert f"noise at {words} Hz in the agent's speech" in reason
+        assert score.score < 60
+
+    @pytest.mark.parametrize("low", [0, 1_000, 2_000])
+    def test_noise_of_a_band_that_is_hardly_heard_costs_nothing(self, low):
+        """At 35 dB under the speech it is as quiet as what clean recordings have."""
+        assert not rules(heard(speech("prompts") + band_noise(low, low + 900, 35)))
+
+    def test_a_thin_voice_has_no_noise_in_a_band(self):
+        """Where a filter took most of the voice, its own noise seems louder than it is."""
+        summary = heard(speech("prompts") + band_noise(1_000, 2_000, 15)).summary
+        levels = summary.audio[STAGE]
+        thin = replace(
+            summary, audio={STAGE: replace(levels, sound=replace(levels.sound, low=2e-5))}
+        )
+        assert rules(aeq.score(thin)) == {"thin"}
+
+    def test_a_long_track_tells_noise_of_its_bands_in_bounded_memory(self):
+        """Of a track of five minutes as much is told as of half a minute."""
+        noisy = speech("prompts") + band_noise(1_000, 2_000, 15)
+        short, long = (heard(np.tile(noisy, times)).summary for times in (1, 10))
+        noise = [each.audio[STAGE].sound.band_noise for each in (short, long)]
+        assert noise[1] == pytest.approx(noise[0], rel=0.1)
+
+    @pytest.mark.parametrize("encoding", ["slin16", "ulaw"])
+    @pytest.mark.parametrize(("levels", "most"), [(1.3, 64), (0.8, 59), (0.3, 44)])
+    def test_speech_that_was_clipped_and_made_quieter_is_found(self, levels, most, encoding):
+        """Its waves are cut off at one height, which is under full scale."""
+        top = levels * 2_600
+        score = heard(speech("prompts").clip(-top, top), encoding=encoding)
+        assert "then made quieter: flat tops" in score.explain(full=True)
+        assert score.score <= most
+
+    @pytest.mark.parametrize("offset", [0, 300, 1_500])
+    def test_an_offset_is_no_flat_top(self, offset):
+        """Speech beside an offset has the same tops as without one."""
+        sound = heard(speech("prompts") + offset).summary.audio[STAGE].sound
+        assert sound.flat < aeq.DEFAULT_POLICY.sound.flat_tops / 2
+
+    def test_clipping_at_full_scale_is_told_once(self):
+        """What is clipped at full scale is counted there, and no flat top under it."""
+        sound = heard((8 * speech("prompts")).clip(-32_768, 32_767)).summary.audio[STAGE].sound
+        assert sound.flat < aeq.DEFAULT_POLICY.sound.flat_tops
+
     def test_three_corrupt_seconds_in_half_a_minute_are_found_and_timed(self):
         """The explanation says how many seconds are noise, and when the first was."""
         score = heard(with_passage(speech("prompts"), 17, 3, bytes_swapped))
@@ -305,8 +367,9 @@ class TestFaults:
     @pytest.mark.parametrize("version", ["v1", "v2"])
     def test_earlier_policies_don_t_know_them(self, version):
         """A call keeps the score that an earlier policy gave it."""
-        held = np.repeat(speech("prompts")[::3], 3)
+        held = np.repeat(speech("prompts")[::3], 3)[: len(speech("prompts"))].clip(-2_000, 2_000)
         summary = heard(held[: len(held) // 160 * 160]).summary
+        assert rules(aeq.score(summary)) >= {"held_samples", "clipping"}
         assert not rules(aeq.score(summary, aeq.Policy.load(version)))
 
     def test_what_was_heard_survives_storing(self):
@@ -328,11 +391,12 @@ def test_any_samples_are_measured_within_bounds(many, rate, seed, level):
     """Whatever a frame holds, each measurement is finite and in its range."""
     samples = np.random.default_rng(seed).normal(0, level, (3, many)).clip(-32_768, 32_767)
     for one in check(samples.astype(np.float32), rate):
-        assert all(value is None or np.isfinite(value) for value in one)
+        assert all(value is None or np.isfinite(value).all() for value in one)
         assert 0 <= one.flatness <= 1 + 1e-5
         assert 0 <= one.held <= 1
         assert 0 <= one.fresh <= rate
-        assert min(one.valley, one.power, one.low, one.above, one.upper) >= 0
+        assert 0 <= one.flat <= 1
+        assert min(one.valley, one.power, one.low, one.above, one.upper, *one.bands) >= 0
 
 
 @settings(max_examples=60, deadline=None)

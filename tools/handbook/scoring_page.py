@@ -75,7 +75,11 @@ def _bands(policy: Policy) -> str:
 
 
 _SOUND: tuple[tuple[str, str, In], ...] = (
-    ("noise_level", "noise in the agent's speech, as a share of its level", percent),
+    (
+        "noise_level",
+        "noise in the agent's speech, as a share of its level (of one band: half of it)",
+        percent,
+    ),
     ("noisy_seconds", "share of the agent's speech that lies in seconds of noise", percent),
     ("held_samples", "samples are held, each so many times (of 8,000 a second)", _count),
     ("edges", "share of the agent's frames to which there is a jump", percent),
@@ -140,7 +144,12 @@ def _ceilings(policy: Policy) -> str:
         ("fallback", "number of fallbacks", tops.fallback, _count),
         ("barge_in", "slowest 5 % of the reactions", tops.barge_in, seconds),
         ("unanswered", "longest wait without a reply", tops.unanswered, seconds),
-        ("clipping", "share of the agent's samples at full scale", tops.clipping, percent),
+        (
+            "clipping",
+            "share of the agent's samples at full scale, or with which flat tops under it begin",
+            tops.clipping,
+            percent,
+        ),
         ("lost_audio", f"share of the agent's audio {_LOST}", tops.lost_audio, percent),
         (
             "packet_loss",
