@@ -110,6 +110,25 @@ def _clip(x: Signal, rate: int, decibels: float, rng: Chance) -> Signal:
     return np.clip(x * 10 ** (decibels / 20), -32_768, 32_767)
 
 
+def _band(low: float, high: float) -> Distort:
+    """Noise between two frequencies, in Hz."""
+
+    def distort(x: Signal, rate: int, snr: float, rng: Chance) -> Signal:
+        spectrum = np.fft.rfft(rng.normal(0, 1, len(x)))
+        hertz = np.fft.rfftfreq(len(x), 1 / rate)
+        noise = np.fft.irfft(spectrum * ((hertz >= low) & (hertz <= high)), len(x))
+        noise /= np.sqrt((noise**2).mean())
+        return np.asarray(x + noise * _level(x, rate) * 10 ** (-snr / 20))
+
+    return distort
+
+
+def _flat_tops(x: Signal, rate: int, levels: float, rng: Chance) -> Signal:
+    """Clipped at so many times the speech's level: what comes after it is quieter."""
+    top = levels * _level(x, rate)
+    return np.clip(x, -top, top)
+
+
 def _wrap(x: Signal, rate: int, decibels: float, rng: Chance) -> Signal:
     """Overflow that wraps around instead of staying at full scale."""
     return (np.round(x * 10 ** (decibels / 20)) + 32_768) % 65_536 - 32_768
@@ -437,6 +456,12 @@ KINDS: Final[dict[str, Kind]] = {
     "GSM": Kind(_gsm, (1.0, 2.0), "{:.0f} times", traced=False),
     "IMA ADPCM": Kind(_ima, (4.0,), "{:.0f} bits", traced=False),
     "Codec 2": Kind(_codec2, (3_200.0, 1_300.0), "{:.0f} bit/s", traced=False),
+    "noise under 900 Hz": Kind(_band(0, 900), (15.0, 5.0), "{:.0f} dB under", rates=_WIDE),
+    "noise at 1 to 2 kHz": Kind(_band(1_000, 2_000), (15.0, 5.0), "{:.0f} dB under", rates=_WIDE),
+    "noise over 2 kHz": Kind(_band(2_000, 3_800), (15.0, 5.0), "{:.0f} dB under", rates=_WIDE),
+    "clipped, then quieter": Kind(
+        _flat_tops, (2.5, 1.5, 0.8), "at {:.1f} times the level", rates=_WIDE
+    ),
 }
 """Every kind, by its name."""
 
