@@ -184,8 +184,9 @@ class Sound:
     """Share of the speech's level from which noise is noise however it wavers."""
     band_noise: float = 1.0
     band_weight: float = 0.0
+    low_band_weight: float = 0.0
     """Share of the speech's level from which noise in one band is noise, and as how much of that
-    in the whole width it counts; 1 and 0: not at all."""
+    in the whole width it counts, the lowest band by itself; 1 and 0: not at all."""
     flat_tops: float = 1.0
     """Share of samples with which flat tops begin from which speech was clipped and then made
     quieter; 1: never."""

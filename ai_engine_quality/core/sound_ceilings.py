@@ -83,10 +83,11 @@ def _whole_noise(track: HeardTrack, policy: Policy) -> float | None:
 
 def _band_noise(track: HeardTrack, policy: Policy) -> float:
     """Return what one band's noise counts; of a thin voice, what was taken away is missing."""
-    noise = track.sound.band_noise or 0.0
-    if noise < policy.sound.band_noise or _is_thin(track, policy):
+    rule, noise = policy.sound, track.sound.band_noise or 0.0
+    if noise < rule.band_noise or _is_thin(track, policy):
         return 0.0
-    return policy.sound.band_weight * noise
+    lowest = track.sound.band == BAND_EDGES_HZ[0]
+    return (rule.low_band_weight if lowest else rule.band_weight) * noise
 
 
 def _noise_words(track: HeardTrack, policy: Policy) -> str:

@@ -77,7 +77,7 @@ def _bands(policy: Policy) -> str:
 _SOUND: tuple[tuple[str, str, In], ...] = (
     (
         "noise_level",
-        "noise in the agent's speech, as a share of its level (of one band: half of it)",
+        "noise in the agent's speech, as a share of its level (of one band: half, or a quarter)",
         percent,
     ),
     ("noisy_seconds", "share of the agent's speech that lies in seconds of noise", percent),
