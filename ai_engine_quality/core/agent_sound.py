@@ -39,8 +39,8 @@ BAND_EDGES_HZ = (200.0, 900.0, 2_000.0, 3_800.0)
 """Between them lie the bands whose noise is looked for one by one, too."""
 
 BANDS = len(BAND_EDGES_HZ) - 1
-MOST_BANDS = 256
-"""Frames whose bands are kept, some 40 s of speech: of a longer track each second one is, or each
+MOST_BANDS = 64
+"""Frames whose bands are kept, some 8 s of speech: of a longer track each second one is, or each
 fourth."""
 
 STEADY_BAND = 4.0
