@@ -87,6 +87,10 @@ TONE_SEAM = 0.3
 """A tone whose period fits in a frame comes again byte for byte, and its end meets its beginning
 without a corner."""
 
+RECENT = 10
+"""Frames among which one that comes again is looked for: pieces of up to 0.2 s are sent twice by
+who plays on from where a buffer was read before."""
+
 QUIETEST = 30.0
 """16-bit RMS under which changes of the level say nothing."""
 
@@ -167,7 +171,7 @@ class AgentSound:
     """Share of active frames to which there is a jump from the frame before; of longer frames than
     20 ms it is the share of all 20 ms, since clicks are heard by how many come in a second."""
     repeated: int = 0
-    """Frames that were the one before again, byte for byte, and no tone."""
+    """Frames that came among the ten before, byte for byte, and were no tone."""
     silent: int = 0
     """Frames of digital silence that cut into speech."""
     holes: int = 0
@@ -219,6 +223,9 @@ class SoundAccumulator:
     jumps: int = 0
     """Steps from frame to frame that are jumps."""
     repeated: int = 0
+    _recent: array[int] = field(default_factory=lambda: array("q"))
+    """Hashes of the last loud frames, in a ring."""
+    _recent_at: int = 0
     silent: int = 0
     holes: int = 0
     run: int = 0
@@ -316,10 +323,25 @@ class SoundAccumulator:
         seconds = self.run * self._level_seconds / self._joined
         return seconds <= MOST_FADED_SECONDS + NEARLY_WHOLE * FRAME_SECONDS
 
+    def comes_again(self, frame: bytes) -> bool:
+        """Take a loud frame; return whether one of those before was the same, byte for byte."""
+        recent, number = self._recent, hash(frame)
+        found = number in recent
+        if len(recent) < RECENT:
+            recent.append(number)
+        else:
+            recent[self._recent_at] = number
+        self._recent_at = (self._recent_at + 1) % RECENT
+        return found
+
     def repeats(self, wraps: float) -> None:
         """Take a loud frame that is the one before again; ``wraps``: how sharp its own seam is."""
         if wraps >= TONE_SEAM:
             self.repeated += 1
+
+    def repeats_piece(self) -> None:
+        """Take a loud frame, of no tones, that came before in these 0.2 s."""
+        self.repeated += 1
 
     def check(
         self, found: FrameCheck, rms: float, level: float, at: float, stands_for: float

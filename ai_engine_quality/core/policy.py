@@ -133,7 +133,7 @@ class CeilingRules:
     clicks: Steps = ()
     """By the share of loud frames with a click inside."""
     repeated: Steps = ()
-    """By the share of active frames that are the one before again."""
+    """By the share of active frames that came among the ten before, too."""
     cut_speech: Steps = ()
     """By the effective share of silent frames that cut into speech."""
     narrow: Steps = ()

@@ -415,8 +415,8 @@ class FrameBatch:
                 self._chosen.setdefault(form, []).append(chosen)
             else:
                 self._choose_piece(chosen, form, before)
-        if frame == before and form.samples > 2 * EDGE_SAMPLES:
-            sound.repeats(frame_checks.seam(_samples([frame], form)[0]))
+        if not stage.thinned and sound.comes_again(frame):
+            _hear_again(sound, form, before, frame)
 
     def _choose_piece(self, chosen: _Chosen, form: FrameFormat, before: bytes) -> None:
         """Have a piece looked into of a frame that is longer or shorter than usual.
@@ -560,6 +560,17 @@ def _hear_edges(
         sound.silence_begins(last, loud, stage.level_so_far)
     sound.run += 1
     stage.still = sound.run >= STILL_FRAMES
+
+
+def _hear_again(sound: SoundAccumulator, form: FrameFormat, before: bytes, frame: bytes) -> None:
+    """Take a loud frame that has come before: just before, or in the last ones."""
+    if form.samples <= 2 * EDGE_SAMPLES:
+        return
+    samples = _samples([frame], form)[0]
+    if frame == before:
+        sound.repeats(frame_checks.seam(samples))
+    elif not frame_checks.is_tones(samples):
+        sound.repeats_piece()
 
 
 def _size(samples: bytes, encoding: str) -> float:

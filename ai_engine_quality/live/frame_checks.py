@@ -96,6 +96,13 @@ its period it began. Rounding by G.711 takes 0.0002 of it; no repeated frame of 
 voices is as pure."""
 
 
+TONES_BINS = 12
+TONES_SHARE = 0.999
+"""A frame with so much of its power in so few bins, under a Hann window, holds up to three tones: a
+ringing or busy tone comes again in 0.05 or 0.1 s, sample for sample. Of loud frames of speech a
+tenth is as pure."""
+
+
 class _Band(NamedTuple):
     """A part of a spectrum, whose valley is found as the whole one's is."""
 
@@ -372,3 +379,10 @@ def seam(samples: Samples) -> float:
     step = _step(row, row[:, -EDGE_SAMPLES:])
     least = _least_corner(np.sqrt(np.vecdot(row, row) / row.shape[-1]), SEAM_CORNER_SHARE)
     return float((step.size / np.maximum(_sharp(row), least))[0])
+
+
+def is_tones(samples: Samples) -> bool:
+    """Return whether a frame holds but a few tones: it wasn't sent twice where it comes again."""
+    window = np.hanning(len(samples)).astype(np.float32)
+    power = np.sort(np.abs(np.fft.rfft(samples * window)) ** 2)
+    return bool(power[-TONES_BINS:].sum() >= TONES_SHARE * power.sum())

@@ -187,6 +187,18 @@ class TestFaults:
         assert "repeated" in rules(score)
         assert re.search(f"{words}.* frames repeated", score.explain(full=True))
 
+    @pytest.mark.parametrize("encoding", ["slin16", "ulaw"])
+    @pytest.mark.parametrize("size", [2, 3, 5, 10])
+    def test_pieces_that_are_sent_twice_are_found(self, size, encoding):
+        """Packets of several frames, of which each sixth comes again: up to 0.2 s later."""
+        frames = rows(speech("prompts"))
+        pieces = frames[: len(frames) // size * size].reshape(-1, size * 160)
+        counts = np.where(np.arange(len(pieces)) % 6 == 3, 2, 1)
+        score = heard(np.repeat(pieces, counts, axis=0).ravel(), encoding=encoding)
+        assert "repeated" in rules(score)
+        again = score.summary.audio[STAGE].sound.repeated / score.summary.audio[STAGE].active
+        assert 0.08 <= again <= 1 / 6
+
     def test_a_tone_is_not_a_frame_that_comes_again(self):
         """A beep of 1,000 Hz has the same bytes in each frame, and nothing is wrong with it."""
         tone = 4_000 * np.sin(2 * np.pi * 1_000 * np.arange(8_000) / 8_000)
@@ -503,7 +515,19 @@ def test_a_thin_voice_has_no_seconds_of_noise(low, found):
 
 @pytest.mark.parametrize("encoding", ["slin16", "ulaw"])
 @pytest.mark.parametrize("begins", [0.0, 0.25, 0.6])
-@pytest.mark.parametrize("hertz", [(1_000,), (450,), (350, 800)])
+@pytest.mark.parametrize(
+    "hertz",
+    [
+        (1_000,),
+        (450,),
+        (350, 800),
+        pytest.param((440, 480), id="ringing, again each 0.05 s"),
+        pytest.param((480, 620), id="busy, each 0.1 s"),
+        pytest.param((350, 440), id="dial tone, each 0.1 s"),
+        pytest.param((700, 1_200), id="like a key"),
+        pytest.param((400, 505, 610), id="a chord, each 0.2 s"),
+    ],
+)
 def test_a_beep_between_sentences_is_no_repeated_frame(hertz, begins, encoding):
     """Its frames are the same byte for byte, wherever in its period each of them begins."""
     samples = speech("prompts").copy()

@@ -84,7 +84,7 @@ _SOUND: tuple[tuple[str, str, In], ...] = (
     ("held_samples", "samples are held, each so many times (of 8,000 a second)", _count),
     ("edges", "share of the agent's frames to which there is a jump", percent),
     ("clicks", "share of the agent's loud frames with a click inside", percent),
-    ("repeated", "share of the agent's frames that are the one before again", percent),
+    ("repeated", "share of the agent's frames that came in the ten before, too", percent),
     ("cut_speech", "effective share of silent frames that cut into words", percent),
     ("narrow", "power over 2.3 kHz is less than the whole by", _decibels),
     ("thin", "power at 125 to 375 Hz is less than the whole by", _decibels),

@@ -182,6 +182,14 @@ def _stutter(x: Signal, rate: int, share: float, rng: Chance) -> Signal:
     return np.repeat(rows, counts, axis=0).ravel()
 
 
+def _stutter_pieces(x: Signal, rate: int, share: float, rng: Chance) -> Signal:
+    """Pieces of 60 ms that are sent twice, as packets that hold three frames are."""
+    rows = _rows(x, rate)
+    pieces = rows[: len(rows) // 3 * 3].reshape(-1, 3 * rows.shape[1])
+    counts = np.where(rng.random(len(pieces)) < share, 2, 1)
+    return np.repeat(pieces, counts, axis=0).ravel()
+
+
 def _mute(x: Signal, rate: int, share: float, rng: Chance) -> Signal:
     """Frames in whose place silence comes, and nobody reports it."""
     rows = _rows(x, rate).copy()
@@ -462,6 +470,7 @@ KINDS: Final[dict[str, Kind]] = {
     "clipped, then quieter": Kind(
         _flat_tops, (2.5, 1.5, 0.8), "at {:.1f} times the level", rates=_WIDE
     ),
+    "pieces sent twice": Kind(_stutter_pieces, (0.03, 0.1, 0.3), "{:.0%}", rates=_WIDE),
 }
 """Every kind, by its name."""
 
