@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ai_engine_quality.core.arithmetic import points_under, raw_score
 from ai_engine_quality.core.ceilings import all_ceilings, measured_turns
@@ -46,7 +46,7 @@ def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
 
     Raises:
         TypeError: one of them is something else.
-        SummaryError: the summary's seconds are no seconds: not a number, infinite, or under 0.
+        SummaryError: one of the summary's numbers is none: not a number, infinite, or under 0.
     """
     _check_summary(summary)
     check_policy(policy)
@@ -59,8 +59,48 @@ def _check_summary(summary: object) -> None:
         raise TypeError(f"summary must be a CallSummary, {fix}, not {shown(summary)}")
     for name in ("turn_latencies", "unanswered", "barge_in_reactions"):
         for value in getattr(summary, name) or ():
-            if not 0.0 <= value < math.inf:  # as observations are: NaN compares with nothing
-                raise SummaryError(f"{name} must be seconds of 0 or more, not {shown(value)}")
+            _check_number(name, value, "seconds of 0 or more")
+    for name in _COUNTS:
+        _check_number(name, getattr(summary, name), "a number of 0 or more")
+    _check_number("duration", summary.duration, "seconds of 0 or more")
+    for stage, levels in summary.audio.items():
+        for name in _LEVELS:
+            _check_number(f"audio.{stage}.{name}", getattr(levels, name), "a number of 0 or more")
+
+
+_COUNTS = (
+    "turn_count",
+    "frames_sent",
+    "underflows",
+    "underflow_episodes",
+    "fallbacks",
+    "barge_ins",
+    "codec_checks",
+    "codec_misaligned",
+    "files_played",
+    "packets_sent",
+    "packets_lost",
+)
+_LEVELS = (
+    "frames",
+    "active",
+    "rms",
+    "spread_db",
+    "clipped",
+    "flatness",
+    "active_seconds",
+    "noise_rms",
+)
+
+
+def _check_number(name: str, value: Any, must_be: str) -> None:
+    """Refuse a value that would pass for a good one: NaN, for one, reaches no ceiling."""
+    try:
+        right = value is None or 0 <= value < math.inf
+    except Exception:  # not a number: text, a list, an array
+        right = False
+    if not right:
+        raise SummaryError(f"{name} must be {must_be}, not {shown(value)}")
 
 
 def check_policy(policy: object) -> None:

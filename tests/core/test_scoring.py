@@ -875,6 +875,25 @@ class TestWrongUse:
         with pytest.raises(aeq.SummaryError, match=f"^{field} must be seconds of 0 or more, not "):
             aeq.score(replace(NOTHING, **{field: (0.4, value)}))
 
+    @pytest.mark.parametrize("field", ["frames_sent", "underflows", "fallbacks", "duration"])
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -1, "3"])
+    def test_what_is_no_number_is_never_scored(self, field, value):
+        """Unchecked, fewer frames than none read as 89, good."""
+        with pytest.raises(aeq.SummaryError, match=f"^{field} must be .* of 0 or more, not "):
+            aeq.score(replace(NOTHING, **{field: value}))
+
+    @pytest.mark.parametrize("field", ["frames", "active", "rms", "spread_db", "flatness"])
+    def test_no_level_is_never_scored(self, field):
+        """The error names the stage."""
+        levels = aeq.StageLevels(**{"frames": 100, "active": 100, "rms": 2000.0, field: math.nan})
+        with pytest.raises(aeq.SummaryError, match=rf"^audio\.provider_out\.{field} must be .*nan"):
+            aeq.score(replace(NOTHING, audio={"provider_out": levels}))
+
+    def test_a_number_of_numpys_is_one(self):
+        """Whoever keeps calls in arrays needn't convert them."""
+        call = replace(NOTHING, frames_sent=np.int64(1000), turn_latencies=(np.float32(0.4),))
+        assert aeq.score(call).score == 100
+
 
 class TestGates:
     @pytest.mark.parametrize(
