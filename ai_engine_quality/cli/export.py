@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ai_engine_quality.cli.output import json_option, print_json
 from ai_engine_quality.core.wording import plural, printable
 from ai_engine_quality.stack.exporting import (
     DEFAULT_JOBS,
@@ -39,6 +40,7 @@ class _Pairs(click.ParamType[tuple[str, str]]):
 
 def _common(command: Command) -> Command:
     for option in (
+        json_option,
         click.option(
             "--label", "labels", type=_Pairs(), multiple=True, help="A label of each object."
         ),
@@ -87,6 +89,7 @@ def export_rules(
     pods: tuple[tuple[str, str], ...],
     port: str,
     scrape_interval: str,
+    as_json: bool,
 ) -> None:
     """Write the recording rules and alerts into FOLDER, for your own Prometheus.
 
@@ -103,7 +106,7 @@ def export_rules(
     if kubernetes:
         files = [prometheus_rule(name, text, cluster) for name, text in files]
         files.append(pod_monitor(of, cluster))
-    _write(folder, files)
+    _write(folder, files, as_json=as_json)
 
 
 @click.command("export-dashboards", short_help="Write the dashboards, for your own Grafana.")
@@ -115,6 +118,7 @@ def export_dashboards(
     kubernetes: bool,
     namespace: str,
     labels: tuple[tuple[str, str], ...],
+    as_json: bool,
 ) -> None:
     """Write the dashboards' JSON into FOLDER, for your own Grafana.
 
@@ -129,7 +133,7 @@ def export_dashboards(
     for path in sorted(dashboards().glob("*.json")):
         text = exported_dashboard(path.read_text(encoding="utf-8"), of)
         files.append(config_map(path.stem, text, cluster) if kubernetes else (path.name, text))
-    _write(folder, files)
+    _write(folder, files, as_json=as_json)
 
 
 def _numbers(pairs: Iterable[tuple[str, str]]) -> dict[str, float]:
@@ -142,15 +146,20 @@ def _numbers(pairs: Iterable[tuple[str, str]]) -> dict[str, float]:
     return found
 
 
-def _write(folder: Path, files: Iterable[tuple[str, str]]) -> None:
-    written = 0
+def _write(folder: Path, files: Iterable[tuple[str, str]], *, as_json: bool) -> None:
+    """Write files, and print their paths: a line each on standard error, or a list as JSON."""
+    written = []
     try:
         for name, text in files:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            click.echo(printable(str(path)), err=True)
-            written += 1
+            written.append(str(path))
+            if not as_json:
+                click.echo(printable(str(path)), err=True)
     except OSError as error:
         raise click.ClickException(f"{folder}: {error}. Name another folder") from error
-    click.echo(printable(f"{plural(written, 'file')} in {folder}"))
+    if as_json:
+        print_json({"written": written})
+    else:
+        click.echo(printable(f"{plural(len(written), 'file')} in {folder}"))

@@ -11,6 +11,7 @@ import yaml
 from rule_files import FILES, MONITORING, ROOT
 from services import program
 
+from ai_engine_quality.cli import cli
 from ai_engine_quality.stack.exporting import THRESHOLDS, Deployment, ExportError, exported_rules
 from ai_engine_quality.stack.files import dashboards, metrics_read, rule_files, rule_names
 from ai_engine_quality.stack.kubernetes import Cluster
@@ -176,6 +177,22 @@ class TestDashboards:
                 if variable["name"] == "job"
             ]
             assert job["query"]["query"] == 'label_values(up{job=~"voice"}, job)'
+
+
+@pytest.mark.parametrize("command", ["export-rules", "export-dashboards"])
+def test_a_program_is_told_what_was_written(run, tmp_path, command):
+    """With ``--json``: each file's path, and nothing else on standard output."""
+    done = run(command, tmp_path / "out", "--json")
+    written = json.loads(done.stdout)["written"]
+    there = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert done.exit_code == 0
+    assert sorted(written) == sorted(map(str, there)) != []
+
+
+def test_every_command_has_json(run):
+    """For programs: but ``run``, whose output is the engine's."""
+    for name in cli.list_commands(None):
+        assert ("--json" in run(name, "--help").output) == (name != "run"), name
 
 
 class TestKubernetes:
