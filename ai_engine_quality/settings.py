@@ -26,7 +26,7 @@ from ai_engine_quality.live.facts import (
     Sampling,
     by_provider,
 )
-from ai_engine_quality.sinks.records import SIZES, RecordFile
+from ai_engine_quality.sinks.records import SIZES, RecordFile, file_path
 
 ENVIRONMENT_PREFIX = "AI_ENGINE_QUALITY_"
 CONFIG_VARIABLE = "AI_ENGINE_QUALITY_CONFIG"
@@ -89,11 +89,16 @@ class Settings:
             reading.check(self, _PLAIN)
 
     def monitor_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of ``QualityMonitor`` that these settings mean."""
-        stored = self.records
+        """Return the keyword arguments of ``QualityMonitor`` that these settings mean.
+
+        Raises:
+            SettingsError: the record file is a folder.
+        """
+        with reading.reported_as(SettingsError):
+            file = self.records and RecordFile(**asdict(self.records))
         return {
             "policy": self.policy,
-            "records": stored and RecordFile(**asdict(stored)),
+            "records": file,
             "costs": self.costs,
             "retention": self.retention,
             "per_call_series": self.per_call_series,
@@ -212,7 +217,7 @@ _POLICY_PARTS = frozenset(part.name for part in fields(Policy))
 _GONE = ("min_collections", "min_seconds")
 _GONE_WHY = "is no setting any more: a sample stays for max_seconds, whoever collects it"
 
-_RECORDS: dict[str, reading.Reader] = {"path": reading.line, **SIZES, "certainty": reading.flag}
+_RECORDS: dict[str, reading.Reader] = {"path": file_path, **SIZES, "certainty": reading.flag}
 
 _PLAIN: dict[str, reading.Reader] = {
     "per_call_series": reading.flag,

@@ -186,6 +186,7 @@ MISTAKES = {
     "path misspelt": ('[records]\npth = "x"', "records.pth", "choose one of path"),
     "empty path": ('[records]\npath = ""', "records.path", "text"),
     "path with a control character": ('[records]\npath = "a\\u0000b"', "records.path", "text"),
+    "path of a folder": ('[records]\npath = "records/"', "records.path", "'records/calls.jsonl'"),
     "path as number": ("[records]\npath = 5", "records.path", "text"),
     "too small a file": ('[records]\npath = "x"\nmax_bytes = 10', "records.max_bytes", "8000"),
     "no file": ('[records]\npath = "x"\nfiles = 0', "records.files", "over 0"),
@@ -569,6 +570,11 @@ class TestTheMonitorUsesThem:
         """What the program passes itself wins over the file."""
         self.have_call(monitor("per_call_series = false", per_call_series=True), "call")
         assert self.shown(registry) == ["call"]
+
+    def test_a_folder_for_the_record_file_is_a_wrong_setting(self, monitor, tmp_path):
+        """As all others: an error of the settings, which names the fix."""
+        with pytest.raises(aeq.SettingsError, match=r"is a folder; write .*calls\.jsonl"):
+            monitor(f'[records]\npath = "{tmp_path}"')
 
     def test_every_setting_has_its_argument(self):
         """Each setting becomes an argument of the monitor; two of them together, the sampling."""

@@ -39,6 +39,9 @@ def _file_bytes(name: str, value: object) -> int:
 SIZES: dict[str, reading.Reader] = {"max_bytes": _file_bytes, "files": reading.positive}
 """What a file's size may be; the settings' rule too."""
 
+LOOK_SECONDS = 0.5
+"""How long a look at the path may take, at set-up: a mount whose server is gone never answers."""
+
 Lost = Callable[[int, BaseException | None], None]
 """Told how many records were lost, and to what; no exception: the queue was full."""
 
@@ -72,10 +75,12 @@ class RecordFile:
                 thread that writes, a millisecond per call.
 
         Raises:
-            ValueError: ``max_bytes`` or ``files`` is out of range.
+            TypeError: ``path`` is none.
+            ValueError: ``path`` is a folder's, or ``max_bytes`` or ``files`` is out of range.
         """
         SIZES["max_bytes"]("max_bytes", max_bytes)
         SIZES["files"]("files", files)
+        _refuse_folder(os.fspath(path))
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
         self._max_bytes = max_bytes
         self._files = files
@@ -223,6 +228,40 @@ class RecordFile:
                 source.replace(rotated(self.path, number))
         if self._files == 1:
             self.path.unlink(missing_ok=True)
+
+
+def file_path(name: str, value: object) -> str:
+    """Return a path that can be a file's: a reader of settings, which looks at no disk."""
+    path = reading.line(name, value)
+    if _says_folder(path):
+        raise _no_file(name, path)
+    return path
+
+
+def _refuse_folder(path: str | bytes) -> None:
+    """Refuse a folder's path now: every record would be lost, the first at the first call's end."""
+    given = os.fsdecode(path)
+    if _says_folder(given) or _is_folder(given):
+        raise _no_file("the record file", given)
+
+
+def _says_folder(path: str) -> bool:
+    return os.path.basename(path) in ("", ".", "..")  # noqa: PTH119  # Path() drops a last slash
+
+
+def _is_folder(path: str) -> bool:
+    """Return whether a path is known to be a folder's: a disk that doesn't answer says nothing."""
+    found: list[bool] = []
+    look = threading.Thread(target=lambda: found.append(os.path.isdir(path)), daemon=True)  # noqa: PTH112  # raises nothing
+    with suppress(RuntimeError):  # no more threads: the first record will tell
+        look.start()
+        look.join(LOOK_SECONDS)
+    return found == [True]
+
+
+def _no_file(name: str, path: str) -> reading.WrongValue:
+    inside = os.path.join(path, "calls.jsonl")  # noqa: PTH118  # as it was written
+    return reading.WrongValue(f"{name} must be a file, and {path!r} is a folder; write {inside!r}")
 
 
 def _lock(handle: int) -> None:

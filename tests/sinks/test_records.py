@@ -6,11 +6,13 @@ import errno
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -842,6 +844,38 @@ class TestTheWriter:
         """)
         assert (done.returncode, done.stderr) == (0, "")
         assert sorted(ids(path)) == ["before", "child", "parent"]
+
+
+class TestAFoldersPath:
+    @pytest.mark.parametrize("end", ["", "/", "/.", "/.."])
+    def test_it_is_refused_at_set_up_with_the_fix(self, registry, tmp_path, end):
+        """Not at the first call's end, when the first record is lost already."""
+        folder = f"{tmp_path}{end}"
+        fix = re.escape(f"is a folder; write '{folder.rstrip('/')}/calls.jsonl'")
+        with pytest.raises(ValueError, match=fix):
+            aeq.QualityMonitor(registry=registry, records=folder)
+
+    @pytest.mark.parametrize("path", ["", "not/there/yet/"])
+    def test_what_names_no_file_is_refused_though_it_is_not_there(self, path):
+        """By the path alone: it would be made as a folder."""
+        with pytest.raises(ValueError, match=r"write '(not/there/yet/)?calls\.jsonl'"):
+            aeq.RecordFile(path)
+
+    def test_a_refused_monitor_registers_nothing(self, registry, tmp_path):
+        """The next one, with a file's path, finds the registry as it was."""
+        with pytest.raises(ValueError, match="is a folder"):
+            aeq.QualityMonitor(registry=registry, records=tmp_path)
+        aeq.QualityMonitor(registry=registry, records=tmp_path / "calls.jsonl").close()
+
+    def test_a_disk_that_does_not_answer_holds_the_set_up_for_half_a_second(self, monkeypatch):
+        """As a network's mount whose server is gone: the path is believed."""
+        answers = threading.Event()
+        monkeypatch.setattr(os.path, "isdir", lambda _: answers.wait(30))
+        began = time.monotonic()
+        aeq.RecordFile("/mnt/gone/calls.jsonl")
+        took = time.monotonic() - began
+        answers.set()
+        assert took < 10
 
 
 class TestAFileOfItsOwn:
