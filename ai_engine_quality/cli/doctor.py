@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from ai_engine_quality import palette
 from ai_engine_quality.cli.output import console, json_option, print_json
 from ai_engine_quality.core.wording import plural, printable
 from ai_engine_quality.doctor.alertmanager_api import Access
 from ai_engine_quality.doctor.checks import Stack, examine
 from ai_engine_quality.doctor.results import CheckResult, CheckStatus
-from ai_engine_quality.palette import GREEN, ORANGE, VERMILLION
 from ai_engine_quality.stack.files import dashboards as shipped_dashboards
 
 BROKEN = 1
@@ -25,9 +25,9 @@ COLUMNS = 80
 INDENT = 4
 
 _STYLES = {
-    CheckStatus.OK: GREEN,
-    CheckStatus.WARNING: ORANGE,
-    CheckStatus.FAILED: f"bold {VERMILLION}",
+    CheckStatus.OK: palette.FINE,
+    CheckStatus.WARNING: palette.ORANGE,
+    CheckStatus.FAILED: f"bold {palette.BROKEN}",
     CheckStatus.SKIPPED: "dim",
 }
 

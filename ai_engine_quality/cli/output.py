@@ -22,7 +22,7 @@ from ai_engine_quality.core.policy import Band, Policy
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import printable
 from ai_engine_quality.history.records import Unreadable, read_records, to_record
-from ai_engine_quality.palette import GREEN, ORANGE, SKY, VERMILLION
+from ai_engine_quality.palette import BANDS
 from ai_engine_quality.settings import SettingsError, load_settings
 
 DEFAULT_RECORDS = Path("records/calls.jsonl")
@@ -41,12 +41,7 @@ records_option = click.option(
     help="The record file; rotated ones beside it are read too.",
 )
 
-BAND_STYLES = {
-    Band.EXCELLENT: GREEN,
-    Band.GOOD: SKY,
-    Band.FAIR: ORANGE,
-    Band.POOR: f"bold {VERMILLION}",
-}
+BAND_STYLES = {band: f"bold {BANDS[band]}" if band is Band.POOR else BANDS[band] for band in Band}
 
 
 WIDE = 130

@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from ai_engine_quality import palette
 from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import percent, plural, seconds
-from ai_engine_quality.palette import BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION
+from ai_engine_quality.palette import BLUE, GREY, ORANGE, SKY, VERMILLION
 from ai_engine_quality.report.course import COLOURS, WORDS, course
 from ai_engine_quality.report.course import STYLE as COURSE_STYLE
 from ai_engine_quality.report.digest import (
@@ -31,13 +32,7 @@ from ai_engine_quality.report.digest import (
 from ai_engine_quality.report.findings import Share, Wait, faults, time_spent, timeline, waits
 from ai_engine_quality.report.markup import Part, document, tag
 
-BAND_COLOURS: Final = {
-    Band.EXCELLENT.value: GREEN,
-    Band.GOOD.value: SKY,
-    Band.FAIR.value: ORANGE,
-    Band.POOR.value: VERMILLION,
-    "not scored": GREY,
-}
+BAND_COLOURS: Final = {**palette.BANDS, "not scored": GREY}
 TIME_COLOURS: Final = {
     "agent": BLUE,
     "caller": SKY,
@@ -45,7 +40,7 @@ TIME_COLOURS: Final = {
     "holes": VERMILLION,
     "other": "#e4e4e4",
 }
-WAIT_STEPS: Final = ((1.0, GREEN), (2.0, SKY), (3.0, ORANGE))
+WAIT_STEPS: Final = tuple(zip((1.0, 2.0, 3.0), palette.BANDS.values(), strict=False))
 """Seconds below which a wait has a colour: the bands' own words; from the last on it is poor."""
 TALLEST_SECONDS: Final = 4.0
 """A wait's box is as high as its chart from here on, where no wait is longer."""

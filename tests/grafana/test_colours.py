@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 from ai_engine_dashboards import colours
 
+from ai_engine_quality import Band, palette
+from ai_engine_quality.cli.output import BAND_STYLES
+from ai_engine_quality.report.page import BAND_COLOURS
+from ai_engine_quality.toolkit import FACTORS
+
 LEAST = 15.0
 """CIE 1976: 2.3 is just noticeable side by side; lines and legends stand apart."""
 
@@ -60,6 +65,26 @@ def test_no_two_of_bands_marks_and_series_look_alike(cones):
     wanted = [*colours.BANDS.values(), colours.ALERT_MARK, colours.RESTART_MARK, *colours.SERIES]
     assert len(set(wanted)) == len(wanted)
     assert least_difference(wanted, SEEN_BY[cones])[0] >= LEAST
+
+
+def test_every_band_and_factor_has_its_colour():
+    """In their order, as legends show them."""
+    assert list(palette.BANDS) == [band.value for band in Band]
+    assert list(palette.FACTORS) == list(FACTORS)
+
+
+@pytest.mark.parametrize("band", Band)
+def test_a_band_has_one_colour_wherever_it_is_drawn(band):
+    """Excellent was blue in Grafana, and green in a terminal and in reports."""
+    drawn = {BAND_STYLES[band].split()[-1], BAND_COLOURS[band], colours.BANDS[band]}
+    assert drawn == {palette.BANDS[band]}
+
+
+@pytest.mark.parametrize("cones", SEEN_BY)
+def test_excellent_is_farthest_from_poor(cones):
+    """A glance tells a good day from a bad one: green and vermillion differ by 37 at worst."""
+    best, worst = palette.BANDS["excellent"], palette.BANDS["poor"]
+    assert least_difference([best, worst], SEEN_BY[cones])[0] > 90
 
 
 def test_what_looks_alike_is_found():

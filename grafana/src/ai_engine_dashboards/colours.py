@@ -11,22 +11,16 @@ from typing import Final
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from ai_engine_quality import DEFAULT_POLICY, Band
-from ai_engine_quality.palette import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
-from ai_engine_quality.toolkit import FACTORS, Knees, Steps
+from ai_engine_quality import DEFAULT_POLICY, Band, palette
+from ai_engine_quality.palette import ORANGE, VERMILLION
+from ai_engine_quality.toolkit import Knees, Steps
 
 GREY: Final = "#8E8E8E"
 """Darker than the palette's, to be seen on both of Grafana's themes."""
 
-BANDS: Final[Mapping[str, str]] = {
-    Band.EXCELLENT: BLUE,
-    Band.GOOD: SKY,
-    Band.FAIR: ORANGE,
-    Band.POOR: VERMILLION,
-}
-"""From blue to vermillion: the two ends differ in lightness too."""
-
-FINE, BROKEN = BLUE, VERMILLION
+BANDS: Final = palette.BANDS
+FINE: Final = palette.FINE
+BROKEN: Final = palette.BROKEN
 
 ALERT_MARK: Final = "#882EF4"
 RESTART_MARK: Final = GREY
@@ -46,9 +40,7 @@ PROVIDERS: Final = dict(
     )
 )
 QUANTILES: Final = dict(zip(("p50", "p95", "p99"), SERIES, strict=False))
-FACTOR_COLOURS: Final = dict(
-    zip(FACTORS, (BLUE, SKY, GREEN, ORANGE, PURPLE, VERMILLION), strict=True)
-)
+FACTOR_COLOURS: Final = dict(palette.FACTORS)
 STAGES: Final = dict(
     zip(("transport_in", "provider_in", "provider_out", "transport_out"), SERIES, strict=False)
 )

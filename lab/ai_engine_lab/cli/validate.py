@@ -37,7 +37,7 @@ from ai_engine_quality.cli import (
     print_json,
     progress,
 )
-from ai_engine_quality.palette import GREEN, VERMILLION
+from ai_engine_quality.palette import BROKEN, FINE
 from ai_engine_quality.toolkit import Unreachable, parse_duration, printable
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {Expectation.MET: 0, Expectation.MISSED: 1, Expectation.UNDECIDED: 3}
 VERDICT_STYLES = {
-    Expectation.MET: GREEN,
-    Expectation.MISSED: f"bold {VERMILLION}",
+    Expectation.MET: FINE,
+    Expectation.MISSED: f"bold {BROKEN}",
     Expectation.UNDECIDED: "dim",
 }
 

@@ -14,17 +14,9 @@ from ai_engine_lab.basics.matrix import Matrix
 from ai_engine_lab.validation.judging import Judgement, RowVerdict
 from ai_engine_lab.validation.measures import mean_points
 from ai_engine_lab.validation.ratings import Agreement
-from ai_engine_quality import DEFAULT_POLICY, Band
-from ai_engine_quality.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
-from ai_engine_quality.toolkit import FACTORS
+from ai_engine_quality import DEFAULT_POLICY
+from ai_engine_quality.palette import BANDS, BLUE, FACTORS, GREY
 
-BAND_COLOURS = {
-    Band.EXCELLENT: GREEN,
-    Band.GOOD: SKY,
-    Band.FAIR: ORANGE,
-    Band.POOR: VERMILLION,
-}
-FACTOR_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, GREY)
 INK = "#333333"
 
 _STYLE: Any = {
@@ -105,7 +97,7 @@ def _plot(caption: str, height: float, draw: Callable[[Any], None]) -> Plot:
 def _by_row(axes: Any, rows: Sequence[RowVerdict]) -> None:
     for at, row in enumerate(rows):
         points = [call.call.points for call in row.calls if call.call.points is not None]
-        colours = [BAND_COLOURS[DEFAULT_POLICY.band(value)] for value in points]
+        colours = [BANDS[DEFAULT_POLICY.band(value)] for value in points]
         axes.scatter(points, _spread(at, points), s=26, color=colours, zorder=3)
         axes.plot([row.row.score_above] * 2, [at - 0.35, at + 0.35], color=INK, lw=2)
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
@@ -130,7 +122,7 @@ def _distribution(axes: Any, scores: Sequence[int]) -> None:
     edges = sorted({*range(0, 100, 10), *lowest.values(), 101})
     _, _, bars = axes.hist(scores, bins=edges, edgecolor="white")
     for left, bar in zip(edges, bars, strict=False):
-        bar.set_facecolor(BAND_COLOURS[DEFAULT_POLICY.band(left)])
+        bar.set_facecolor(BANDS[DEFAULT_POLICY.band(left)])
     axes.set_xlim(0, 101)
     axes.set_xlabel("score")
     axes.set_ylabel("calls")
@@ -151,7 +143,7 @@ def _turns(axes: Any, turns: Sequence[float], matrix: Matrix) -> None:
 def _points(axes: Any, rows: Sequence[RowVerdict]) -> None:
     costs = [mean_points([call.call for call in row.calls]) for row in rows]
     left = [0.0] * len(rows)
-    for name, colour in zip(FACTORS, FACTOR_COLOURS, strict=True):
+    for name, colour in FACTORS.items():
         widths = [cost.get(name, 0.0) for cost in costs]
         axes.barh(range(len(rows)), widths, left=left, color=colour, label=name, height=0.6)
         left = [start + width for start, width in zip(left, widths, strict=True)]
