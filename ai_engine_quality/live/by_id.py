@@ -15,31 +15,28 @@ class ObservationsById(CallOwner):
         self.frames = frames
         self._live = live
         self._handles = live.handles
-        self._unknown = CallHandle(self, None, "", DropReason.UNKNOWN_CALL)
-        self._late = CallHandle(self, None, "", DropReason.CALL_ENDED)
 
     def call(self, call_id: str) -> CallHandle:
         """Return a call's handle, for observations without the id: the fast path.
 
         Observations of an unknown or ended call's handle are dropped and counted.
         """
-        found = self._find(call_id)
-        if found.live or not isinstance(call_id, str):
-            return found
-        gone = DropReason.CALL_ENDED if found is self._late else DropReason.UNKNOWN_CALL
-        return CallHandle(self, None, plain(call_id), gone)
+        return self._find(call_id)
 
     def _find(self, call_id: object) -> CallHandle:
-        """Return the live handle, or the one that drops for unknown or for ended calls."""
+        """Return the live handle, or one that drops and names the call, where it isn't live."""
         try:
             found = self._live.handles.get(call_id)  # type: ignore[call-overload]  # whatever it is
             if found is not None:
                 return found  # type: ignore[no-any-return]  # as above
             if isinstance(call_id, str) and type(call_id) is not str:  # it may hash as it likes
                 return self._find(plain(call_id))
-            return self._late if self._live.ended_lately(call_id) else self._unknown  # type: ignore[arg-type]  # as above
+            ended = self._live.ended_lately(call_id)  # type: ignore[arg-type]  # as above
         except Exception:  # unhashable, or a foreign __eq__
-            return self._unknown
+            ended = False
+        named = call_id if type(call_id) is str else ""
+        gone = DropReason.CALL_ENDED if ended else DropReason.UNKNOWN_CALL
+        return CallHandle(self, None, named, gone)
 
     def turn_response(self, call_id: str, seconds: float) -> None:
         """Report a turn's latency: seconds from the end of the caller's turn to agent audio."""
@@ -159,6 +156,10 @@ class ObservationsById(CallOwner):
     def file_played(self, call_id: str) -> None:
         """Report a file that is played to the caller beside the agent's stream: no silence."""
         self._find(call_id).file_played()
+
+    def clock_starts_late(self, call_id: str) -> None:
+        """Report that the engine starts its clock of latencies late: it is said of told ones."""
+        self._find(call_id).clock_starts_late()
 
     def packets_lost(self, call_id: str, lost: int, *, sent: int) -> None:
         """Report how many packets never reached the caller's phone so far, as its RTCP tells."""

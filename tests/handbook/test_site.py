@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -61,6 +62,11 @@ def text(built):
     return (folder / "API.html").read_text().partition("<article")[2].partition("</article>")[0]
 
 
+def members(text, name):
+    """Return what the API's page has of a class."""
+    return set(re.findall(rf'id="ai_engine_quality\.{name}\.(\w+)"', text))
+
+
 class TestTheApiReference:
     @pytest.mark.parametrize("package", [aeq, toolkit, cli])
     def test_every_public_name_is_there(self, text, package):
@@ -68,6 +74,28 @@ class TestTheApiReference:
         for name in package.__all__:
             anchor = f'id="{package.__name__}.{name}"'
             assert anchor in text or f"<code>{name}</code>" in text, name
+
+    def test_a_call_has_what_its_engine_reports_and_nothing_of_the_monitors(self, text):
+        """A handle has the observations that the monitor takes by id, and no other method."""
+        by_id = {
+            name
+            for name, method in inspect.getmembers(aeq.QualityMonitor, inspect.isfunction)
+            if name[0] != "_" and list(inspect.signature(method).parameters)[1:2] == ["call_id"]
+        } - {"call", "call_started"}
+        assert members(text, "CallHandle") == by_id | {"live"}
+        assert by_id <= members(text, "QualityMonitor")
+
+    def test_what_is_for_the_librarys_own_modules_is_left_out(self, text):
+        """And each name that the page leaves out is there to be left out."""
+        page = (ROOT / "docs" / "API.md").read_text()
+        left_out = re.findall(
+            r"^::: ai_engine_quality\.(\w+)\n.*\n.*'!\^\(([\w|]+)\)", page, re.MULTILINE
+        )
+        assert {"CallHandle", "QualityMonitor"} <= {name for name, _ in left_out}
+        for name, hidden in left_out:
+            there = {*dir(getattr(aeq, name)), *getattr(getattr(aeq, name), "__slots__", ())}
+            assert set(hidden.split("|")) <= there, name
+            assert not set(hidden.split("|")) & members(text, name), name
 
     def test_every_command_is_there(self, text):
         """Each command of the command line is named, the lab's too."""

@@ -158,6 +158,19 @@ class TestDropped:
         quality.call(call_id).turn_response(0.5)
         assert told(logger, "quality_observation_dropped") == [sentence]
 
+    @pytest.mark.parametrize("report", ["turn_response", "frames_sent", "words_spoken"])
+    def test_an_unknown_call_is_named_to_who_reports_by_id_too(self, quality, logger, report):
+        """Not only to who holds a handle."""
+        getattr(quality, report)("9.9", 1)
+        assert told(logger, "quality_observation_dropped") == [f"{report}() of call 9.9 dropped"]
+
+    def test_an_ended_call_is_named_to_who_reports_by_id(self, quality, logger):
+        """As the one that came too late."""
+        quality.call_started("c1")
+        quality.call_ended("c1")
+        quality.fallback("c1")
+        assert told(logger, "quality_observation_dropped") == ["fallback() of call c1 dropped"]
+
     def test_an_argument_of_a_calls_end_is_named(self, quality, logger):
         """A call ends whatever its arguments are; the warning has method, argument and type."""
         quality.call_started("c1")
