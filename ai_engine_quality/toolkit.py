@@ -6,6 +6,7 @@ Nothing here is needed to score calls; an engine uses ``ai_engine_quality`` itse
 from ai_engine_quality import palette
 from ai_engine_quality.core import reading
 from ai_engine_quality.core.arithmetic import Knees, Steps
+from ai_engine_quality.core.ceilings import ANSWERED_IN_NOISE
 from ai_engine_quality.core.distribution import Distribution
 from ai_engine_quality.core.durations import parse_duration, prometheus_seconds
 from ai_engine_quality.core.ear import Ear, Heard
@@ -21,6 +22,7 @@ from ai_engine_quality.live.fixes import FIXES
 
 __all__ = [
     "ACTIVE_RMS",
+    "ANSWERED_IN_NOISE",
     "CALLER_STAGES",
     "FACTORS",
     "FIXES",

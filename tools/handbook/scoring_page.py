@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 
 from ai_engine_quality import DEFAULT_POLICY, Band, Policy
-from ai_engine_quality.toolkit import Knees, Steps, percent, seconds, versions
+from ai_engine_quality.toolkit import ANSWERED_IN_NOISE, Knees, Steps, percent, seconds, versions
 from handbook.marks import table
 
 In = Callable[[float], str]
@@ -206,12 +206,14 @@ def _ceilings(policy: Policy) -> str:
 
 def _ignored(policy: Policy) -> str:
     rule = policy.caller_ignored
-    words = f"the caller spoke for {rule.speech_seconds:g} s"
-    if rule.at_any_length:
-        words += f"; in a call of under {rule.call_seconds:g} s, unless he is known to have hardly"
-        words += " waited; no turn was measured, and in noise that hides the caller no more than a"
-        return f"{words} greeting and an answer heard"
-    return f"{words} in a call of {rule.call_seconds:g} s or more, and no turn was measured"
+    words = f"the caller spoke for {rule.speech_seconds:g} s or more, and no turn was measured"
+    if not rule.at_any_length:
+        return f"{words}, in a call of {rule.call_seconds:g} s or more"
+    return (
+        f"{words}. Not where noise hides the caller, and the agent was heard to speak "
+        f"{ANSWERED_IN_NOISE} times or more. Nor in a call of under {rule.call_seconds:g} s in "
+        "which the caller is known to have hardly waited"
+    )
 
 
 def _failed_callers(policy: Policy) -> list[tuple[str, str, int]]:
