@@ -14,15 +14,17 @@ from ai_engine_lab.timelines.conditions import TABLE
 from ai_engine_lab.timelines.judging import judge
 from handbook import evidence_tables as tables
 from handbook.ear_tables import figures
-from handbook.evidence_page import GOAL, measured_samples, parts, policies
-from handbook.evidence_plots import draw
+from handbook.evidence_page import GOAL, measured_samples, parts
+from handbook.evidence_plots import draw, every_policy
 from handbook.marks import filled, write
+from handbook.sound_tables import heard_samples
 
-from ai_engine_quality.core.policy import Policy
+from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 
 DOCS = Path(__file__).parents[2] / "docs"
 V1, V2 = Policy.load("v1"), Policy.load("v2")
 TEXT = (DOCS / "Evidence.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"!\[[^]]+\]\((img/[^)]+)\)", TEXT)
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +88,8 @@ def test_it_is_remade_from_other_samples(few, tmp_path):
     write(document, parts(few))
     assert document.read_text() != TEXT
     assert "| v2, tuning | 56 |" in document.read_text()
-    pictures = sorted(path.name for path in draw(tmp_path, few, policies()))
-    assert pictures == ["evidence-fillers.png", "evidence-pesq.png", "evidence-visqol.png"]
+    pictures = sorted(path.name for path in draw(tmp_path, few, every_policy(), heard_samples()))
+    assert [f"img/{name}" for name in pictures] == sorted(SHOWN)
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
 
 
@@ -100,11 +102,15 @@ def test_a_document_without_marks_is_left_alone(few, tmp_path):
     assert document.read_text() == "# Something else\n"
 
 
+def test_its_pictures_show_the_default():
+    """Last, beside those that it follows."""
+    assert [policy.version for policy in every_policy()] == ["v1", "v2", DEFAULT_POLICY.version]
+
+
 def test_its_pictures_are_there():
     """Every picture that the document shows is committed, and small."""
-    shown = re.findall(r"!\[[^]]+\]\((img/[^)]+)\)", TEXT)
-    assert len(shown) == 3
-    for name in shown:
+    assert len(SHOWN) == 4
+    for name in SHOWN:
         data = (DOCS / name).read_bytes()
         assert data.startswith(b"\x89PNG")
         assert len(data) < 100_000
