@@ -59,12 +59,15 @@ class _Group:
     scores: Counter[int] = field(default_factory=Counter)
     bands: Counter[str] = field(default_factory=Counter)
     lost: dict[str, float] = field(default_factory=dict)
+    policies: set[str] = field(default_factory=set)
+    """By which its scored calls were scored."""
 
     def add(self, call: CallScore) -> None:
         self.calls += 1
         if call.score is not None and call.band is not None:
             self.scores[call.score] += 1
             self.bands[call.band.value] += 1
+            self.policies.add(call.policy_version)
         for cause in points_lost(call):
             self.lost[cause.name] = self.lost.get(cause.name, 0.0) + cause.points
 
@@ -186,6 +189,12 @@ def _groups(found: Iterable[CallScore], by: str) -> dict[str, _Group]:
 
 def _print_groups(groups: Mapping[str, _Group], by: str, *, as_json: bool) -> None:
     in_order = sorted(groups.items(), key=_order(by))
+    if len(policies := set().union(*(group.policies for group in groups.values()))) > 1:
+        note = (
+            f"The calls were scored by different policies, {', '.join(sorted(policies))}, so means"
+        )
+        note += " may differ by that alone: compare A B --policy VERSION scores all by one."
+        click.echo(printable(note), err=True)
     if as_json:
         print_json([{by: name, **group.to_dict()} for name, group in in_order])
         return

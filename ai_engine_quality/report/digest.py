@@ -192,6 +192,14 @@ def digest(calls: Iterable[CallScore], worst: int) -> Digest:
     )
 
 
+def scored_by(found: Digest) -> str:
+    """Return by which policies the calls were scored, in words."""
+    names = ", ".join(found.policies)
+    if len(found.policies) < 2:
+        return f"policy {names}"
+    return f"policies {names}, whose scores can't be compared"
+
+
 def started(call: CallScore) -> datetime | None:
     """Return when a call started; None where it isn't known, or is no time of this calendar."""
     at = call.summary.started_at

@@ -9,7 +9,7 @@ from typing import Final
 from ai_engine_quality.core.policy import Band
 from ai_engine_quality.core.result import CallScore
 from ai_engine_quality.core.wording import plural, printable, seconds
-from ai_engine_quality.report.digest import BANDS, DAY, Digest, started
+from ai_engine_quality.report.digest import BANDS, DAY, Digest, scored_by, started
 from ai_engine_quality.report.findings import faults, moments, waits
 
 MOST_MOMENTS: Final = 20
@@ -60,7 +60,7 @@ def _numbers(found: Digest) -> Iterator[str]:
     if found.first and found.last:
         form = "%d %b %Y %H:%M"
         span = f"{found.first.strftime(form)} to {found.last.strftime(form)} UTC"
-        yield f"{span}, by policy {escaped(', '.join(found.policies))}."
+        yield f"{span}, by {escaped(scored_by(found))}."
         yield ""
     poor = every.bands[Band.POOR.value]
     yield from _table(

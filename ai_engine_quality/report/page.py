@@ -27,6 +27,7 @@ from ai_engine_quality.report.digest import (
     Column,
     Digest,
     Sums,
+    scored_by,
     started,
 )
 from ai_engine_quality.report.findings import Share, Wait, faults, time_spent, timeline, waits
@@ -126,7 +127,7 @@ def _subtitle(found: Digest) -> Iterator[str]:
     if found.first and found.last:
         form = "%d %b %Y %H:%M"
         yield f"{found.first.strftime(form)} to {found.last.strftime(form)} UTC"
-    yield f"Scored by policy {', '.join(found.policies)}"
+    yield f"Scored by {scored_by(found)}"
 
 
 def _footer(found: Digest) -> str:

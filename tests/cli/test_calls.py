@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -115,6 +116,21 @@ def test_a_group_in_numbers(run, stored):
     (slow,) = [row for row in rows if row["provider"] == "openai_realtime"]
     assert (slow["scored"], slow["poor"], slow["mean"]) == (1, 1, slow["worst"])
     assert slow["costs_most"] == "latency"
+
+
+@pytest.mark.parametrize("by", ["day", "provider"])
+def test_calls_of_different_policies_are_said_to_be(run, tmp_path, by):
+    """A mean that fell with a new policy is no worse day; JSON stays JSON."""
+    both, one = tmp_path / "both.jsonl", tmp_path / "one.jsonl"
+    call = aeq.CallSummary(call_id="c", started_at=1.76e9, turn_latencies=(0.9,) * 5, frames_sent=9)
+    for path, versions in ((both, ("v1", "v3", "v1")), (one, ("v3", "v3"))):
+        with contextlib.closing(aeq.RecordFile(path)) as file:
+            for version in versions:
+                file(aeq.score(call, aeq.Policy.load(version)))
+    told = run("calls", both, "--by", by, "--json")
+    assert "different policies, v1, v3" in told.stderr
+    assert [row["calls"] for row in json.loads(told.stdout)] == [3]
+    assert run("calls", one, "--by", by).stderr == ""
 
 
 def test_no_such_call_is_exit_code_1(run, stored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -13,6 +14,8 @@ from some_calls import START
 import ai_engine_quality as aeq
 from ai_engine_quality.report.digest import MOST_COLUMNS, digest
 from ai_engine_quality.report.findings import faults, time_spent, waits
+from ai_engine_quality.report.markdown import markdown
+from ai_engine_quality.report.page import page
 
 
 def call(at, **observed):
@@ -112,3 +115,13 @@ class TestACallsCourse:
         words = faults(found)
         assert all(word and "\n" not in word for word in words)
         assert ("the engine says that it failed" in words) == found.summary.failed
+
+
+def test_calls_of_different_policies_are_said_to_be():
+    """A mean over several policies is no number to compare; one policy is named without that."""
+    call = aeq.CallSummary(call_id="c", started_at=1.76e9, turn_latencies=(0.9,) * 5, frames_sent=9)
+    both = [aeq.score(call, aeq.Policy.load(version)) for version in ("v1", "v3")]
+    said = "policies v1, v3, whose scores can't be compared"
+    assert said in markdown(digest(both, 0), "t")
+    assert said in html.unescape(page(digest(both, 0), "t"))
+    assert "by policy v3." in markdown(digest(both[1:], 0), "t")
