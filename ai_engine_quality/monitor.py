@@ -22,7 +22,7 @@ from ai_engine_quality.core.policy import DEFAULT_POLICY, Policy
 from ai_engine_quality.core.result import TOLD, CallScore
 from ai_engine_quality.core.scoring import check_policy, score_among
 from ai_engine_quality.core.summary import CallSummary
-from ai_engine_quality.core.units import gone_words
+from ai_engine_quality.core.units import gone_words, value_words
 from ai_engine_quality.live.audio import FrameBatch
 from ai_engine_quality.live.background import FLUSH_SECONDS, BackgroundWriter
 from ai_engine_quality.live.baseline import Baseline
@@ -530,7 +530,9 @@ INTERRUPTED = "interrupted"
 
 
 def _call_words(method: str, call_id: object) -> str:
-    return gone_words(method, call_id if isinstance(call_id, str) else "")
+    if not isinstance(call_id, str):
+        return f"{method}(call_id={value_words(call_id)}) dropped: a call id is text"
+    return gone_words(method, call_id)
 
 
 def _call_seconds(value: object) -> float:

@@ -171,6 +171,16 @@ class TestDropped:
         quality.fallback("c1")
         assert told(logger, "quality_observation_dropped") == ["fallback() of call c1 dropped"]
 
+    @pytest.mark.parametrize(
+        ("call_id", "shown"), [(1761, "1761"), (None, "None"), (b"1", "1 bytes")]
+    )
+    def test_a_call_id_that_is_no_text_is_told(self, quality, logger, call_id, shown):
+        """Else only its observations are, as those of an unknown call."""
+        quality.call_started(call_id)
+        assert told(logger, "quality_observation_dropped") == [
+            f"call_started(call_id={shown}) dropped: a call id is text"
+        ]
+
     def test_an_argument_of_a_calls_end_is_named(self, quality, logger):
         """A call ends whatever its arguments are; the warning has method, argument and type."""
         quality.call_started("c1")
