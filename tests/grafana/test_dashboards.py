@@ -227,6 +227,20 @@ class TestPanel:
         assert len(defaults["noValue"].split()) > 3
 
     @pytest.mark.parametrize("panel", ALL_PANELS)
+    def test_a_time_is_in_seconds(self, panel):
+        """As in scores and alerts; settings alone are in the unit of their names.
+
+        Grafana's own units for times write 0.67 s as 670 ms beside 3.66 s, or 1500 ms as 1.5 s.
+        """
+        field = panel.get("fieldConfig", {"defaults": {}, "overrides": []})
+        own = [o["value"] for each in field["overrides"] for o in each["properties"]]
+        assert not {"s", "ms"} & {
+            unit for unit in [field["defaults"].get("unit"), *own] if isinstance(unit, str)
+        }
+        if field["defaults"].get("unit") == "suffix:ms":
+            assert all("_ms{" in target["expr"] for target in panel["targets"])
+
+    @pytest.mark.parametrize("panel", ALL_PANELS)
     def test_its_queries_go_to_the_chosen_data_source(self, panel):
         """Panel and queries name the variable, never a data source; and there is a query."""
         if panel["type"] == "text":

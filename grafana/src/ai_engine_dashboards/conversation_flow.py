@@ -242,7 +242,7 @@ def times() -> panels.Panel:
         about,
         Query(together, instant=True),
         steps=colours.no_thresholds(),
-        unit="ms",
+        unit="suffix:ms",  # as the settings are written
         columns={"group": "Of", "param": "Setting", "Value": "Time"},
         sort_by="Of",
     )

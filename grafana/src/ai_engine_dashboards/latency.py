@@ -37,7 +37,7 @@ def turn_response() -> panels.Panel:
         "Turn response",
         about,
         *(Query(quantile(share, TURNS), name) for name, share in SHARES.items()),
-        unit="s",
+        unit=panels.SECONDS,
         steps=colours.by_ceilings(colours.SECONDS_UNTIL),
         names=colours.QUANTILES,
     )
@@ -58,7 +58,7 @@ def stt_to_tts() -> panels.Panel:
         "STT to TTS",
         about,
         *(Query(quantile(share, buckets), name, panels.EVENTS) for name, share in SHARES.items()),
-        unit="s",
+        unit=panels.SECONDS,
         steps=colours.by_ceilings(colours.SECONDS_UNTIL),
         names=colours.QUANTILES,
         points=True,
@@ -80,7 +80,7 @@ def barge_in_reaction() -> panels.Panel:
         "Barge-in reaction",
         about,
         *(Query(quantile(share, REACTIONS), name) for name, share in SHARES.items()),
-        unit="s",
+        unit=panels.SECONDS,
         steps=colours.by_knees(knees),
         names=colours.QUANTILES,
     )
@@ -101,7 +101,7 @@ def turn_response_by_provider() -> panels.Panel:
         "Turn response by provider",
         about,
         Query(f"max by (provider) ({by_provider}{{{PROVIDERS}}})", "{{provider}}"),
-        unit="s",
+        unit=panels.SECONDS,
         steps=colours.by_ceilings(colours.SECONDS_UNTIL),
         names=colours.PROVIDERS,
     )

@@ -35,6 +35,9 @@ from grafana_foundation_sdk.models import text as text_model
 Panel = cog.Builder[model.Panel]
 
 SOURCE: Final = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+SECONDS: Final = "suffix:s"
+"""Grafana's own "s" writes 0.673 s as 673 ms beside 3.66 s; scores and alerts write seconds."""
+
 EVENTS: Final = "1m"
 """Min step of what happens once in a while: $__rate_interval is then 4 minutes at least."""
 

@@ -119,7 +119,7 @@ def side_by_side() -> panels.Panel:
         .override_by_name(
             "Turn response p95",
             [
-                *panels.column(unit="s", decimals=2),
+                *panels.column(unit=panels.SECONDS, decimals=2),
                 *panels.coloured(colours.by_ceilings(colours.SECONDS_UNTIL)),
             ],
         )
@@ -216,7 +216,7 @@ def deepgram_acknowledgement() -> panels.Panel:
     about = About(
         shows="From sending Deepgram the session's settings to its acknowledgement; the last "
         "session's.",
-        good="Under 500 ms.",
+        good="Under 0.5 s.",
         act="A slow start of every call: the network to Deepgram, or its region.",
         empty="No call with Deepgram in this range",
     )
@@ -224,9 +224,9 @@ def deepgram_acknowledgement() -> panels.Panel:
     return over_time(
         "Deepgram ACK latency",
         about,
-        Query(f"max by (instance) ({latest})", "{{instance}}", "15s"),
-        unit="ms",
-        steps=colours.thresholds({500: palette.ORANGE, 1000: colours.BROKEN}),
+        Query(f"max by (instance) ({latest}) / 1000", "{{instance}}", "15s"),
+        unit=panels.SECONDS,
+        steps=colours.thresholds({0.5: palette.ORANGE, 1: colours.BROKEN}),
         stepped=True,
     )
 

@@ -469,7 +469,7 @@ def scrape_time() -> panels.Panel:
         "Scrape duration",
         about,
         Query(f"max by (instance) (scrape_duration_seconds{{{ENGINES}}})", "{{instance}}", "15s"),
-        unit="s",
+        unit=panels.SECONDS,
         steps=colours.all_or_broken(broken_from=0.9),
         lines=False,
     )
