@@ -418,6 +418,7 @@ class AnswerAudio:
             missing, silent = max(0.0, missing - held), max(0.0, silent - max(0.0, held - missing))
         filled = silent - answer.allowed(silent, self._ahead)
         if filled < MIN_FILLED_SECONDS - 1e-9:
+            answer.played += filled  # a faint frame of the voice: what was given counts it as sound
             filled = 0.0
         if filled or missing:
             self.hole(at, filled + missing)
