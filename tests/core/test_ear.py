@@ -258,8 +258,10 @@ def test_a_pause_is_found_though_quiet_sounds_before_it_were_made_louder():
 
 
 def test_short_frames_show_silences_that_no_longer_ones_do():
-    """What was given is measured in frames of 0.02 s, and played here in frames of half of that:
-    a silence of 0.01 s between two sounds was given as sound, and the pause still has its place."""
+    """A pause has its place though the track is seen more finely than what was given.
+
+    A silence of 0.01 s between two sounds was given as sound, in a frame of 0.02 s.
+    """
     ear = Ear(0.0)
     given = {0: (5.0, 0.0), 490: (0.35, 0.3), 520: (1.0, 0.0)}
     for place in range(635):
