@@ -88,8 +88,8 @@ class _Answer:
     """One answer as the provider gave it, and how much of it was played."""
 
     __slots__ = (
-        "barged", "closed", "complete", "given", "given_since", "heard_from", "heard_to", "pauses",
-        "played", "skipped",
+        "barged", "closed", "complete", "faint", "given", "given_since", "heard_from", "heard_to",
+        "pauses", "played", "skipped",
     )  # fmt: skip
 
     def __init__(self, at: float) -> None:
@@ -100,6 +100,9 @@ class _Answer:
         """Sounding seconds."""
         self.skipped = 0.0
         """Sounding seconds before this that seem to be lost."""
+        self.faint = 0.0
+        """Seconds before this that were played without sound, and given as sound: in shorter frames
+        words have silences that they don't have in longer ones."""
         self.heard_from = float("inf")
         self.heard_to = float("-inf")
         self.complete = False
@@ -108,6 +111,11 @@ class _Answer:
         self.barged = False
         self.pauses: list[tuple[float, float, float]] = []
         """(from where and to where in the sounding audio, seconds of silence), not yet played."""
+
+    @property
+    def here(self) -> float:
+        """How far into its sounding audio it was played."""
+        return self.played + self.skipped + self.faint
 
     @property
     def left_over(self) -> float:
@@ -126,7 +134,7 @@ class _Answer:
 
     def still_said(self, at: float) -> bool:
         """Return whether it was being said at a time, were it in a pause of the speaker's."""
-        here = self.played + self.skipped + PLACE_TOLERANCE_SECONDS
+        here = self.here + PLACE_TOLERANCE_SECONDS
         pauses = sum(seconds for place, _, seconds in self.pauses if place <= here)
         return self.heard_to + pauses > at
 
@@ -134,7 +142,7 @@ class _Answer:
         """Return how long a pause was given where it is now, before more that sounds."""
         if self.over:
             return 0.0
-        here = self.played + self.skipped
+        here = self.here
         slack = self.played * PLACE_SHARE + PLACE_TOLERANCE_SECONDS
         return sum(
             pause for place, end, pause in self.pauses if place - slack <= here <= end + slack
@@ -154,7 +162,7 @@ class _Answer:
 
         ``ahead`` is what was given and not yet played when it began.
         """
-        here = self.played + self.skipped
+        here = self.here
         slack = self.played * PLACE_SHARE + PLACE_TOLERANCE_SECONDS
         self._forget(here - slack)
         allowed = 0.0
@@ -197,7 +205,7 @@ class _Answer:
             longer = pause + (longer if place - previous <= CHUNK_SECONDS else 0.0)
             previous = place
             if longer >= silent - LENGTH_TOLERANCE_SECONDS:
-                self.skipped = place - self.played
+                self.skipped, self.faint = place - self.played, 0.0
                 del self.pauses[: index + 1]
                 return silent
         return 0.0
@@ -418,6 +426,7 @@ class AnswerAudio:
             missing, silent = max(0.0, missing - held), max(0.0, silent - max(0.0, held - missing))
         filled = silent - answer.allowed(silent, self._ahead)
         if filled < MIN_FILLED_SECONDS - 1e-9:
+            answer.faint += filled
             filled = 0.0
         if filled or missing:
             self.hole(at, filled + missing)

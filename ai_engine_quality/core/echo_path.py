@@ -66,7 +66,7 @@ class EchoPath:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._block = -1
+        self._block: int | None = None
         self._loudest = 0.0
         self._played = self._echo = 0.0
         self._blocks = self._echoing = 0
@@ -92,7 +92,7 @@ class EchoPath:
     def _compare(self, at: float, share: float) -> None:
         block = int(at / BLOCK_SECONDS)
         if block != self._block:
-            if self._loudest:
+            if self._block is not None:  # a line of digital silence tells, too
                 self._learn(self._loudest)
             self._block, self._loudest = block, 0.0
         if share > self._loudest:  # noqa: PLR1730  # twice as fast as max()

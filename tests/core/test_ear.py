@@ -257,6 +257,23 @@ def test_a_pause_is_found_though_quiet_sounds_before_it_were_made_louder():
     assert heard(8, agent=[(1, 6.3)], zeros=[(4.16, 4.3)], hints=hints).holes == 0
 
 
+def test_short_frames_show_silences_that_no_longer_ones_do():
+    """A pause has its place though the track is seen more finely than what was given.
+
+    A silence of 0.01 s between two sounds was given as sound, in a frame of 0.02 s.
+    """
+    ear = Ear(0.0)
+    given = {0: (5.0, 0.0), 490: (0.35, 0.3), 520: (1.0, 0.0)}
+    for place in range(635):
+        at = place * 0.01
+        if place in given:
+            ear.audio_given(at, *given[place])
+        paused = 500 <= place < 530
+        ear.agent(at, 0.0 if paused or place % 20 == 0 else 1500.0, 0.01)
+    found = ear.freeze(6.4)
+    assert (found.holes, found.dropped) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("late", "seconds"), [((0.05,), 0.0), ((0.07,), 0.0), ((0.1,), 0.1), ((0.1, 0.03), 0.13)]
 )

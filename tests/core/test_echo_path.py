@@ -101,6 +101,12 @@ def test_where_nothing_comes_back_a_quiet_caller_is_no_echo():
     assert after([0.003] * FEWEST_KNOWN).share == NO_SHARE
 
 
+def test_a_line_of_digital_silence_sends_nothing_back():
+    """A microphone that is gated, or a line that no noise reaches, tells as others do."""
+    assert after([0.0] * (FEWEST_KNOWN - 1)).share == LEAST_SHARE
+    assert after([0.0] * FEWEST_KNOWN).share == NO_SHARE
+
+
 def test_a_quiet_caller_who_talks_on_over_the_agent_stays_heard():
     """In up to half of the blocks: the others tell what comes back."""
     assert after([0.003] * 13 + [0.05] * 11).share == NO_SHARE
