@@ -115,8 +115,8 @@ def _exchange(url: str, method: str, path: str, body: dict[str, Any] | None) -> 
     try:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read(MAX_BYTES)
+        with connection.getresponse() as answer:
+            return answer.status, answer.read(MAX_BYTES)
     finally:
         end.cancel()
         connection.close()
