@@ -68,6 +68,9 @@ MAX_PAUSES = 64
 HELD_MARGIN_SECONDS = 0.25
 """What an engine has sent ahead is played, or thrown away, within this of its holding back."""
 
+MAX_UNSURE = 64
+"""Silences that may lie in an answer or between two, and are remembered until that is known."""
+
 MAX_HELD = 32
 """Times at which playing was held back that are remembered; older ones have been accounted for."""
 
@@ -217,7 +220,8 @@ class AnswerAudio:
     __slots__ = (
         "_ahead", "_answers", "_asked_at", "_comfort", "_completed", "_course", "_cut", "_given",
         "_held", "_hole_seconds", "_holes", "_last", "_last_given_at", "_longest", "_lost",
-        "_missing", "_pauses_told", "_run_answer", "_silent", "_sounded_at", "_thrown", "hinted",
+        "_missing", "_pauses_told", "_resumed_at", "_run_answer", "_silent", "_sounded_at",
+        "_thrown", "_unsure", "hinted",
     )  # fmt: skip
 
     def __init__(self, course: Course) -> None:
@@ -233,6 +237,11 @@ class AnswerAudio:
         self._run_answer: _Answer | None = None
         self._last: _Answer | None = None
         self._completed = False
+        self._resumed_at = float("-inf")
+        """When audio last came after a while without any, in which all that there was had been
+        played."""
+        self._unsure: tuple[tuple[float, float], ...] = ()
+        """(until when, seconds) of silences that lie in an answer, or between two."""
         self._last_given_at = float("-inf")
         self._asked_at = float("-inf")
         self._sounded_at = float("-inf")
@@ -260,6 +269,9 @@ class AnswerAudio:
         silent = min(silent, seconds)
         self._given += seconds
         answer = self._receiving(at)
+        idle = at - max(self._last_given_at, self._sounded_at) > MAX_BLIND_HOLE_SECONDS
+        if idle and answer.given - answer.played < STARVING_SECONDS:
+            self._resumed_at = at
         self._last_given_at = at
         if silent > 0:
             self._pauses_told = True
@@ -273,8 +285,14 @@ class AnswerAudio:
             self._open(at)
 
     def complete(self) -> None:
-        """Take note that the provider has given all of its answer."""
+        """Take note that the provider has given all of its answer.
+
+        Who tells it once tells it always: what was unsure so far lay within answers.
+        """
         self._completed = True
+        for at, seconds in self._unsure:
+            self.hole(at, seconds)
+        self._unsure = ()
         if self._answers:
             self._answers[-1].complete = True
 
@@ -429,7 +447,7 @@ class AnswerAudio:
             answer.faint += filled
             filled = 0.0
         if filled or missing:
-            self.hole(at, filled + missing)
+            self._hole_or_next(at, filled + missing)
 
     def _move_on(self, at: float, run: float) -> None:
         """Leave answers that are over, when the sound after a silence must be the next one's."""
@@ -439,6 +457,16 @@ class AnswerAudio:
             if not (answer.over or answer.barged or following.given_since >= silent_since):
                 return
             self._settle()
+
+    def _hole_or_next(self, at: float, seconds: float) -> None:
+        """Count a hole, unless what sounds now may be another answer.
+
+        Somebody who never tells of an answer's end gives "One moment" and what follows it as one.
+        """
+        if self._completed or self._resumed_at <= at - seconds:
+            self.hole(at, seconds)
+        elif len(self._unsure) < MAX_UNSURE:
+            self._unsure = (*self._unsure, (at, seconds))
 
     def hole(self, at: float, seconds: float) -> None:
         """Count a hole that ends at ``at``."""

@@ -443,7 +443,7 @@ class CallHandle:
             self._monitor.frames.take_given(call, piece, moment)
 
     def answer_complete(self, *, at: float | None = None) -> None:
-        """Report that the provider has handed over all of its answer.
+        """Report that the provider has handed over all of its answer: of each one, or of none.
 
         Args:
             at: When, in monotonic seconds; None: now.

@@ -331,6 +331,36 @@ def test_time_between_answers_is_no_hole():
         assert (found.holes, found.answers) == (0, 2)
 
 
+@pytest.mark.parametrize("idle", [None, 0.0])
+@pytest.mark.parametrize(("completed", "holes"), [((), 0), ((3.9,), 1), ((9.0,), 1)])
+def test_who_tells_of_no_answers_end_has_no_hole_between_two(completed, holes, idle):
+    """Two pieces 2.5 s apart, as "One moment" and an answer: a hole if they are known to be one.
+
+    That may be known later than the silence, by the first answer whose end is told.
+    """
+    hints = [
+        (0.9, lambda ear: ear.audio_given(0.9, 1.0)),
+        (4.4, lambda ear: ear.audio_given(4.4, 2.0)),
+        *((at + 0.6, lambda ear, at=at: ear.answer_complete(at + 0.6)) for at in completed),
+    ]
+    found = heard(10, agent=[(1, 2), (4.5, 6.5)], hints=hints, idle=idle)
+    assert found.holes == holes
+    assert found.hole_seconds == pytest.approx(2.5 * holes, abs=0.03)
+
+
+@pytest.mark.parametrize(("given", "silent"), [((1.0, 2.0), 1.2), ((3.0, None), 2.5)])
+def test_a_hole_is_one_though_no_answers_end_is_told(given, silent):
+    """Too short to lie between two answers, or with all that follows given before it."""
+    first, then = given
+    again = 2 + silent
+    hints = [(0.9, lambda ear: ear.audio_given(0.9, first))]
+    if then:
+        hints.append((again - 0.1, lambda ear: ear.audio_given(again - 0.1, then)))
+    found = heard(10, agent=[(1, 2), (again, again + 2)], hints=hints)
+    assert (found.holes, found.lost) == (1, 0)
+    assert found.hole_seconds == pytest.approx(silent, abs=0.03)
+
+
 def test_audio_that_was_given_and_never_played_is_lost():
     """Of 5 s given 3 s are heard: 2 s are lost, and the next answer's account is its own."""
     hints = answers((0.9, 5.0), (9.4, 2.0))
