@@ -190,10 +190,11 @@ def _groups(found: Iterable[CallScore], by: str) -> dict[str, _Group]:
 def _print_groups(groups: Mapping[str, _Group], by: str, *, as_json: bool) -> None:
     in_order = sorted(groups.items(), key=_order(by))
     if len(policies := set().union(*(group.policies for group in groups.values()))) > 1:
+        names = ", ".join(sorted(policies))
         note = (
-            f"The calls were scored by different policies, {', '.join(sorted(policies))}, so means"
+            f"The calls were scored by different policies, {names}, so means may differ by that "
+            "alone: compare A B --policy VERSION scores all by one."
         )
-        note += " may differ by that alone: compare A B --policy VERSION scores all by one."
         click.echo(printable(note), err=True)
     if as_json:
         print_json([{by: name, **group.to_dict()} for name, group in in_order])

@@ -269,8 +269,10 @@ class AnswerAudio:
         silent = min(silent, seconds)
         self._given += seconds
         answer = self._receiving(at)
-        idle = at - max(self._last_given_at, self._sounded_at) > MAX_BLIND_HOLE_SECONDS
-        if idle and answer.given - answer.played < STARVING_SECONDS:
+        if (
+            self._idle_for(at) > MAX_BLIND_HOLE_SECONDS
+            and answer.given - answer.played < STARVING_SECONDS
+        ):
             self._resumed_at = at
         self._last_given_at = at
         if silent > 0:
@@ -360,13 +362,15 @@ class AnswerAudio:
         last = self._answers[-1] if self._answers else None
         if last is None or last.complete:
             return self._open(at)
-        since = self._last_given_at
-        silent = at - max(since, self._sounded_at)
-        thrown_away = last.barged and silent > MAX_BLIND_HOLE_SECONDS
-        if thrown_away or self._asked_at > since:  # and its completion was never told
+        thrown_away = last.barged and self._idle_for(at) > MAX_BLIND_HOLE_SECONDS
+        if thrown_away or self._asked_at > self._last_given_at:  # and its end was never told
             last.closed = True
             return self._open(at)
         return last
+
+    def _idle_for(self, at: float) -> float:
+        """Return for how long nothing was given, nor sounded."""
+        return at - max(self._last_given_at, self._sounded_at)
 
     def _open(self, at: float) -> _Answer:
         while self._answers and self._answers[0].over and self._answers[0] is not self._run_answer:

@@ -36,7 +36,7 @@ from ai_engine_quality.core.result import (
     Standing,
     clock_of,
 )
-from ai_engine_quality.core.summary import CallSummary
+from ai_engine_quality.core.summary import COUNTS, LEVELS, VALUES, CallSummary
 
 
 def score(summary: CallSummary, policy: Policy = DEFAULT_POLICY) -> CallScore:
@@ -57,40 +57,15 @@ def _check_summary(summary: object) -> None:
     if not isinstance(summary, CallSummary):
         fix = "such as CallSummary.from_dict(stored)"
         raise TypeError(f"summary must be a CallSummary, {fix}, not {shown(summary)}")
-    for name in ("turn_latencies", "unanswered", "barge_in_reactions"):
+    for name in VALUES:
         for value in getattr(summary, name) or ():
             _check_number(name, value, "seconds of 0 or more")
-    for name in _COUNTS:
+    for name in COUNTS:
         _check_number(name, getattr(summary, name), "a number of 0 or more")
     _check_number("duration", summary.duration, "seconds of 0 or more")
     for stage, levels in summary.audio.items():
-        for name in _LEVELS:
+        for name in LEVELS:
             _check_number(f"audio.{stage}.{name}", getattr(levels, name), "a number of 0 or more")
-
-
-_COUNTS = (
-    "turn_count",
-    "frames_sent",
-    "underflows",
-    "underflow_episodes",
-    "fallbacks",
-    "barge_ins",
-    "codec_checks",
-    "codec_misaligned",
-    "files_played",
-    "packets_sent",
-    "packets_lost",
-)
-_LEVELS = (
-    "frames",
-    "active",
-    "rms",
-    "spread_db",
-    "clipped",
-    "flatness",
-    "active_seconds",
-    "noise_rms",
-)
 
 
 def _check_number(name: str, value: Any, must_be: str) -> None:

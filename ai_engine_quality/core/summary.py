@@ -390,7 +390,7 @@ class CallSummary:
         reactions = self.distribution("barge_in_reactions")
         changes: dict[str, Any] = {}
         binned = dict(self.binned)
-        for name in _VALUES:
+        for name in VALUES:
             exact, bins = getattr(self, name) or (), self.binned.get(name, ())
             if bins or len(exact) > keep:
                 scored = reactions if name == "barge_in_reactions" else latencies
@@ -572,7 +572,7 @@ def _course(name: str, value: object) -> dict[str, tuple[float, ...]]:
 
 
 def _binned(name: str, value: object) -> dict[str, Bins]:
-    readers = dict.fromkeys(_VALUES, _bins)
+    readers = dict.fromkeys(VALUES, _bins)
     return {} if value is None else reading.fields(name, value, readers, optional=True)
 
 
@@ -602,6 +602,9 @@ _LEVEL_READERS: dict[str, reading.Reader] = {
     "noise_rms": reading.optional(reading.not_negative),
     "sound": reading.optional(_sound),
 }
+
+LEVELS = tuple(name for name in _LEVEL_READERS if name not in {"dc", "sound"})
+"""Fields of a stage's levels that hold a number of 0 or more, or None."""
 
 _SILENCE_READERS: dict[str, reading.Reader] = {
     "median": reading.not_negative,
@@ -640,15 +643,31 @@ _HEARD_READERS: dict[str, reading.Reader] = {
     ),
 }
 
-_VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
+VALUES = ("turn_latencies", "barge_in_reactions", "unanswered")
 """Fields that hold values, exact or binned."""
 
 _SOUND_GOES_AT = 256
 """Bins made one: a record that is too long by then can't hold the sound of every stage."""
 
-_SEQUENCES = (*_VALUES, "worst_turns", "turn_stages")
+_SEQUENCES = (*VALUES, "worst_turns", "turn_stages")
+
+COUNTS = (
+    "turn_count",
+    "frames_sent",
+    "underflows",
+    "underflow_episodes",
+    "fallbacks",
+    "barge_ins",
+    "codec_checks",
+    "codec_misaligned",
+    "files_played",
+    "packets_sent",
+    "packets_lost",
+)
+"""Fields that hold how many there were, or None."""
 
 _READERS: dict[str, reading.Reader] = {
+    **dict.fromkeys(COUNTS, reading.optional(reading.count)),
     "call_id": reading.text,
     "provider": reading.optional(reading.text),
     "pipeline": reading.optional(reading.text),
@@ -657,16 +676,8 @@ _READERS: dict[str, reading.Reader] = {
     "started_at": reading.optional(reading.real),
     "duration": reading.optional(reading.not_negative),
     "turn_latencies": reading.optional(reading.values),
-    "turn_count": reading.optional(reading.count),
-    "frames_sent": reading.optional(reading.count),
-    "underflows": reading.optional(reading.count),
-    "underflow_episodes": reading.optional(reading.count),
-    "fallbacks": reading.optional(reading.count),
-    "barge_ins": reading.optional(reading.count),
     "barge_in_reactions": reading.optional(reading.values),
     "unanswered": reading.optional(reading.values),
-    "codec_checks": reading.optional(reading.count),
-    "codec_misaligned": reading.optional(reading.count),
     "audio": reading.each(_levels),
     "binned": _binned,
     "worst_turns": reading.optional(_worst_turns),
@@ -678,9 +689,6 @@ _READERS: dict[str, reading.Reader] = {
     "usual_pace": reading.optional(reading.not_negative),
     "usual_speed": reading.optional(reading.real),
     "provider_lost": reading.or_default(reading.flag, False),
-    "files_played": reading.optional(reading.count),
     "clock_starts_late": reading.or_default(reading.flag, False),
     "turn_stages": reading.optional(reading.many(_turn_stage)),
-    "packets_sent": reading.optional(reading.count),
-    "packets_lost": reading.optional(reading.count),
 }

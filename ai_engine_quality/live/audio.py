@@ -569,7 +569,7 @@ def _hear_again(sound: SoundAccumulator, form: FrameFormat, before: bytes, frame
     samples = _samples([frame], form)[0]
     if frame == before:
         sound.repeats(frame_checks.seam(samples))
-    elif not frame_checks.is_tones(samples):
+    elif not frame_checks.is_tones(samples, form.sample_rate):
         sound.repeats_piece()
 
 

@@ -381,8 +381,7 @@ def seam(samples: Samples) -> float:
     return float((step.size / np.maximum(_sharp(row), least))[0])
 
 
-def is_tones(samples: Samples) -> bool:
+def is_tones(samples: Samples, sample_rate: int) -> bool:
     """Return whether a frame holds but a few tones: it wasn't sent twice where it comes again."""
-    window = np.hanning(len(samples)).astype(np.float32)
-    power = np.sort(np.abs(np.fft.rfft(samples * window)) ** 2)
+    power = np.sort(power_of(samples, sample_rate))
     return bool(power[-TONES_BINS:].sum() >= TONES_SHARE * power.sum())

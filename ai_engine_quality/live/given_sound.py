@@ -74,7 +74,7 @@ def only_piece(sound: object, encoding: object, sample_rate: object) -> GivenSou
     known = ENCODINGS.get(encoding)
     if known is None or type(sample_rate) is not int:
         return None
-    length, size = len(sound), 2 if known == "slin16" else 1
+    length, size = len(sound), sample_bytes(known)
     if not size <= length <= sample_rate * MAX_FRAME_SECONDS * size:
         return None
     frames, whole, seconds = _frames_of(length, size, sample_rate)

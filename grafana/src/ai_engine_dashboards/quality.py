@@ -9,7 +9,6 @@ from ai_engine_dashboards import colours, panels
 from ai_engine_dashboards.panels import About, Query, bars, big_number, listing, over_time
 from ai_engine_dashboards.queries import ENGINES, PROVIDERS, mean, per_call, rate
 from ai_engine_quality import DEFAULT_POLICY, Band, palette
-from ai_engine_quality.toolkit import FACTORS
 
 DRILL_DOWN: Final = "ai-engine-call-drill-down"
 
@@ -21,7 +20,7 @@ SAME_VIEW: Final = "&".join(
 )
 """The part of a link that keeps the time range and the variables."""
 
-BANDS: Final = {band.value: colours.BANDS[band] for band in Band}
+BANDS: Final = colours.BANDS
 _LOWEST = DEFAULT_POLICY.bands
 BAND_TEXT: Final = (
     f"{_LOWEST[Band.EXCELLENT]} and more is excellent, {_LOWEST[Band.GOOD]} good, "
@@ -157,7 +156,7 @@ def points_lost_over_time() -> panels.Panel:
         Query(per_call(f"sum by (factor) ({lost})", calls), "{{factor}}", panels.EVENTS),
         unit="suffix:points",
         steps=colours.no_thresholds(),
-        names={name: colours.FACTOR_COLOURS[name] for name in FACTORS},
+        names=colours.FACTOR_COLOURS,
         lines=False,
         stacked=True,
         points=True,

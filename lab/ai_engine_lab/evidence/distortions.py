@@ -175,19 +175,16 @@ def _repeat(x: Signal, rate: int, share: float, rng: Chance) -> Signal:
     return rows.ravel()
 
 
-def _stutter(x: Signal, rate: int, share: float, rng: Chance) -> Signal:
-    """Frames that are sent twice: all that follows comes later."""
-    rows = _rows(x, rate)
-    counts = np.where(rng.random(len(rows)) < share, 2, 1)
-    return np.repeat(rows, counts, axis=0).ravel()
+def _stutter(frames: int) -> Distort:
+    """Pieces of so many frames that are sent twice, as packets are: what follows comes later."""
 
+    def distort(x: Signal, rate: int, share: float, rng: Chance) -> Signal:
+        rows = _rows(x, rate)
+        pieces = rows[: len(rows) // frames * frames].reshape(-1, frames * rows.shape[1])
+        counts = np.where(rng.random(len(pieces)) < share, 2, 1)
+        return np.repeat(pieces, counts, axis=0).ravel()
 
-def _stutter_pieces(x: Signal, rate: int, share: float, rng: Chance) -> Signal:
-    """Pieces of 60 ms that are sent twice, as packets that hold three frames are."""
-    rows = _rows(x, rate)
-    pieces = rows[: len(rows) // 3 * 3].reshape(-1, 3 * rows.shape[1])
-    counts = np.where(rng.random(len(pieces)) < share, 2, 1)
-    return np.repeat(pieces, counts, axis=0).ravel()
+    return distort
 
 
 def _mute(x: Signal, rate: int, share: float, rng: Chance) -> Signal:
@@ -431,7 +428,7 @@ KINDS: Final[dict[str, Kind]] = {
     "low pass": Kind(_lowpass, (2_400.0, 1_600.0, 900.0), "{:.0f} Hz"),
     "high pass": Kind(_highpass, (500.0, 900.0), "{:.0f} Hz"),
     "frames repeated": Kind(_repeat, (0.02, 0.06, 0.2), "{:.0%}", rates=_WIDE),
-    "frames sent twice": Kind(_stutter, (0.05, 0.2), "{:.0%}", held_back=True),
+    "frames sent twice": Kind(_stutter(1), (0.05, 0.2), "{:.0%}", held_back=True),
     "frames silent": Kind(_mute, (0.01, 0.04, 0.15), "{:.0%}", rates=_WIDE),
     "frames silent, in fives": Kind(_mute_bursts, (0.03, 0.1), "{:.0%}", held_back=True),
     "frames missing": Kind(_drop, (0.02, 0.06, 0.2), "{:.0%}"),
@@ -470,7 +467,7 @@ KINDS: Final[dict[str, Kind]] = {
     "clipped, then quieter": Kind(
         _flat_tops, (2.5, 1.5, 0.8), "at {:.1f} times the level", rates=_WIDE
     ),
-    "pieces sent twice": Kind(_stutter_pieces, (0.03, 0.1, 0.3), "{:.0%}", rates=_WIDE),
+    "pieces sent twice": Kind(_stutter(3), (0.03, 0.1, 0.3), "{:.0%}", rates=_WIDE),
 }
 """Every kind, by its name."""
 
